@@ -1,0 +1,308 @@
+"""What the server and its consoles say to each other under `/api/v1`, as msgspec types.
+
+Times are RFC 3339 in UTC. Lists are pages. Every error is a `Problem` (RFC 9457). Clients accept fields
+that they do not know, so an older console works with a newer server.
+
+| call | takes | gives |
+| --- | --- | --- |
+| `POST /api/v1/login` | `LoginRequest` | `LoginAnswer` |
+| `POST /api/v1/logout` | | 204 |
+| `GET /api/v1/me` | | `Person` |
+| `GET /api/v1/status` | | `ServerStatus` |
+| `GET /api/v1/tickets?state=open\\|solved\\|all&client=&host=&owner=&limit=&cursor=` | | `TicketPage` |
+| `POST /api/v1/tickets` | `NewTicket` | `TicketDetail` |
+| `GET /api/v1/tickets/{id}` | | `TicketDetail` |
+| `POST /api/v1/tickets/{id}/take`, `/release` | `Change` | `TicketDetail` |
+| `POST /api/v1/tickets/{id}/comment` | `NewComment` | `TicketDetail` |
+| `POST /api/v1/tickets/{id}/resolve` | `Resolution` | `TicketDetail` |
+| `POST /api/v1/tickets/{id}/reopen` | `Change` | `TicketDetail` |
+| `GET /api/v1/alerts?state=active\\|all&client=&host=` | | `AlertPage` |
+| `GET /api/v1/alerts/{id}` | | `Alert` |
+| `GET /api/v1/alerts/{id}/chart?minutes=` | | `Chart` |
+| `GET /api/v1/hosts?client=` | | `HostPage` |
+| `GET /api/v1/hosts/{id}` | | `HostDetail` |
+| `GET /api/v1/hosts/{id}/chart?vital=cpu&minutes=60` | | `Chart` |
+| `GET /api/v1/events` | `Last-Event-ID` | server-sent events, see `EVENTS` |
+
+Authorisation is `Authorization: Bearer TOKEN`. A ticket's verbs are compare-and-set: with `version` given, a
+ticket that has changed since is refused with 412; taking a ticket that somebody else owns is 409.
+"""
+
+from datetime import datetime
+
+import msgspec
+
+from tocsin_protocol.vocabulary import (
+    ActorKind,
+    AlertState,
+    HostKind,
+    HostState,
+    Role,
+    SeriesKind,
+    Severity,
+    TicketEventKind,
+    TicketState,
+)
+
+PREFIX = "/api/v1"
+MAX_PAGE = 500
+MAX_TEXT = 20_000
+
+
+class Message(msgspec.Struct, frozen=True):
+    """The root of everything here: frozen, unknown fields ignored."""
+
+
+class Question(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The root of what a client sends: a misspelt field is an error, not silence."""
+
+
+class Problem(Message, frozen=True, kw_only=True, omit_defaults=True):
+    """RFC 9457. `type` is a stable word a program can test, such as `ticket-changed`."""
+
+    title: str
+    status: int
+    type: str = "about:blank"
+    detail: str = ""
+    remedy: str = ""
+
+
+class LoginRequest(Question, frozen=True, kw_only=True):
+    login: str
+    password: str
+
+
+class Person(Message, frozen=True, kw_only=True):
+    id: int
+    login: str
+    name: str
+    role: Role
+
+
+class LoginAnswer(Message, frozen=True, kw_only=True):
+    token: str
+    expires_at: datetime
+    person: Person
+
+
+class RuleProblem(Message, frozen=True, kw_only=True):
+    """A rule file that was refused, or a rule that cannot be evaluated now."""
+
+    file: str
+    group: str = ""
+    rule: str = ""
+    reason: str
+
+
+class ServerStatus(Message, frozen=True, kw_only=True):
+    version: str
+    now: datetime
+    hosts: int
+    hosts_silent: int
+    series: int
+    rules: int
+    rule_problems: list[RuleProblem]
+    evaluation_ms: float
+    """How long the last round over all rules took."""
+
+
+class TicketRow(Message, frozen=True, kw_only=True):
+    """One line of the queue."""
+
+    id: int
+    version: int
+    title: str
+    state: TicketState
+    priority: int
+    """1 is the most urgent, 4 the least."""
+    client: str
+    """The client's slug."""
+    site: str
+    host: str | None
+    host_id: int | None
+    owner: str | None
+    """The login of who has it."""
+    severity: Severity | None
+    alert_state: AlertState | None
+    """The worst state among its alerts; nothing where a person opened it."""
+    recovered: bool
+    """All its alerts have cleared, but it waits for a person to confirm."""
+    opened_at: datetime
+    updated_at: datetime
+    solved_at: datetime | None
+
+
+class TicketCounts(Message, frozen=True, kw_only=True):
+    """What the status line of a console shows of all open tickets, whatever the page."""
+
+    open: int
+    unowned: int
+    by_priority: dict[str, int]
+
+
+class TicketPage(Message, frozen=True, kw_only=True):
+    tickets: list[TicketRow]
+    counts: TicketCounts
+    next: str | None
+    """The cursor of the next page."""
+    seen: str
+    """The id of the newest event that this page already holds: pass it on as `Last-Event-ID`."""
+
+
+class TicketEvent(Message, frozen=True, kw_only=True):
+    """One row of a ticket's timeline. `data` is evidence, such as `value`, `labels`, `expression`."""
+
+    id: int
+    at: datetime
+    kind: TicketEventKind
+    actor_kind: ActorKind
+    actor: str
+    text: str
+    data: dict[str, str | float | dict[str, str] | None]
+
+
+class Alert(Message, frozen=True, kw_only=True):
+    """One alert with what a technician needs to judge it."""
+
+    id: int
+    state: AlertState
+    alertname: str
+    severity: Severity | None
+    client: str
+    host: str | None
+    host_id: int | None
+    ticket_id: int | None
+    rule_file: str
+    rule_group: str
+    expression: str
+    labels: dict[str, str]
+    annotations: dict[str, str]
+    value: float | None
+    """The expression's last value while it was true."""
+    active_at: datetime | None
+    fired_at: datetime | None
+    resolved_at: datetime | None
+
+
+class AlertPage(Message, frozen=True, kw_only=True):
+    alerts: list[Alert]
+
+
+class TicketDetail(Message, frozen=True, kw_only=True):
+    ticket: TicketRow
+    events: list[TicketEvent]
+    alerts: list[Alert]
+
+
+class NewTicket(Question, frozen=True, kw_only=True):
+    client: str
+    title: str
+    text: str = ""
+    host_id: int | None = None
+    priority: int = 3
+
+
+class Change(Question, frozen=True, kw_only=True):
+    version: int | None = None
+
+
+class NewComment(Question, frozen=True, kw_only=True):
+    text: str
+    version: int | None = None
+
+
+class Resolution(Question, frozen=True, kw_only=True):
+    text: str = ""
+    """What was wrong and what was done."""
+    version: int | None = None
+
+
+class Chart(Message, frozen=True, kw_only=True):
+    """One line to draw: `values[i]` at `start + i × step_s`, nothing where there was no sample."""
+
+    title: str
+    """The expression that is drawn, or the vital's name."""
+    unit: str
+    start: datetime
+    step_s: float
+    values: list[float | None]
+    threshold: float | None
+    operator: str | None
+    """How a value is compared with the threshold: `<`, `>`, `<=`, `>=`, `==`, `!=`."""
+    marks: dict[str, datetime]
+    """Moments worth a mark: `active`, `fired`, `resolved`."""
+
+
+class Vitals(Message, frozen=True, kw_only=True):
+    """A host's readings at a glance; nothing where they are not known. Ratios are 0 to 1."""
+
+    cpu_ratio: float | None = None
+    memory_ratio: float | None = None
+    filesystem_ratio: float | None = None
+    """The fullest filesystem's used share."""
+    filesystem_mountpoint: str | None = None
+    load1: float | None = None
+    receive_bytes_per_s: float | None = None
+    transmit_bytes_per_s: float | None = None
+    boot_at: datetime | None = None
+
+
+class HostRow(Message, frozen=True, kw_only=True):
+    id: int
+    name: str
+    client: str
+    site: str
+    kind: HostKind
+    job: str
+    state: HostState
+    last_seen: datetime | None
+    os: str
+    agent_version: str
+    open_tickets: int
+    worst_priority: int | None
+    vitals: Vitals
+
+
+class HostPage(Message, frozen=True, kw_only=True):
+    hosts: list[HostRow]
+
+
+class Reading(Message, frozen=True, kw_only=True):
+    """The last sample of one series of a host."""
+
+    name: str
+    labels: dict[str, str]
+    kind: SeriesKind
+    value: float | None
+    """Nothing for a value that JSON cannot carry (NaN and the infinities)."""
+    at: datetime
+
+
+class HostDetail(Message, frozen=True, kw_only=True):
+    host: HostRow
+    readings: list[Reading]
+    alerts: list[Alert]
+    tickets: list[TicketRow]
+
+
+class TicketChanged(Message, frozen=True, kw_only=True):
+    """SSE event `ticket`: the row as it is now, and what has just happened to it."""
+
+    ticket: TicketRow
+    happened: TicketEventKind
+    counts: TicketCounts
+
+
+class HostChanged(Message, frozen=True, kw_only=True):
+    """SSE event `host`: a host was enrolled, fell silent, came back or was retired."""
+
+    host: HostRow
+
+
+EVENTS: dict[str, type[Message] | None] = {
+    "ticket": TicketChanged,
+    "host": HostChanged,
+    "rules": None,  # the rule files in force have changed: ask for the status
+    "reset": None,  # events were missed (the server restarted): take a new snapshot
+}
+"""The names of the server-sent events and what each carries; a comment line every 15 s keeps the line open."""

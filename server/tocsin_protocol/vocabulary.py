@@ -1,0 +1,101 @@
+"""The words of the trade, spelled once: code, database, API, screen and docs all use these.
+
+Every enum's value is what is stored and sent. A value is never renamed or reused.
+"""
+
+from enum import IntEnum, StrEnum
+
+
+class HostKind(StrEnum):
+    """What a watched thing is."""
+
+    SERVER = "server"
+    DESKTOP = "desktop"
+    NETWORK = "network"
+    APPLICATION = "application"
+
+
+class HostState(StrEnum):
+    """What is known of a host now, from its pushes alone."""
+
+    UP = "up"
+    SILENT = "silent"
+    """Three pushes or more were missed."""
+    AWAITED = "awaited"
+    """Enrolled, but nothing has come yet."""
+    RETIRED = "retired"
+
+
+class SeriesKind(IntEnum):
+    """Prometheus's metric types, as far as an agent sends them."""
+
+    UNTYPED = 0
+    GAUGE = 1
+    COUNTER = 2
+
+
+class AlertState(StrEnum):
+    """The life of one alert, Prometheus's words and one of ours.
+
+    `unknown` is a firing alert whose condition can no longer be judged, because its data has stopped.
+    """
+
+    INACTIVE = "inactive"
+    PENDING = "pending"
+    FIRING = "firing"
+    UNKNOWN = "unknown"
+    RESOLVED = "resolved"
+
+
+class Severity(StrEnum):
+    """What a rule says of itself in its label `severity`."""
+
+    CRITICAL = "critical"
+    WARNING = "warning"
+    INFO = "info"
+
+
+class TicketState(StrEnum):
+    """ITIL's incident states."""
+
+    NEW = "new"
+    IN_PROGRESS = "in_progress"
+    PENDING = "pending"
+    SOLVED = "solved"
+    CLOSED = "closed"
+
+
+OPEN_TICKET_STATES = frozenset({TicketState.NEW, TicketState.IN_PROGRESS, TicketState.PENDING})
+
+
+class TicketEventKind(StrEnum):
+    """What can happen to a ticket; each is one row of its timeline."""
+
+    OPENED = "opened"
+    ALERT_FIRED = "alert_fired"
+    ALERT_UNKNOWN = "alert_unknown"
+    ALERT_RESOLVED = "alert_resolved"
+    TAKEN = "taken"
+    RELEASED = "released"
+    COMMENTED = "commented"
+    RECOVERED = "recovered"
+    """The condition has cleared, but a person has spoken here: confirm and resolve."""
+    SOLVED = "solved"
+    REOPENED = "reopened"
+    CLOSED = "closed"
+
+
+class ActorKind(StrEnum):
+    """Who did it."""
+
+    PERSON = "person"
+    RULE = "rule"
+    SYSTEM = "system"
+
+
+class Role(StrEnum):
+    """What a person may do."""
+
+    ADMIN = "admin"
+    TECHNICIAN = "technician"
+    VIEWER = "viewer"

@@ -1,0 +1,139 @@
+"""What an agent and the server say to each other, to the byte; standard library only.
+
+Three requests, all POST, bodies in msgpack:
+
+- `ENROL_PATH`: a map `{v, token, key, name, os, version}`, signed with the host's new Ed25519 key
+  (domain `ENROL_DOMAIN`). Answer: a map `{agent, host, client, site, interval_s}`, signed by the server.
+- `HELLO_PATH`: a map `{v, agent, epoch, version, ephemeral, nonce, now_ms}`, signed by the agent (domain
+  `HELLO_DOMAIN`). Answer: a map `{session, ephemeral, expires_s, interval_s, now_ms}`, signed by the server.
+- `PUSH_PATH`: `zlib(msgpack([1, now_ms, [schema, …], [[epoch, seq, schema_id, [time_ms, …], matrix], …]]))`,
+  with the session's id in hex in `SESSION_HEADER` and an HMAC-SHA256 in hex in `MAC_HEADER`. `now_ms` is the
+  agent's clock as it sends. Answer: a map `{acked, interval_s, now_ms}`.
+
+A signature stands as lower-case hex in `SIGNATURE_HEADER`, over `domain ‖ body`; the server signs its
+answers over `domain ‖ sha256(request body) ‖ answer body`, so an answer belongs to one question.
+
+A *frame* is one host's samples, usually at one instant: `matrix` is `len(times) × len(schema.series)`
+float64, little-endian, row after row. An absent sample is `STALE_NAN`. `(agent, epoch, seq)` names a frame for
+ever; an *epoch* is one run of the agent (nanoseconds at its start), and *seq* counts its frames from 0.
+
+A *schema* is `msgpack([host, [[name, kind, [label, value, label, value, …]], …]])`, labels sorted by
+name; its id is the first eight bytes, big-endian, of the SHA-256 of those bytes. `host` is empty for the
+agent's own host. An agent sends a schema once a session; an unknown one is answered 409, and it is sent again.
+
+Errors are RFC 9457 problem details in JSON. What an agent does with a status:
+
+- network error, timeout, 408, 429, 5xx: keep and retry, full jitter, `Retry-After` honoured
+- 401: hello, then again
+- 409: the schemas, then again
+- 403: revoked; keep the spool, try once an hour
+- 400, 413, 422: split the batch; a single refused frame goes to quarantine
+"""
+
+import base64
+import binascii
+import hashlib
+import json
+import struct
+import zlib
+from dataclasses import dataclass
+
+VERSION = 1
+
+ENROL_PATH = "/agent/v1/enrol"
+HELLO_PATH = "/agent/v1/hello"
+PUSH_PATH = "/agent/v1/push"
+
+SESSION_HEADER = "tocsin-session"
+MAC_HEADER = "tocsin-mac"
+SIGNATURE_HEADER = "tocsin-signature"
+CONTENT_TYPE = "application/x-tocsin"
+
+ENROL_DOMAIN = b"tocsin-enrol-v1"
+ENROL_ANSWER_DOMAIN = b"tocsin-enrol-answer-v1"
+HELLO_DOMAIN = b"tocsin-hello-v1"
+HELLO_ANSWER_DOMAIN = b"tocsin-hello-answer-v1"
+SESSION_DOMAIN = b"tocsin-session-v1"
+PUSH_DOMAIN = b"tocsin-push-v1"
+
+DEFAULT_INTERVAL_S = 10
+SESSION_SECONDS = 3600
+MISSED_PUSHES_UNTIL_SILENT = 3
+SPOOL_HOURS = 72
+"""How long a spool may be old; the server remembers received frames for longer than that."""
+
+MAX_BODY_BYTES = 1 << 20
+MAX_INFLATED_BYTES = 16 << 20
+MAX_FRAMES_PER_PUSH = 512
+MAX_TIMES_PER_FRAME = 64
+MAX_SERIES_PER_SCHEMA = 5000
+MAX_LABELS_PER_SERIES = 30
+MAX_NAME_BYTES = 200
+MAX_LABEL_VALUE_BYTES = 1024
+
+STALE_BITS = 0x7FF0000000000002
+"""Prometheus's staleness marker: this one bit pattern among the NaNs means that the series has left."""
+STALE_BYTES = struct.pack("<Q", STALE_BITS)
+STALE_NAN = struct.unpack("<d", STALE_BYTES)[0]
+
+_TOKEN_PREFIX = "toc_enr_"  # noqa: S105 - a prefix that secret scanners can look for, not a secret
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Invitation:
+    """What an enrolment token carries, so that an agent pins its server from the first byte.
+
+    `fingerprint` is the SHA-256 of the server's TLS certificate (DER) in hex, empty for plain HTTP to
+    loopback; `server_key` is the server's Ed25519 public key in hex; `secret` is what the server checks.
+    """
+
+    url: str
+    fingerprint: str
+    server_key: str
+    secret: str
+
+
+def encode_invitation(invitation: Invitation) -> str:
+    """The invitation as one word that survives mail and shells, with a CRC-32 against typing errors."""
+    fields = [invitation.url, invitation.fingerprint, invitation.server_key, invitation.secret]
+    packed = json.dumps(fields, separators=(",", ":")).encode()
+    packed += struct.pack(">I", zlib.crc32(packed))
+    return _TOKEN_PREFIX + base64.urlsafe_b64encode(packed).decode().rstrip("=")
+
+
+def decode_invitation(token: str) -> Invitation:
+    """The reverse; raises `ValueError` with what is wrong with the token."""
+    word = token.strip()
+    if not word.startswith(_TOKEN_PREFIX):
+        raise ValueError(f"an enrolment token begins with {_TOKEN_PREFIX!r}")
+    word = word[len(_TOKEN_PREFIX) :]
+    try:
+        packed = base64.b64decode(word + "=" * (-len(word) % 4), altchars=b"-_", validate=True)
+        body, crc = packed[:-4], struct.unpack(">I", packed[-4:])[0]
+    except (binascii.Error, struct.error) as error:
+        raise ValueError("the enrolment token is not complete: copy it again") from error
+    if zlib.crc32(body) != crc:
+        raise ValueError("the enrolment token is damaged: copy it again")
+    url, fingerprint, server_key, secret = json.loads(body)
+    return Invitation(url=url, fingerprint=fingerprint, server_key=server_key, secret=secret)
+
+
+def schema_id(schema: bytes) -> int:
+    """The id of a schema, from its packed bytes."""
+    return int.from_bytes(hashlib.sha256(schema).digest()[:8], "big")
+
+
+def answer_to(domain: bytes, request: bytes, answer: bytes) -> bytes:
+    """The bytes that the server signs under an answer."""
+    return domain + hashlib.sha256(request).digest() + answer
+
+
+def session_key(shared: bytes, *, agent_ephemeral: bytes, server_ephemeral: bytes, nonce: bytes) -> bytes:
+    """The 32-byte key of a session, from the X25519 secret and what both sides have said."""
+    said = SESSION_DOMAIN + agent_ephemeral + server_ephemeral + nonce
+    return hashlib.blake2b(said, key=shared, digest_size=32).digest()
+
+
+def push_message(session: bytes, body: bytes) -> bytes:
+    """The bytes under a push's HMAC-SHA256."""
+    return PUSH_DOMAIN + session + body

@@ -1,0 +1,1 @@
+"""From rule files to transitions: what is true, since when, and what has just changed."""

@@ -1,0 +1,56 @@
+"""The tables of alerts and of their transitions.
+
+An alert's row and the transition that tells of its change are written in one transaction. A transition is
+consumed once by the desk, which is idempotent: `consumed_ms` is set in the transaction of the ticket.
+"""
+
+from sqlalchemy import JSON, Column, Index, UniqueConstraint, text
+from sqlmodel import Field, SQLModel
+
+from tocsin_protocol.vocabulary import AlertState
+from tocsin_server.storage.columns import Millis, word
+
+
+class AlertRow(SQLModel, table=True):
+    """One alert: one rule, one client, one set of labels. `active` again after `resolved` reuses the row."""
+
+    __tablename__ = "alert"
+    __table_args__ = (UniqueConstraint("client_id", "rule_key", "fingerprint"),)
+    id: int | None = Field(default=None, primary_key=True)
+    client_id: int = Field(foreign_key="client.id", index=True)
+    host_id: int | None = Field(default=None, foreign_key="host.id", index=True)
+    rule_key: str
+    """`file/group/alertname`: where the rule stands."""
+    fingerprint: str
+    """Prometheus's: FNV-1a 64 over the sorted labels, as 16 hexadecimal digits."""
+    alertname: str
+    severity: str = ""
+    expression: str
+    labels: dict[str, str] = Field(sa_column=Column(JSON, nullable=False))
+    annotations: dict[str, str] = Field(sa_column=Column(JSON, nullable=False))
+    state: AlertState = Field(sa_type=word(AlertState), index=True)
+    value: float | None = None
+    active_ms: int | None = Field(default=None, sa_type=Millis)
+    fired_ms: int | None = Field(default=None, sa_type=Millis)
+    keep_firing_since_ms: int | None = Field(default=None, sa_type=Millis)
+    resolved_ms: int | None = Field(default=None, sa_type=Millis)
+    changed_ms: int = Field(sa_type=Millis)
+
+
+class Transition(SQLModel, table=True):
+    """One change of one alert, for the desk to consume."""
+
+    __tablename__ = "transition"
+    __table_args__ = (Index("transition_waiting", "id", sqlite_where=text("consumed_ms IS NULL")),)
+    id: int | None = Field(default=None, primary_key=True)
+    client_id: int = Field(foreign_key="client.id")
+    alert_id: int = Field(foreign_key="alert.id", index=True)
+    at_ms: int = Field(sa_type=Millis)
+    """The moment of the evaluation that saw it."""
+    old: AlertState = Field(sa_type=word(AlertState))
+    new: AlertState = Field(sa_type=word(AlertState))
+    value: float | None = None
+    sample_ms: int | None = Field(default=None, sa_type=Millis)
+    """When the newest sample that the decision rests on was read on the host."""
+    annotations: dict[str, str] = Field(sa_column=Column(JSON, nullable=False))
+    consumed_ms: int | None = Field(default=None, sa_type=Millis)

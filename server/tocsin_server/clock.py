@@ -1,0 +1,48 @@
+"""The only place that asks the machine what time it is; everything else is told `now`."""
+
+import time
+from datetime import UTC, datetime
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """What says the time; tests pass one whose hands they move."""
+
+    def now_ms(self) -> int:
+        """Milliseconds since 1970 in UTC."""
+        ...
+
+    def monotonic(self) -> float:
+        """Seconds that never run backwards."""
+        ...
+
+
+class SystemClock:
+    """The machine's own."""
+
+    def now_ms(self) -> int:
+        return time.time_ns() // 1_000_000
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+
+class FakeClock:
+    """A clock that stands still until it is moved; for tests, ours and an extension's."""
+
+    def __init__(self, now_ms: int = 1_700_000_000_000) -> None:
+        self._now_ms = now_ms
+
+    def now_ms(self) -> int:
+        return self._now_ms
+
+    def monotonic(self) -> float:
+        return self._now_ms / 1000
+
+    def move(self, *, seconds: float) -> None:
+        self._now_ms += round(seconds * 1000)
+
+
+def moment(ms: int) -> datetime:
+    """Milliseconds since 1970 as an aware datetime."""
+    return datetime.fromtimestamp(ms / 1000, tz=UTC)

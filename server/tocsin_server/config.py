@@ -1,0 +1,70 @@
+"""The server's settings: one file, strictly read. A key that is not known is an error that names it."""
+
+import difflib
+import sysconfig
+import tomllib
+from pathlib import Path
+
+import msgspec
+
+from tocsin_server.errors import Misconfigured
+
+ETC = Path("/etc/tocsin")
+DEFAULT_DATA = Path("/var/lib/tocsin")
+
+
+class ServerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`server.toml`. Every key is optional."""
+
+    host: str = "127.0.0.1"
+    """The address to listen on. Beyond loopback the server speaks TLS with its own certificate."""
+    port: int = 8443
+    public_url: str = ""
+    """How agents reach this server, where that differs from the address it listens on."""
+    interval_s: int = 10
+    """How often agents push."""
+    evaluate_every_s: float = 1.0
+    journal_hours: int = 6
+    """How long pushed frames are kept for charts and for replay."""
+    reopen_minutes: int = 60
+    """A ticket that is solved for less than this is reopened when its alert fires again."""
+    quiet_seconds: int = 20
+    """How long a condition must stay false, on fresh samples, before its ticket is solved by itself."""
+    open_metrics: bool = False
+    """Serve /metrics and what Prometheus needs without a token; only obeyed on loopback."""
+
+
+def read_config(path: Path) -> ServerConfig:
+    """Read `server.toml`; raises `Misconfigured` with the file, the key and the remedy."""
+    try:
+        text = path.read_text()
+    except OSError as error:
+        raise Misconfigured(f"{path} cannot be read ({error.strerror})", remedy="check the path") from error
+    try:
+        return msgspec.convert(tomllib.loads(text), ServerConfig)
+    except tomllib.TOMLDecodeError as error:
+        raise Misconfigured(f"{path} is not TOML: {error}") from error
+    except msgspec.ValidationError as error:
+        raise Misconfigured(f"{path}: {error}{_suggestion(str(error))}") from error
+
+
+def _suggestion(message: str) -> str:
+    """For a misspelt key, the key that was probably meant."""
+    if "unknown field" not in message:
+        return ""
+    word = message.split("`")[1]
+    near = difflib.get_close_matches(word, ServerConfig.__struct_fields__, n=1)
+    known = f"did you mean {near[0]!r}" if near else "known keys: " + ", ".join(ServerConfig.__struct_fields__)
+    return f" ({known})"
+
+
+def config_folders(given: Path | None = None) -> list[Path]:
+    """Where shipped and edited files are looked for, best first."""
+    checkout = Path(__file__).resolve().parents[2] / "config"
+    shipped = Path(sysconfig.get_path("data")) / "share" / "tocsin"
+    return [folder for folder in (given, ETC, checkout, shipped) if folder is not None]
+
+
+def find_config(name: str, given: Path | None = None) -> Path | None:
+    """The first of the folders that holds `name`, such as `rules` or `server.toml`."""
+    return next((folder / name for folder in config_folders(given) if (folder / name).exists()), None)

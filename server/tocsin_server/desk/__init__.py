@@ -1,0 +1,1 @@
+"""The desk: tickets, their timeline, and how alerts become them."""

@@ -1,0 +1,72 @@
+"""The desk's tables. At most one open ticket has a given key: the database itself sees to it."""
+
+from typing import Any
+
+from sqlalchemy import JSON, Column, Index, text
+from sqlmodel import Field, SQLModel
+
+from tocsin_protocol.vocabulary import ActorKind, TicketEventKind, TicketState
+from tocsin_server.storage.columns import Millis, word
+
+
+class Ticket(SQLModel, table=True):
+    """The ticket as it is now; its events tell how it came to be."""
+
+    __tablename__ = "ticket"
+    __table_args__ = (
+        Index(
+            "ticket_open_key",
+            "client_id",
+            "key",
+            unique=True,
+            sqlite_where=text("state NOT IN ('solved', 'closed') AND key IS NOT NULL"),
+        ),
+        Index("ticket_queue", "state", "priority", "opened_ms"),
+    )
+    id: int | None = Field(default=None, primary_key=True)
+    client_id: int = Field(foreign_key="client.id", index=True)
+    site_id: int | None = Field(default=None, foreign_key="site.id")
+    host_id: int | None = Field(default=None, foreign_key="host.id", index=True)
+    key: str | None = Field(default=None, index=True)
+    """What makes alerts the same trouble: client, alertname and identity labels without the severity."""
+    title: str
+    state: TicketState = Field(sa_type=word(TicketState))
+    priority: int
+    severity: str = ""
+    owner_id: int | None = Field(default=None, foreign_key="person.id")
+    version: int = 1
+    human: bool = False
+    """A person has spoken here: recovery asks for confirmation and does not resolve by itself."""
+    recovered_ms: int | None = Field(default=None, sa_type=Millis)
+    """Since when none of its alerts is active."""
+    opened_ms: int = Field(sa_type=Millis)
+    updated_ms: int = Field(sa_type=Millis)
+    solved_ms: int | None = Field(default=None, sa_type=Millis)
+    reopens: int | None = Field(default=None, foreign_key="ticket.id")
+    """The earlier ticket of the same trouble, where that one was solved too long ago to be reopened."""
+
+
+class TicketAlert(SQLModel, table=True):
+    """Which alerts a ticket is about."""
+
+    __tablename__ = "ticket_alert"
+    ticket_id: int = Field(foreign_key="ticket.id", primary_key=True)
+    alert_id: int = Field(foreign_key="alert.id", primary_key=True, index=True)
+    client_id: int = Field(foreign_key="client.id")
+
+
+class TicketEventRow(SQLModel, table=True):
+    """One thing that happened to a ticket; never changed, never removed."""
+
+    __tablename__ = "ticket_event"
+    id: int | None = Field(default=None, primary_key=True)
+    client_id: int = Field(foreign_key="client.id")
+    ticket_id: int = Field(foreign_key="ticket.id", index=True)
+    at_ms: int = Field(sa_type=Millis)
+    kind: TicketEventKind = Field(sa_type=word(TicketEventKind))
+    actor_kind: ActorKind = Field(sa_type=word(ActorKind))
+    actor: str
+    text: str = ""
+    data: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
+    transition_id: int | None = Field(default=None, foreign_key="transition.id", unique=True)
+    """The transition it tells of; unique, so a transition that is consumed twice is told once."""

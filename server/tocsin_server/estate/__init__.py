@@ -1,0 +1,1 @@
+"""What is watched and for whom: clients, sites, hosts, their agents, and how an agent enrols."""

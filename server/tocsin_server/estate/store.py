@@ -1,0 +1,76 @@
+"""The estate's tables. Every row below a client carries `client_id`; a site's slug is unique in its client."""
+
+from sqlalchemy import Column, Index, LargeBinary, UniqueConstraint, text
+from sqlmodel import Field, SQLModel
+
+from tocsin_protocol.vocabulary import HostKind
+from tocsin_server.storage.columns import Millis, word
+
+
+class Client(SQLModel, table=True):
+    """A client organisation: the unit of isolation, of service level and of billing."""
+
+    __tablename__ = "client"
+    id: int | None = Field(default=None, primary_key=True)
+    slug: str = Field(unique=True)
+    name: str
+    created_ms: int = Field(sa_type=Millis)
+
+
+class Site(SQLModel, table=True):
+    """A place of a client's."""
+
+    __tablename__ = "site"
+    __table_args__ = (UniqueConstraint("client_id", "slug"),)
+    id: int | None = Field(default=None, primary_key=True)
+    client_id: int = Field(foreign_key="client.id")
+    slug: str
+    name: str
+    created_ms: int = Field(sa_type=Millis)
+
+
+class Host(SQLModel, table=True):
+    """A watched thing. Its name is unique among the client's hosts that are not retired."""
+
+    __tablename__ = "host"
+    __table_args__ = (
+        Index("host_name", "client_id", "name", unique=True, sqlite_where=text("retired_ms IS NULL")),
+    )
+    id: int | None = Field(default=None, primary_key=True)
+    client_id: int = Field(foreign_key="client.id", index=True)
+    site_id: int = Field(foreign_key="site.id")
+    name: str
+    kind: HostKind = Field(sa_type=word(HostKind))
+    job: str
+    """The target label `job`: `node` for a Linux host."""
+    os: str = ""
+    enrolled_ms: int = Field(sa_type=Millis)
+    retired_ms: int | None = Field(default=None, sa_type=Millis)
+
+
+class Agent(SQLModel, table=True):
+    """Who pushes for a host. The server keeps public keys only; an id is never used again."""
+
+    __tablename__ = "agent"
+    id: str = Field(primary_key=True)
+    client_id: int = Field(foreign_key="client.id")
+    host_id: int = Field(foreign_key="host.id", index=True)
+    public_key: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    version: str = ""
+    enrolled_ms: int = Field(sa_type=Millis)
+    revoked_ms: int | None = Field(default=None, sa_type=Millis)
+
+
+class EnrolToken(SQLModel, table=True):
+    """An invitation for one agent, known by the SHA-256 of its secret only."""
+
+    __tablename__ = "enrol_token"
+    id: int | None = Field(default=None, primary_key=True)
+    client_id: int = Field(foreign_key="client.id")
+    site_id: int = Field(foreign_key="site.id")
+    digest: str = Field(unique=True)
+    kind: HostKind = Field(sa_type=word(HostKind))
+    created_ms: int = Field(sa_type=Millis)
+    expires_ms: int = Field(sa_type=Millis)
+    used_ms: int | None = Field(default=None, sa_type=Millis)
+    agent_id: str | None = None

@@ -1,0 +1,1 @@
+"""The desk's database: engine, the one writer, readers, migrations. It knows no table of its own."""
