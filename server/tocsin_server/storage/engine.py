@@ -38,14 +38,14 @@ CHECKPOINT_PAGES = 4000
 BUSY_MS = 10_000
 
 
-def sqlite_engine(path: Path, *, read_only: bool) -> Engine:
+def sqlite_engine(path: Path, *, read_only: bool, busy_ms: int = BUSY_MS) -> Engine:
     """An engine over the file; `read_only` connections refuse every write in SQLite itself."""
     engine = create_engine(
         f"sqlite:///{path}",
         poolclass=QueuePool,
         pool_size=READERS if read_only else 1,
         max_overflow=0,
-        connect_args={"check_same_thread": False, "timeout": BUSY_MS / 1000},
+        connect_args={"check_same_thread": False, "timeout": busy_ms / 1000},
     )
     event.listen(engine, "connect", _on_connect(read_only=read_only))
     event.listen(engine, "begin", _begin_deferred if read_only else _begin_immediate)
@@ -85,13 +85,16 @@ class _Act:
 
 
 class Storage:
-    """The database of one server process. Close it, or use it as a context."""
+    """The database of one server process. Close it, or use it as a context.
 
-    def __init__(self, path: Path) -> None:
+    `busy_ms` is how long the writer waits for another program's lock before it gives up.
+    """
+
+    def __init__(self, path: Path, *, busy_ms: int = BUSY_MS) -> None:
         self.path = path
         self._acts: queue.Queue[_Act | None] = queue.Queue(MAX_WAITING)
         self._reader = sqlite_engine(path, read_only=True)
-        self._writer = sqlite_engine(path, read_only=False)
+        self._writer = sqlite_engine(path, read_only=False, busy_ms=busy_ms)
         self._pool = ThreadPoolExecutor(READERS, thread_name_prefix="tocsin-read")
         self._thread = threading.Thread(target=self._write_for_ever, name="tocsin-write", daemon=True)
         self._thread.start()

@@ -1,0 +1,75 @@
+# make run    install what is locked, then the server, this machine's agent and the console
+# make test   install what is locked, then the tests
+# make help   the rest
+
+VENV ?= .venv
+BIN := $(VENV)/bin
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
+	command -v $$p >/dev/null 2>&1 && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+	&& { echo $$p; break; }; done)
+READY := $(VENV)/.ready
+NOT_UNIT := real or scenario or faults
+
+.PHONY: help run test unit check format bench faults faults-short lock wheel clean
+
+help:
+	@grep -E '^# make|^## ' $(MAKEFILE_LIST) | sed -e 's/^# make/make/' -e 's/^## //'
+
+## make unit          only what needs no other process (seconds)
+## make check         format, lint, types, import contracts
+## make format        put the source into its format
+## make bench         the benchmarks, each beside its peer
+## make faults-short  kill -9 and full disks, the short form
+## make faults        the same, the long form
+## make lock          resolve requirements.lock anew
+## make wheel         build dist/*.whl
+## make clean         remove what make has made; data folders stay
+
+$(READY): requirements.lock pyproject.toml
+	@test -n "$(PYTHON)" || { echo "tocsin needs Python 3.11 or newer:  sudo apt-get install python3" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+		echo "$(PYTHON) has no venv:  sudo apt-get install $$($(PYTHON) -c 'import sys; print("python3.%d-venv" % sys.version_info[1])')" >&2; exit 1; }
+	@echo "preparing $(VENV) with $$($(PYTHON) --version), about a minute the first time"
+	@$(PYTHON) -m venv --clear $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps -e .
+	@$(BIN)/python -m compileall -q agent server tui
+	@touch $@
+
+run: $(READY)
+	@exec $(BIN)/tocsin up
+
+test: $(READY)
+	$(BIN)/pytest -n 2 --dist loadgroup -m "not faults"
+
+unit: $(READY)
+	$(BIN)/pytest -n 2 --dist loadgroup -m "not ($(NOT_UNIT))"
+
+check: $(READY)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(READY)
+	$(BIN)/ruff check --fix-only --quiet .
+	$(BIN)/ruff format --quiet .
+
+bench: $(READY)
+	$(BIN)/python -m bench
+
+faults-short: $(READY)
+	TOCSIN_FAULT_LOOPS=25 $(BIN)/pytest -m faults --timeout 900
+
+faults: $(READY)
+	TOCSIN_FAULT_LOOPS=200 $(BIN)/pytest -m faults --timeout 7200
+
+lock:
+	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header \
+		--extra dev --python-version 3.11 pyproject.toml -o requirements.lock
+
+wheel: $(READY)
+	$(BIN)/python -m pip wheel --quiet --no-build-isolation --no-deps --wheel-dir dist .
+
+clean:
+	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .hypothesis .import_linter_cache

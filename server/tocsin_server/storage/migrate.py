@@ -1,0 +1,93 @@
+"""Bring a database to this version's tables; with its environment, the only place that knows Alembic.
+
+All steps run in one transaction, which SQLite gives to table definitions too: a migration that is killed has
+not happened. A database that holds data is copied beside itself first.
+"""
+
+import sqlite3
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import MetaData
+
+from tocsin_server.errors import Misconfigured
+from tocsin_server.storage.engine import sqlite_engine
+
+_SCRIPTS = Path(__file__).with_name("migrations")
+
+
+def newest() -> str:
+    """The revision that this version's tables have."""
+    head = ScriptDirectory.from_config(_config()).get_current_head()
+    if head is None:
+        raise Misconfigured("this installation has no migrations", remedy="install tocsin again")
+    return head
+
+
+def revision(path: Path) -> str | None:
+    """The revision that a database has; nothing for an empty or absent one."""
+    if not path.exists():
+        return None
+    engine = sqlite_engine(path, read_only=True)
+    try:
+        with engine.connect() as connection:
+            return MigrationContext.configure(connection).get_current_revision()
+    finally:
+        engine.dispose()
+
+
+def migrate(path: Path, metadata: MetaData) -> bool:
+    """Bring the database at `path` to `newest()`; says whether anything had to be done.
+
+    Raises `Misconfigured` where the database is newer than this program.
+    """
+    had = revision(path)
+    if had == newest():
+        return False
+    if had is not None and had not in _known():
+        raise Misconfigured(
+            f"the database {path} has revision {had}, which this version does not know",
+            remedy="run the version that wrote it, or a newer one",
+        )
+    if had is not None:
+        _copy(path, path.with_name(f"{path.name}.before-{newest()}"))
+    _upgrade(path, metadata)
+    return True
+
+
+def _known() -> set[str]:
+    return {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(_SCRIPTS))
+    config.set_main_option("path_separator", "os")
+    return config
+
+
+def _upgrade(path: Path, metadata: MetaData) -> None:
+    engine = sqlite_engine(path, read_only=False)
+    config = _config()
+    config.attributes["metadata"] = metadata
+    try:
+        with engine.connect() as connection, connection.begin():
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+    finally:
+        engine.dispose()
+
+
+def _copy(path: Path, to: Path) -> None:
+    """An online, consistent copy by SQLite's own backup, whole or not there at all."""
+    part = to.with_name(to.name + ".part")
+    source, target = sqlite3.connect(path), sqlite3.connect(part)
+    try:
+        source.backup(target)
+    finally:
+        source.close()
+        target.close()
+    part.rename(to)

@@ -1,0 +1,103 @@
+"""The writer gives a result back once it is durable, and one act's failure is its own."""
+
+import sqlite3
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
+from sqlmodel import Session
+
+from tocsin_server.errors import Unavailable
+from tocsin_server.storage.engine import Storage
+
+
+@pytest.fixture
+def storage(tmp_path: Path) -> Iterator[Storage]:
+    with Storage(tmp_path / "desk.db") as opened:
+        opened.write(lambda session: session.execute(text("CREATE TABLE note (text VARCHAR UNIQUE)")) and None)
+        yield opened
+
+
+def put(word: str):
+    def act(session: Session) -> str:
+        session.execute(text("INSERT INTO note VALUES (:word)"), {"word": word})
+        return word
+
+    return act
+
+
+def notes(storage: Storage) -> list[str]:
+    return storage.read(lambda s: list(s.execute(text("SELECT text FROM note ORDER BY text")).scalars()))
+
+
+def test_a_written_row_is_seen_by_another_process_at_once(storage: Storage) -> None:
+    storage.write(put("bell"))
+
+    with sqlite3.connect(storage.path) as other:
+        seen = other.execute("SELECT text FROM note").fetchall()
+    other.close()
+    assert seen == [("bell",)]
+
+
+def test_a_failing_act_leaves_the_others_of_its_batch_alone(storage: Storage) -> None:
+    gate = threading.Event()
+    first = storage.submit(lambda _session: gate.wait(10))
+    waiting = [storage.submit(act) for act in (put("a"), lambda _session: 1 / 0, put("b"))]
+    gate.set()
+
+    assert first.result(10)
+    assert waiting[0].result(10) == "a"
+    with pytest.raises(ZeroDivisionError):
+        waiting[1].result(10)
+    assert waiting[2].result(10) == "b"
+    assert notes(storage) == ["a", "b"]
+
+
+def test_an_act_that_fails_half_way_leaves_nothing_behind(storage: Storage) -> None:
+    def half(session: Session) -> None:
+        put("half")(session)
+        raise KeyError("half")
+
+    with pytest.raises(KeyError):
+        storage.write(half)
+
+    assert notes(storage) == []
+
+
+def test_a_reader_cannot_write(storage: Storage) -> None:
+    with pytest.raises(OperationalError, match="readonly"):
+        storage.read(put("no"))
+
+
+async def test_the_event_loop_can_wait_for_a_write_and_a_read(storage: Storage) -> None:
+    await storage.write_soon(put("soon"))
+
+    assert await storage.read_soon(lambda s: s.execute(text("SELECT count(*) FROM note")).scalar_one()) == 1
+
+
+def test_a_database_locked_by_another_program_is_named_and_the_writer_goes_on(storage: Storage) -> None:
+    other = sqlite3.connect(storage.path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+
+    with Storage(storage.path, busy_ms=50) as impatient:
+        with pytest.raises(Unavailable, match="locked"):
+            impatient.write(put("late"))
+        other.execute("ROLLBACK")
+        other.close()
+
+        assert impatient.write(put("later")) == "later"
+
+
+def test_the_journal_of_the_database_is_folded_in_by_the_writer(
+    storage: Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tocsin_server.storage.engine.CHECKPOINT_PAGES", 0)
+
+    storage.write(put("x"))
+    storage.write(put("y"))
+    storage.close()
+
+    assert sqlite3.connect(storage.path).execute("SELECT count(*) FROM note").fetchone() == (2,)

@@ -1,0 +1,78 @@
+"""Migrations make exactly the tables that the code has, keep data, and happen wholly or not at all."""
+
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlmodel import SQLModel
+
+import tocsin_server.access.store
+import tocsin_server.alerts.store
+import tocsin_server.desk.store
+import tocsin_server.estate.store  # noqa: F401 - its tables
+from tocsin_server.errors import Misconfigured
+from tocsin_server.storage.engine import sqlite_engine
+from tocsin_server.storage.migrate import migrate, newest, revision
+
+
+def test_the_migrated_tables_are_those_of_the_code(tmp_path: Path) -> None:
+    path = tmp_path / "desk.db"
+    migrate(path, SQLModel.metadata)
+
+    engine = sqlite_engine(path, read_only=True)
+    with engine.connect() as connection:
+        differences = compare_metadata(MigrationContext.configure(connection), SQLModel.metadata)
+    engine.dispose()
+
+    assert differences == []
+
+
+def test_a_second_migration_has_nothing_to_do(tmp_path: Path) -> None:
+    path = tmp_path / "desk.db"
+
+    assert migrate(path, SQLModel.metadata)
+    assert not migrate(path, SQLModel.metadata)
+    assert revision(path) == newest()
+
+
+def test_a_database_of_a_later_version_is_refused_and_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "desk.db"
+    migrate(path, SQLModel.metadata)
+    with sqlite3.connect(path) as database:
+        database.execute("UPDATE alembic_version SET version_num = '9999'")
+    database.close()
+
+    with pytest.raises(Misconfigured, match="9999"):
+        migrate(path, SQLModel.metadata)
+
+
+_KILLED = """
+import os, signal, sys, threading, time
+from pathlib import Path
+import tocsin_server.estate.store, tocsin_server.access.store
+import tocsin_server.alerts.store, tocsin_server.desk.store
+from sqlmodel import SQLModel
+from tocsin_server.storage.migrate import migrate
+print("ready", flush=True)
+def end():
+    time.sleep(float(sys.argv[2]))
+    os.kill(os.getpid(), signal.SIGKILL)
+threading.Thread(target=end, daemon=True).start()
+migrate(Path(sys.argv[1]), SQLModel.metadata)
+"""
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("after_s", [0.0, 0.005, 0.01, 0.02, 0.03, 0.05, 0.08])
+def test_a_killed_migration_has_happened_wholly_or_not_at_all(tmp_path: Path, after_s: float) -> None:
+    path = tmp_path / "desk.db"
+
+    subprocess.run([sys.executable, "-c", _KILLED, str(path), str(after_s)], check=False, timeout=60)
+
+    assert revision(path) in (None, newest())
+    migrate(path, SQLModel.metadata)
+    assert revision(path) == newest()
