@@ -1,0 +1,69 @@
+"""The kernel's files under /proc and /sys: opened once, read again from the start at each collection.
+
+Reading a kept descriptor from offset 0 makes the kernel write the file anew, and saves the path walk.
+"""
+
+import os
+from pathlib import Path
+from typing import NamedTuple
+
+_CHUNK_BYTES = 1 << 16
+
+
+class Roots(NamedTuple):
+    """Where the host's faces are mounted; tests and containers have them elsewhere."""
+
+    proc: Path = Path("/proc")
+    sys: Path = Path("/sys")
+    etc: Path = Path("/etc")
+
+
+class KernelFile:
+    """One file, kept open; raises `OSError` when it cannot be read now."""
+
+    __slots__ = ("_descriptor", "_path")
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._descriptor: int | None = None
+
+    def read(self) -> bytes:
+        """Its whole content now. A descriptor whose object is gone is opened again once."""
+        if self._descriptor is not None:
+            try:
+                return _read_all(self._descriptor)
+            except OSError:
+                self.close()
+        self._descriptor = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
+        return _read_all(self._descriptor)
+
+    def read_if_present(self) -> bytes:
+        """The same; empty where this kernel has no such file."""
+        try:
+            return self.read()
+        except FileNotFoundError:
+            return b""
+
+    def close(self) -> None:
+        """Let go of the descriptor."""
+        if self._descriptor is not None:
+            descriptor, self._descriptor = self._descriptor, None
+            os.close(descriptor)
+
+    def __del__(self) -> None:
+        self.close()
+
+
+def _read_all(descriptor: int) -> bytes:
+    # A sequence file hands out a page or so per read, however much is asked for.
+    content = os.pread(descriptor, _CHUNK_BYTES, 0)
+    if not content:
+        return content
+    while more := os.pread(descriptor, _CHUNK_BYTES, len(content)):
+        content += more
+    return content
+
+
+def readable(raw: bytes) -> str:
+    """Bytes of the kernel as text; what is not UTF-8 stays distinguishable as `\\xNN`."""
+    return raw.decode("utf-8", "backslashreplace")

@@ -1,0 +1,40 @@
+"""A reading: one number of this host at one instant, under the name that node_exporter gives it.
+
+A sample is a series (name, kind, labels) and its value; the instant belongs to the whole collection. The
+labels are sorted by name, so that equal series compare equal whoever made them.
+"""
+
+from typing import NamedTuple
+
+from tocsin_protocol.vocabulary import SeriesKind
+
+Labels = tuple[tuple[str, str], ...]
+
+
+class Sample(NamedTuple):
+    """One series' value now: base units (seconds, bytes), counters as the kernel counts them, never a rate."""
+
+    name: str
+    kind: SeriesKind
+    labels: Labels
+    value: float
+
+
+def labelled(**labels: str) -> Labels:
+    """The labels in their one order."""
+    return tuple(sorted(labels.items()))
+
+
+def gauge(name: str, value: float, labels: Labels = ()) -> Sample:
+    """A value that goes up and down."""
+    return Sample(name, SeriesKind.GAUGE, labels, value)
+
+
+def counter(name: str, value: float, labels: Labels = ()) -> Sample:
+    """A value that only grows, until what counts it starts again."""
+    return Sample(name, SeriesKind.COUNTER, labels, value)
+
+
+def untyped(name: str, value: float, labels: Labels = ()) -> Sample:
+    """A value whose nature the kernel does not say."""
+    return Sample(name, SeriesKind.UNTYPED, labels, value)
