@@ -1,0 +1,1 @@
+"""The benchmarks, each beside its peer in one run: `python -m bench [NAME …]`."""

@@ -1,0 +1,164 @@
+"""Real processes for stories and fault loops: a server, agents, and an API client of their own.
+
+Everything listens on a free loopback port and lives in a folder of the test's; leaving the context ends it.
+"""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Self
+
+import httpx
+
+READY_S = 20.0
+
+
+def free_port() -> int:
+    """A loopback port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def until(said: str, question: Callable[[], Any], *, seconds: float = READY_S, every: float = 0.05) -> Any:
+    """Ask until the answer is true, and give it back; fails with what was waited for."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        answer = question()
+        if answer:
+            return answer
+        time.sleep(every)
+    raise AssertionError(f"waited {seconds:.0f} s in vain: {said}")
+
+
+class ServerProcess:
+    """`tocsin-server run` on a folder; it can be killed and started again on the same data."""
+
+    def __init__(self, data: Path, *, config: Path | None = None, toml: str = "") -> None:
+        self.data = data
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.process: subprocess.Popen[bytes] | None = None
+        self._config = config
+        data.mkdir(parents=True, exist_ok=True)
+        if toml:
+            (data / "server.toml").write_text(toml)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.process is not None and self.process.poll() is None:
+            self.kill()
+
+    def command(self, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """One administrative command on the same data."""
+        command = [sys.executable, "-m", "tocsin_server", *words, "--data", str(self.data)]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        if check and done.returncode != 0:
+            raise AssertionError(f"{words}: {done.stderr}")
+        return done
+
+    def prepare(self) -> dict[str, str]:
+        """A client `home`, a technician, her session token and an invitation for one agent."""
+        prepared: dict[str, str] = json.loads(self.command("prepare", "--url", self.url).stdout)
+        return prepared
+
+    def invite(self, client: str = "home", site: str = "main") -> str:
+        """A further invitation."""
+        done = self.command(
+            "enrol-token", "create", "--client", client, "--site", site, "--url", self.url, "--quiet"
+        )
+        return done.stdout.strip()
+
+    def start(self) -> Self:
+        command = [sys.executable, "-m", "tocsin_server", "run", "--data", str(self.data)]
+        command += ["--port", str(self.port), "--public-url", self.url, "--open-metrics"]
+        if self._config is not None:
+            command += ["--config", str(self._config)]
+        if (self.data / "server.toml").exists():
+            command += ["--settings", str(self.data / "server.toml")]
+        with (self.data / "server.log").open("ab") as log:
+            self.process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
+        until(f"the server answers; its log:\n{self.said()}", self.is_ready)
+        return self
+
+    def is_ready(self) -> bool:
+        assert self.process is not None
+        if self.process.poll() is not None:
+            raise AssertionError(f"the server has ended:\n{self.said()}")
+        try:
+            return httpx.get(f"{self.url}/healthz", timeout=2, trust_env=False).status_code == 200
+        except httpx.HTTPError:
+            return False
+
+    def said(self) -> str:
+        log = self.data / "server.log"
+        return log.read_text(errors="replace")[-4000:] if log.exists() else ""
+
+    def kill(self) -> None:
+        assert self.process is not None
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait(10)
+
+    def stop(self) -> int:
+        """SIGTERM; the exit status."""
+        assert self.process is not None
+        self.process.terminate()
+        return self.process.wait(10)
+
+    def api(self, session: str) -> httpx.Client:
+        return httpx.Client(
+            base_url=f"{self.url}/api/v1",
+            headers={"authorization": f"Bearer {session}"},
+            timeout=10,
+            trust_env=False,
+        )
+
+
+class AgentProcess:
+    """`tocsin-agent run` on a state folder of its own."""
+
+    def __init__(self, state: Path) -> None:
+        self.state = state
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.process is not None and self.process.poll() is None:
+            self.kill()
+
+    def enrol(self, invitation: str, *, name: str) -> Self:
+        done = subprocess.run(
+            [sys.executable, "-m", "tocsin_agent", "enrol", invitation, "--name", name, "--state", self.state],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return self
+
+    def start(self) -> Self:
+        with (self.state / "agent.log").open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "tocsin_agent", "run", "--state", str(self.state)],
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env={**os.environ, "NO_PROXY": "127.0.0.1"},
+            )
+        return self
+
+    def kill(self) -> None:
+        assert self.process is not None
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait(10)
