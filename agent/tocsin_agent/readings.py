@@ -7,6 +7,7 @@ labels are sorted by name, so that equal series compare equal whoever made them.
 from typing import NamedTuple
 
 from tocsin_protocol.vocabulary import SeriesKind
+from tocsin_protocol.wire import MAX_LABEL_VALUE_BYTES
 
 Labels = tuple[tuple[str, str], ...]
 
@@ -21,8 +22,12 @@ class Sample(NamedTuple):
 
 
 def labelled(**labels: str) -> Labels:
-    """The labels in their one order."""
-    return tuple(sorted(labels.items()))
+    """The labels in their one order.
+
+    An empty one is left out: to Prometheus it is the same as an absent one. One that is longer than the wire
+    allows is cut, for it would cost the whole frame.
+    """
+    return tuple(sorted((name, _cut(value)) for name, value in labels.items() if value))
 
 
 def gauge(name: str, value: float, labels: Labels = ()) -> Sample:
@@ -38,3 +43,9 @@ def counter(name: str, value: float, labels: Labels = ()) -> Sample:
 def untyped(name: str, value: float, labels: Labels = ()) -> Sample:
     """A value whose nature the kernel does not say."""
     return Sample(name, SeriesKind.UNTYPED, labels, value)
+
+
+def _cut(value: str) -> str:
+    if len(value) * 4 <= MAX_LABEL_VALUE_BYTES:
+        return value
+    return value.encode()[:MAX_LABEL_VALUE_BYTES].decode("utf-8", "ignore")

@@ -3,11 +3,13 @@
 Reading a kept descriptor from offset 0 makes the kernel write the file anew, and saves the path walk.
 """
 
+import errno
 import os
 from pathlib import Path
 from typing import NamedTuple
 
 _CHUNK_BYTES = 1 << 16
+_GONE = frozenset({errno.ENODEV, errno.ESTALE, errno.ESRCH})
 
 
 class Roots(NamedTuple):
@@ -28,11 +30,13 @@ class KernelFile:
         self._descriptor: int | None = None
 
     def read(self) -> bytes:
-        """Its whole content now. A descriptor whose object is gone is opened again once."""
+        """Its whole content now. A descriptor whose object has gone is opened again once."""
         if self._descriptor is not None:
             try:
                 return _read_all(self._descriptor)
-            except OSError:
+            except OSError as error:
+                if error.errno not in _GONE:
+                    raise
                 self.close()
         self._descriptor = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
         return _read_all(self._descriptor)

@@ -1,0 +1,114 @@
+"""How full each file system is, in bytes and in inodes, and whether it answers at all.
+
+A dead network mount never answers. It costs this reading its deadline once; from then on it is reported as
+an error without being asked, until its first question has come back.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import NamedTuple
+
+from tocsin_agent.collectors.abandon import Abandonable
+from tocsin_agent.collectors.kernel import KernelFile, Roots, readable
+from tocsin_agent.collectors.mounts import Mount, is_watched, parse_mountinfo
+from tocsin_agent.readings import Labels, Sample, gauge, labelled
+
+HELP = {
+    "node_filesystem_size_bytes": "Size of the file system.",
+    "node_filesystem_free_bytes": "Free space, what is reserved for root included.",
+    "node_filesystem_avail_bytes": "Free space for everybody but root.",
+    "node_filesystem_files": "Inodes of the file system; 0 where it has no fixed number.",
+    "node_filesystem_files_free": "Free inodes.",
+    "node_filesystem_readonly": "Whether it is mounted read-only.",
+    "node_filesystem_device_error": "Whether asking for its size failed; the label device_error says why.",
+}
+_OVERDUE = "mountpoint timeout"
+
+Statvfs = Callable[[bytes], os.statvfs_result]
+
+
+class _Watched(NamedTuple):
+    key: str
+    mount: Mount
+    labels: Labels
+
+
+class FilesystemCollector:
+    """Asks every watched mount for its size, each within `deadline_s`.
+
+    The mounts are those of process 1, which sees the host as its owner does; where the agent may not read
+    that, its own.
+    """
+
+    name = "filesystem"
+
+    def __init__(self, roots: Roots, *, deadline_s: float = 1.0, statvfs: Statvfs = os.statvfs) -> None:
+        self._mountinfo = KernelFile(roots.proc / "1/mountinfo")
+        self._own_mountinfo = KernelFile(roots.proc / "self/mountinfo")
+        self._statvfs = statvfs
+        self._askers: Abandonable[os.statvfs_result | OSError] = Abandonable("statvfs", deadline_s=deadline_s)
+        self._content = b""
+        self._watched: list[_Watched] = []
+
+    def collect(self) -> Iterator[Sample]:
+        """Seven gauges a mount that answers, two for one that does not."""
+        content = self._read_mountinfo()
+        if content != self._content:
+            self._content, self._watched = content, _watched(content)
+        answers = self._askers.run({key: partial(self._ask, mount.path) for key, mount, _ in self._watched})
+        for key, mount, labels in self._watched:
+            answer = answers.get(key)
+            if isinstance(answer, os.statvfs_result):
+                yield from _answered(answer, mount, labels)
+            else:
+                yield from _failed((answer and answer.strerror) or _OVERDUE, mount, labels)
+
+    def _read_mountinfo(self) -> bytes:
+        try:
+            return self._mountinfo.read()
+        except (PermissionError, FileNotFoundError):
+            return self._own_mountinfo.read()
+
+    def _ask(self, path: bytes) -> os.statvfs_result | OSError:
+        try:
+            return self._statvfs(path)
+        except OSError as error:
+            return error
+
+
+def _watched(content: bytes) -> list[_Watched]:
+    """Several mounts may lie on one another with equal labels; what a path leads to is the last of them."""
+    by_labels: dict[Labels, _Watched] = {}
+    for mount in filter(is_watched, parse_mountinfo(content)):
+        labels = _labels_of(mount)
+        # The number is in the key, so that a new mount in a stuck one's place is asked.
+        by_labels[labels] = _Watched(f"{mount.number.decode()} {readable(mount.path)}", mount, labels)
+    return list(by_labels.values())
+
+
+def _labels_of(mount: Mount, *, device_error: str = "") -> Labels:
+    return labelled(
+        device=readable(mount.device),
+        mountpoint=readable(mount.path),
+        fstype=readable(mount.fstype),
+        device_error=device_error,
+    )
+
+
+def _answered(answer: os.statvfs_result, mount: Mount, labels: Labels) -> Iterator[Sample]:
+    # POSIX counts blocks in f_frsize; f_bsize is what it likes to transfer, and differs on FUSE.
+    block_bytes = answer.f_frsize
+    yield gauge("node_filesystem_size_bytes", answer.f_blocks * block_bytes, labels)
+    yield gauge("node_filesystem_free_bytes", answer.f_bfree * block_bytes, labels)
+    yield gauge("node_filesystem_avail_bytes", answer.f_bavail * block_bytes, labels)
+    yield gauge("node_filesystem_files", answer.f_files, labels)
+    yield gauge("node_filesystem_files_free", answer.f_ffree, labels)
+    yield gauge("node_filesystem_readonly", mount.is_read_only, labels)
+    yield gauge("node_filesystem_device_error", 0, labels)
+
+
+def _failed(reason: str, mount: Mount, labels: Labels) -> Iterator[Sample]:
+    labels = _labels_of(mount, device_error=reason)
+    yield gauge("node_filesystem_readonly", mount.is_read_only, labels)
+    yield gauge("node_filesystem_device_error", 1, labels)
