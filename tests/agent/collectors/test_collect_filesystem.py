@@ -1,0 +1,149 @@
+import errno
+import os
+import threading
+
+import pytest
+
+from tocsin_agent.collectors.collection import Collection
+from tocsin_agent.collectors.filesystem import FilesystemCollector
+from tocsin_agent.collectors.load import LoadCollector
+
+NAS = "device=nas:/export,fstype=nfs4,mountpoint=/mnt/nas"
+ROOT = "device=/dev/sda1,fstype=ext4,mountpoint=/"
+BLOCK = 4096
+
+
+class Disks:
+    """Answers statvfs for atlas; `dead` paths hang until `revive`, `broken` ones fail."""
+
+    def __init__(self):
+        self.dead: set[bytes] = set()
+        self.broken: dict[bytes, int] = {}
+        self.asked: list[bytes] = []
+        self.revived = threading.Event()
+
+    def statvfs(self, path: bytes) -> os.statvfs_result:
+        self.asked.append(path)
+        if path in self.dead:
+            self.revived.wait()
+        if path in self.broken:
+            raise OSError(self.broken[path], os.strerror(self.broken[path]), path)
+        # f_bsize is what the file system likes to transfer, and not what blocks are counted in.
+        return os.statvfs_result((1 << 20, BLOCK, 1000, 400, 300, 5000, 600, 500, 0, 255))
+
+    def revive(self) -> None:
+        self.dead.clear()
+        self.revived.set()
+
+
+@pytest.fixture
+def disks():
+    disks = Disks()
+    yield disks
+    disks.revive()
+
+
+@pytest.fixture
+def filesystem(roots, disks):
+    return FilesystemCollector(roots, deadline_s=0.05, statvfs=disks.statvfs)
+
+
+def test_a_file_system_tells_bytes_and_inodes(filesystem, told):
+    values = told(filesystem.collect())
+
+    assert values[f"node_filesystem_size_bytes{{{ROOT}}}"] == 1000 * BLOCK
+    assert values[f"node_filesystem_free_bytes{{{ROOT}}}"] == 400 * BLOCK
+    assert values[f"node_filesystem_avail_bytes{{{ROOT}}}"] == 300 * BLOCK
+    assert values[f"node_filesystem_files{{{ROOT}}}"] == 5000
+    assert values[f"node_filesystem_files_free{{{ROOT}}}"] == 600
+    assert values[f"node_filesystem_readonly{{{ROOT}}}"] == 0
+    assert values[f"node_filesystem_device_error{{{ROOT}}}"] == 0
+
+
+def test_a_blank_in_a_mount_point_is_read_as_one_and_asked_as_one(filesystem, disks, told):
+    values = told(filesystem.collect())
+
+    assert values["node_filesystem_readonly{device=/dev/sdb1,fstype=xfs,mountpoint=/srv/my disk}"] == 1
+    assert b"/srv/my disk" in disks.asked
+
+
+def test_mounts_that_lie_on_one_another_are_asked_once(filesystem, disks, told):
+    told(filesystem.collect())
+
+    assert disks.asked == [b"/", b"/srv/my disk", b"/data", b"/mnt/nas"]
+
+
+def test_a_dead_mount_is_an_error_and_the_others_are_read(filesystem, disks, told):
+    disks.dead.add(b"/srv/my disk")
+
+    values = told(filesystem.collect())
+
+    dead = "device=/dev/sdb1,device_error=mountpoint timeout,fstype=xfs,mountpoint=/srv/my disk"
+    assert values[f"node_filesystem_device_error{{{dead}}}"] == 1
+    assert not any(series.startswith("node_filesystem_size") and "my disk" in series for series in values)
+    assert values[f"node_filesystem_device_error{{{ROOT}}}"] == 0
+    assert values[f"node_filesystem_avail_bytes{{{NAS}}}"] == 300 * BLOCK
+
+
+def test_a_dead_mount_is_asked_once_however_often_the_host_is_read(filesystem, disks, told):
+    disks.dead.add(b"/mnt/nas")
+
+    for _ in range(5):
+        told(filesystem.collect())
+
+    assert disks.asked.count(b"/mnt/nas") == 1
+    assert disks.asked.count(b"/") == 5
+
+
+def test_a_mount_that_comes_back_is_read_again(filesystem, disks, told):
+    disks.dead.add(b"/mnt/nas")
+    told(filesystem.collect())
+    hanging = [thread for thread in threading.enumerate() if thread.name == "statvfs"]
+
+    disks.revive()
+    # Its own thread ends; the one that took over stays to serve.
+    hanging[0].join(timeout=5)
+    values = told(filesystem.collect())
+
+    assert values[f"node_filesystem_device_error{{{NAS}}}"] == 0
+
+
+def test_a_new_mount_in_a_dead_ones_place_is_asked(filesystem, disks, roots, told):
+    disks.dead.add(b"/mnt/nas")
+    told(filesystem.collect())
+    disks.dead.clear()
+    mountinfo = roots.proc / "1/mountinfo"
+    mountinfo.write_text(mountinfo.read_text().replace("31 27 0:40", "99 27 0:40"))
+
+    values = told(filesystem.collect())
+
+    assert values[f"node_filesystem_device_error{{{NAS}}}"] == 0
+
+
+def test_an_error_of_the_device_is_named(filesystem, disks, told):
+    disks.broken[b"/data"] = errno.EIO
+
+    values = told(filesystem.collect())
+
+    data = "device=/dev/sdc1,device_error=Input/output error,fstype=ext4,mountpoint=/data"
+    assert values[f"node_filesystem_device_error{{{data}}}"] == 1
+    assert values[f"node_filesystem_readonly{{{data}}}"] == 1
+
+
+def test_a_dead_mount_does_not_fail_the_collector_or_delay_the_others(roots, filesystem, disks, told):
+    disks.dead.add(b"/mnt/nas")
+    collection = Collection([filesystem, LoadCollector(roots)])
+
+    values = told(collection.collect(1_000))
+
+    assert values["node_scrape_collector_success{collector=filesystem}"] == 1
+    assert values["node_load1"] == 0.5
+
+
+def test_without_process_1s_mounts_the_agents_own_are_read(roots, disks, told):
+    (roots.proc / "1/mountinfo").unlink()
+    filesystem = FilesystemCollector(roots, statvfs=disks.statvfs)
+
+    values = told(filesystem.collect())
+
+    assert f"node_filesystem_size_bytes{{{ROOT}}}" in values
