@@ -75,7 +75,11 @@ class Abandonable(Generic[Result]):
         results: dict[str, Result] = {}
         while waiting and len(self._stuck) < self._most_stuck:
             this_round = _Round(waiting)
-            self._hand_over(this_round)
+            try:
+                self._hand_over(this_round)
+            except RuntimeError:
+                # The host has no thread left to give: nothing can be asked now, perhaps next time.
+                break
             overran = this_round.wait(self._deadline_s)
             results |= {key: this_round.results[key] for key, _ in waiting[:overran]}
             if overran < len(waiting):
@@ -86,8 +90,9 @@ class Abandonable(Generic[Result]):
 
     def _hand_over(self, this_round: _Round[Result]) -> None:
         if self._inbox is None:
-            self._inbox = SimpleQueue()
-            threading.Thread(target=_serve, args=(self._inbox,), name=self._name, daemon=True).start()
+            inbox: SimpleQueue[_Round[Result]] = SimpleQueue()
+            threading.Thread(target=_serve, args=(inbox,), name=self._name, daemon=True).start()
+            self._inbox = inbox
         self._inbox.put(this_round)
 
 

@@ -123,6 +123,19 @@ def test_threads_left_behind_are_bounded():
     assert len(threads) == 2
 
 
+def test_a_host_out_of_threads_is_read_again_when_it_has_some(monkeypatch, told):
+    def start(self):
+        raise RuntimeError("can't start new thread")
+
+    collection = Collection([Calm()])
+    with monkeypatch.context() as out_of_threads:
+        out_of_threads.setattr(threading.Thread, "start", start)
+        without = told(collection.collect(A_SECOND_MS))
+
+    assert without["node_scrape_collector_success{collector=calm}"] == 0
+    assert told(collection.collect(A_SECOND_MS))["calm"] == 1
+
+
 def test_atlas_is_read_by_every_collector(roots, told):
     # What the fixtures cannot give (the clock, the agent itself) is this machine's own.
     collection = Collection(default_collectors(roots, version="0"))
