@@ -33,10 +33,9 @@ Errors are RFC 9457 problem details in JSON. What an agent does with a status:
 import base64
 import binascii
 import hashlib
-import json
 import struct
 import zlib
-from dataclasses import dataclass
+from typing import NamedTuple
 
 VERSION = 1
 
@@ -79,9 +78,10 @@ STALE_NAN = struct.unpack("<d", STALE_BYTES)[0]
 _TOKEN_PREFIX = "toc_enr_"  # noqa: S105 - a prefix that secret scanners can look for, not a secret
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Invitation:
+class Invitation(NamedTuple):
     """What an enrolment token carries, so that an agent pins its server from the first byte.
+
+    A named tuple: the machinery behind dataclasses costs every agent a megabyte.
 
     `fingerprint` is the SHA-256 of the server's TLS certificate (DER) in hex, empty for plain HTTP to
     loopback; `server_key` is the server's Ed25519 public key in hex; `secret` is what the server checks.
@@ -95,8 +95,7 @@ class Invitation:
 
 def encode_invitation(invitation: Invitation) -> str:
     """The invitation as one word that survives mail and shells, with a CRC-32 against typing errors."""
-    fields = [invitation.url, invitation.fingerprint, invitation.server_key, invitation.secret]
-    packed = json.dumps(fields, separators=(",", ":")).encode()
+    packed = "\n".join(invitation).encode()
     packed += struct.pack(">I", zlib.crc32(packed))
     return _TOKEN_PREFIX + base64.urlsafe_b64encode(packed).decode().rstrip("=")
 
@@ -114,7 +113,7 @@ def decode_invitation(token: str) -> Invitation:
         raise ValueError("the enrolment token is not complete: copy it again") from error
     if zlib.crc32(body) != crc:
         raise ValueError("the enrolment token is damaged: copy it again")
-    url, fingerprint, server_key, secret = json.loads(body)
+    url, fingerprint, server_key, secret = body.decode().split("\n")
     return Invitation(url=url, fingerprint=fingerprint, server_key=server_key, secret=secret)
 
 
