@@ -11,7 +11,9 @@ def third_party(code: str) -> set[str]:
         "\nprint(*sorted(n for n in names if n not in sys.stdlib_module_names and not n.startswith('__')))"
     )
     done = subprocess.run([sys.executable, "-I", "-c", report], capture_output=True, text=True, check=True)
-    return {name for name in done.stdout.split() if not name.startswith(("_distutils", "_virtualenv", "sitecustom"))}
+    return {
+        name for name in done.stdout.split() if not name.startswith(("_distutils", "_virtualenv", "sitecustom"))
+    }
 
 
 def test_the_wire_contract_needs_the_standard_library_only() -> None:

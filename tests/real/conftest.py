@@ -1,7 +1,4 @@
-"""Real parts: where one is missing, its tests are skipped with the line to type.
-
-With TOCSIN_REQUIRE_REAL=1 they fail instead, so that CI cannot skip them by accident.
-"""
+"""Programs of others that tests stand beside: asked for by name, never faked."""
 
 import os
 import shutil
@@ -12,14 +9,19 @@ import pytest
 
 @pytest.fixture(scope="session")
 def require() -> Callable[[str, str], str]:
-    """`require(binary, apt_package)`: the program's path, or no test today."""
+    """`require(binary, apt_package)`: the program's path from PATH.
 
-    def find(binary: str, apt_package: str) -> str:
-        if path := shutil.which(binary):
-            return path
-        message = f"{binary} is missing: apt-get install {apt_package}"
+    Where it is missing the test is skipped with the line that installs it; with TOCSIN_REQUIRE_REAL=1, as in
+    CI, it fails instead, so that nothing is left untested in silence.
+    """
+
+    def ask(binary: str, apt_package: str) -> str:
+        found = shutil.which(binary)
+        if found is not None:
+            return found
+        reason = f"{binary} is missing: sudo apt-get install --no-install-recommends {apt_package}"
         if os.environ.get("TOCSIN_REQUIRE_REAL") == "1":
-            pytest.fail(message)
-        pytest.skip(message)
+            pytest.fail(reason)
+        pytest.skip(reason)
 
-    return find
+    return ask
