@@ -7,6 +7,13 @@ from tocsin_protocol.vocabulary import HostKind
 from tocsin_server.storage.columns import Millis, word
 
 
+def known(row_id: int | None) -> int:
+    """The id of a row that is in the database: it has one once it has been flushed."""
+    if row_id is None:
+        raise ValueError("a row that is not in the database yet has no id")
+    return row_id
+
+
 class Client(SQLModel, table=True):
     """A client organisation: the unit of isolation, of service level and of billing."""
 
