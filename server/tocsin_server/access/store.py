@@ -27,4 +27,5 @@ class LoginSession(SQLModel, table=True):
     person_id: int = Field(foreign_key="person.id", index=True)
     created_ms: int = Field(sa_type=Millis)
     used_ms: int = Field(sa_type=Millis)
-    expires_ms: int = Field(sa_type=Millis)
+    expires_ms: int | None = Field(default=None, sa_type=Millis)
+    """None is a session that never ends by itself."""
