@@ -27,6 +27,8 @@ class AlertRow(SQLModel, table=True):
     severity: str = ""
     expression: str
     labels: dict[str, str] = Field(sa_column=Column(JSON, nullable=False))
+    row_labels: dict[str, str] = Field(sa_column=Column(JSON, nullable=False))
+    """The labels that the expression itself gave, before the rule's: the condition is asked again by them."""
     annotations: dict[str, str] = Field(sa_column=Column(JSON, nullable=False))
     state: AlertState = Field(sa_type=word(AlertState), index=True)
     value: float | None = None

@@ -158,6 +158,7 @@ def upgrade() -> None:
         sa.Column("severity", sa.String(), nullable=False),
         sa.Column("expression", sa.String(), nullable=False),
         sa.Column("labels", sa.JSON(), nullable=False),
+        sa.Column("row_labels", sa.JSON(), nullable=False),
         sa.Column("annotations", sa.JSON(), nullable=False),
         sa.Column(
             "state",
