@@ -1,0 +1,50 @@
+"""Which hosts are there, by their pushes alone and by the server's own clock.
+
+A server that has just started has heard nobody yet: its own start counts as having heard everybody, so its
+downtime is never taken for theirs. Written by the event loop, read by any thread: each entry is one tuple
+that is swapped whole.
+"""
+
+from collections.abc import Mapping
+
+from tocsin_protocol.wire import MISSED_PUSHES_UNTIL_SILENT
+
+GRACE_MS = 2000
+"""For a push that is on its way: a busy network and a group commit take a moment."""
+
+
+class Presence:
+    """When each host was heard last."""
+
+    def __init__(self, *, interval_s: float, started_ms: int) -> None:
+        self._silent_after_ms = round(MISSED_PUSHES_UNTIL_SILENT * interval_s * 1000) + GRACE_MS
+        self._started_ms = started_ms
+        self._heard: dict[int, tuple[int, int | None]] = {}
+
+    def remember(self, last_heard_ms: Mapping[int, int]) -> None:
+        """What the journal knows from before this start."""
+        for host_id, at_ms in last_heard_ms.items():
+            self._heard.setdefault(host_id, (at_ms, None))
+
+    def heard(self, host_id: int, *, at_ms: int, skew_ms: int) -> None:
+        """A push has come; `skew_ms` is how far the agent's clock is ahead of ours."""
+        self._heard[host_id] = (at_ms, skew_ms)
+
+    def is_up(self, host_id: int, now_ms: int) -> bool:
+        """Whether fewer than three pushes in a row are missing."""
+        at_ms, _ = self._heard.get(host_id, (self._started_ms, None))
+        return now_ms - max(at_ms, self._started_ms) <= self._silent_after_ms
+
+    def was_heard(self, host_id: int) -> bool:
+        """Whether it ever pushed, as far as is known."""
+        return host_id in self._heard
+
+    def last_seen_ms(self, host_id: int) -> int | None:
+        """When it pushed last."""
+        entry = self._heard.get(host_id)
+        return entry[0] if entry else None
+
+    def skew_s(self, host_id: int) -> float | None:
+        """How far its clock is ahead of ours, network included; only for a host heard since the start."""
+        entry = self._heard.get(host_id)
+        return None if entry is None or entry[1] is None else entry[1] / 1000
