@@ -1,0 +1,112 @@
+"""One segment file that is being written: what `append` has returned from is on the disk.
+
+After a failed write the file is cut back to its last durable byte and may be used again. After a failed
+fdatasync it may not: the kernel has dropped the dirty pages and marked them clean, so a second fdatasync would
+report success for bytes that never reached the disk. Such a segment is `is_spoilt`, and the journal opens
+another.
+"""
+
+import contextlib
+import os
+import secrets
+from pathlib import Path
+
+from tocsin_server.ingest.records import segment_head
+
+_MARKER_BYTES = 8
+
+
+class Disk:
+    """The calls that can fail when a disk does; tests pass one that fails on demand."""
+
+    def pwrite(self, descriptor: int, content: memoryview, offset: int) -> int:
+        return os.pwrite(descriptor, content, offset)
+
+    def fdatasync(self, descriptor: int) -> None:
+        os.fdatasync(descriptor)
+
+
+class SegmentFile:
+    """The journal's open end."""
+
+    def __init__(self, path: Path, *, disk: Disk) -> None:
+        self.path = path
+        self.number = number_of(path)
+        self.marker = secrets.token_bytes(_MARKER_BYTES)
+        self.is_spoilt = False
+        self.size = 0
+        self._disk = disk
+        self._descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600)
+
+    @classmethod
+    def create(cls, path: Path, *, disk: Disk) -> "SegmentFile":
+        """A new segment that survives a power cut; where that fails, nothing is left behind."""
+        segment = cls(path, disk=disk)
+        try:
+            segment.append(segment_head(segment.marker))
+            _sync_folder(path.parent)
+        except OSError:
+            segment.discard()
+            raise
+        return segment
+
+    def append(self, content: bytes) -> int:
+        """Write, and return the offset once it is durable; an `OSError` leaves the file as it was."""
+        begin = self.size
+        try:
+            self._write(content, begin)
+        except OSError:
+            self._cut(begin)
+            raise
+        try:
+            self._disk.fdatasync(self._descriptor)
+        except OSError:
+            self.is_spoilt = True
+            self._cut(begin)
+            raise
+        self.size = begin + len(content)
+        return begin
+
+    def close(self) -> None:
+        os.close(self._descriptor)
+
+    def discard(self) -> None:
+        """Close, and remove the file."""
+        self.close()
+        with contextlib.suppress(OSError):
+            self.path.unlink()
+
+    def _write(self, content: bytes, offset: int) -> None:
+        left = memoryview(content)
+        while left:
+            written = self._disk.pwrite(self._descriptor, left, offset)
+            left, offset = left[written:], offset + written
+
+    def _cut(self, size: int) -> None:
+        """Best effort: what a failed cut leaves behind is overwritten, or told apart by replay."""
+        with contextlib.suppress(OSError):
+            os.ftruncate(self._descriptor, size)
+
+
+def segment_path(folder: Path, number: int) -> Path:
+    """Where a segment is."""
+    return folder / f"{number:08d}.seg"
+
+
+def number_of(path: Path) -> int:
+    """The number in a segment's name."""
+    return int(path.stem)
+
+
+def segment_paths(folder: Path) -> list[Path]:
+    """The segments of a folder, oldest first."""
+    return sorted(path for path in folder.glob("*.seg") if path.stem.isdecimal())
+
+
+def _sync_folder(folder: Path) -> None:
+    """A file whose name is not durable is lost with all that is in it."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
