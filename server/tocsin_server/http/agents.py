@@ -1,0 +1,189 @@
+"""Where agents knock: raw ASGI, reached before Litestar sees the request, because a push has no time to lose.
+
+Three routes of `tocsin_protocol.wire`; an agent's credential opens nothing else, and a person's opens none of
+these. Bodies are capped while they stream in. Every error is a problem document (RFC 9457).
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+import msgspec
+import structlog
+from prometheus_client import Counter
+
+from tocsin_protocol import wire
+from tocsin_protocol.api import Problem
+from tocsin_server.errors import NotFound, Refused, TocsinError, TooLarge, Unavailable
+from tocsin_server.health import Health
+from tocsin_server.ingest.enrolments import Enrolments
+from tocsin_server.ingest.hello import Greeter
+from tocsin_server.ingest.receive import Receiver
+from tocsin_server.ingest.signed import SignedAnswer
+
+Scope = Mapping[str, Any]
+Receive = Callable[[], Awaitable[Mapping[str, Any]]]
+Send = Callable[[Mapping[str, Any]], Awaitable[None]]
+Headers = dict[bytes, bytes]
+
+PREFIX = "/agent/"
+BODY_WITHIN_S = 20.0
+"""A body that drips holds a connection and nothing else; after this it has to start again."""
+
+_SESSION, _MAC = wire.SESSION_HEADER.encode(), wire.MAC_HEADER.encode()
+_SIGNATURE = wire.SIGNATURE_HEADER.encode()
+_CONTENT = [(b"content-type", wire.CONTENT_TYPE.encode())]
+_PROBLEM = [(b"content-type", b"application/problem+json")]
+
+_log = structlog.get_logger()
+
+
+class _WrongMethod(Refused):
+    status = 405
+    kind = "wrong-method"
+
+
+class _TooSlow(Unavailable):
+    status = 408
+    kind = "too-slow"
+
+
+class _Gone(Exception):
+    """The agent has hung up: there is nobody to answer."""
+
+
+class AgentsApp:
+    """The ASGI application of `/agent/v1/`."""
+
+    def __init__(self, *, receiver: Receiver, greeter: Greeter, enrolments: Enrolments, health: Health) -> None:
+        self._receiver = receiver
+        self._greeter = greeter
+        self._enrolments = enrolments
+        self._health = health
+        self._counted: dict[tuple[str, int], Counter] = {}
+        self._routes = {
+            wire.PUSH_PATH: self._push,
+            wire.HELLO_PATH: self._hello,
+            wire.ENROL_PATH: self._enrol,
+        }
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        path = scope["path"]
+        try:
+            status, headers, content = 200, *await self._answered(path, scope, receive)
+        except _Gone:
+            return
+        except TocsinError as error:
+            status, headers, content = error.status, *_problem(error)
+        except Exception:  # noqa: BLE001 - the outermost loop of a request: the next one may succeed
+            _log.exception("a request of an agent has failed", action="request_failed", path=path)
+            status, headers, content = 500, *_problem(TocsinError("the server has failed; its log says why"))
+        self._counter(path, status).inc()
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": content})
+
+    async def _answered(
+        self, path: str, scope: Scope, receive: Receive
+    ) -> tuple[list[tuple[bytes, bytes]], bytes]:
+        route = self._routes.get(path)
+        if route is None:
+            raise NotFound(f"there is nothing at {path[:200]!r}")
+        if scope["method"] != "POST":
+            raise _WrongMethod(f"{path} takes POST, not {scope['method']}")
+        headers: Headers = dict(scope["headers"])
+        return await route(await _body(headers, receive), headers, scope)
+
+    async def _push(
+        self, body: bytes, headers: Headers, _scope: Scope
+    ) -> tuple[list[tuple[bytes, bytes]], bytes]:
+        answer = await self._receiver.push(body, session_id=_said(headers, _SESSION), mac=_said(headers, _MAC))
+        return [*_CONTENT, _length(answer)], answer
+
+    async def _hello(
+        self, body: bytes, headers: Headers, _scope: Scope
+    ) -> tuple[list[tuple[bytes, bytes]], bytes]:
+        return _signed(self._greeter.greet(body, signature=_said(headers, _SIGNATURE)))
+
+    async def _enrol(
+        self, body: bytes, headers: Headers, scope: Scope
+    ) -> tuple[list[tuple[bytes, bytes]], bytes]:
+        address = scope["client"][0] if scope.get("client") else ""
+        return _signed(
+            await self._enrolments.enrol(body, signature=_said(headers, _SIGNATURE), address=address)
+        )
+
+    def _counter(self, path: str, status: int) -> Counter:
+        """Remembered: finding a child by its labels costs as much as half a push's decoding."""
+        key = (path if path in self._routes else "other", status)
+        counter = self._counted.get(key)
+        if counter is None:
+            counter = self._counted[key] = self._health.pushes.labels(key[0], str(status))
+        return counter
+
+
+async def _body(headers: Headers, receive: Receive) -> bytes:
+    """The whole body, never more than a push may have."""
+    if int(headers.get(b"content-length", b"0")) > wire.MAX_BODY_BYTES:
+        raise _too_large()
+    message = await receive()
+    if message["type"] == "http.request" and not message.get("more_body", False):
+        return _capped(message.get("body", b""))
+    try:
+        async with asyncio.timeout(BODY_WITHIN_S):
+            return await _rest(message, receive)
+    except TimeoutError:
+        raise _TooSlow(f"the body has not come within {BODY_WITHIN_S:.0f} s") from None
+
+
+async def _rest(message: Mapping[str, Any], receive: Receive) -> bytes:
+    pieces: list[bytes] = []
+    size = 0
+    while True:
+        if message["type"] == "http.disconnect":
+            raise _Gone
+        pieces.append(message.get("body", b""))
+        size += len(pieces[-1])
+        if size > wire.MAX_BODY_BYTES:
+            raise _too_large()
+        if not message.get("more_body", False):
+            return b"".join(pieces)
+        message = await receive()
+
+
+def _capped(body: bytes) -> bytes:
+    if len(body) > wire.MAX_BODY_BYTES:
+        raise _too_large()
+    return body
+
+
+def _too_large() -> TooLarge:
+    return TooLarge(f"a body has at most {wire.MAX_BODY_BYTES} bytes", remedy="split it")
+
+
+def _said(headers: Headers, name: bytes) -> str:
+    return headers.get(name, b"").decode("latin-1")
+
+
+def _length(content: bytes) -> tuple[bytes, bytes]:
+    return b"content-length", str(len(content)).encode()
+
+
+def _signed(answer: SignedAnswer) -> tuple[list[tuple[bytes, bytes]], bytes]:
+    signature = (_SIGNATURE, answer.signature.encode())
+    return [*_CONTENT, _length(answer.body), signature], answer.body
+
+
+def _problem(error: TocsinError) -> tuple[list[tuple[bytes, bytes]], bytes]:
+    problem = Problem(
+        title=error.kind.replace("-", " "),
+        status=error.status,
+        type=error.kind,
+        detail=error.message,
+        remedy=error.remedy,
+    )
+    content = msgspec.json.encode(problem)
+    headers = [*_PROBLEM, _length(content)]
+    if isinstance(error, Unavailable):
+        headers.append((b"retry-after", str(max(1, round(error.retry_after_s))).encode()))
+    return headers, content

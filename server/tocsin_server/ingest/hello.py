@@ -1,0 +1,62 @@
+"""An agent says hello: it proves that it holds its key, the server proves the same, and a session begins.
+
+What cannot be believed is answered 403 and not 401, which would make the agent say hello again at once. An
+unknown agent and a wrong signature get the same answer: nobody learns which agents there are.
+"""
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from tocsin_protocol import wire
+from tocsin_server.clock import Clock
+from tocsin_server.errors import Forbidden
+from tocsin_server.estate.estate import Estate
+from tocsin_server.ingest.sessions import Sessions
+from tocsin_server.ingest.signed import SignedAnswer, Signer, decode_said, is_signed, sign_answer
+
+
+class _Hello(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    v: Annotated[int, Meta(ge=wire.VERSION, le=wire.VERSION)]
+    agent: Annotated[str, Meta(max_length=wire.MAX_NAME_BYTES)]
+    epoch: Annotated[int, Meta(ge=0)]
+    version: Annotated[str, Meta(max_length=wire.MAX_NAME_BYTES)]
+    ephemeral: Annotated[bytes, Meta(min_length=32, max_length=32)]
+    nonce: Annotated[bytes, Meta(min_length=16, max_length=64)]
+    now_ms: int
+
+
+class Greeter:
+    """Answers hellos."""
+
+    def __init__(
+        self, *, estate: Estate, identity: Signer, sessions: Sessions, clock: Clock, interval_s: int
+    ) -> None:
+        self._estate = estate
+        self._identity = identity
+        self._sessions = sessions
+        self._clock = clock
+        self._interval_s = interval_s
+
+    def greet(self, body: bytes, *, signature: str) -> SignedAnswer:
+        """Begin a session; raises a `Refused` kind."""
+        said = decode_said(body, _Hello)
+        agent = self._estate.agent(said.agent)
+        if agent is None or not is_signed(
+            body, domain=wire.HELLO_DOMAIN, signature=signature, public_key=agent.public_key
+        ):
+            raise Forbidden("no agent of this server has signed this", remedy="enrol the host again")
+        if agent.revoked or self._estate.host(agent.host_id) is None:
+            raise Forbidden(
+                f"agent {agent.id} is revoked", remedy="its host is retired: enrol it again to watch it"
+            )
+        session, ephemeral = self._sessions.open(agent.id, agent_ephemeral=said.ephemeral, nonce=said.nonce)
+        answer = {
+            "session": session.id,
+            "ephemeral": ephemeral,
+            "expires_s": wire.SESSION_SECONDS,
+            "interval_s": self._interval_s,
+            "now_ms": self._clock.now_ms(),
+        }
+        return sign_answer(answer, domain=wire.HELLO_ANSWER_DOMAIN, request=body, signer=self._identity)

@@ -1,0 +1,110 @@
+"""The agents' sessions: in memory, for an hour at most, a few for each agent.
+
+After a restart nobody has one: the agents are answered 401, say hello, and go on. When an agent has too many,
+the one that goes is the one longest without a verified push, so that a hello that somebody repeats, whose
+session nobody holds the key of, drives out no session that is in use.
+"""
+
+import secrets
+from collections import OrderedDict
+from dataclasses import dataclass, field
+
+from nacl.bindings import crypto_scalarmult, crypto_scalarmult_base
+from nacl.exceptions import CryptoError
+
+from tocsin_protocol.wire import SESSION_SECONDS, session_key
+from tocsin_server.clock import Clock
+from tocsin_server.errors import Unprocessable
+from tocsin_server.ingest.decode import ToldSchema
+
+SESSIONS_PER_AGENT = 4
+MAX_SCHEMAS = 64
+"""A host whose series come and go tells a new schema each time; the oldest makes room, and 409 asks again."""
+_ID_BYTES = 16
+
+
+@dataclass(slots=True, eq=False)
+class Session:
+    """One agent's, since its hello."""
+
+    id: bytes
+    key: bytes = field(repr=False)
+    agent: str
+    expires_at: float
+    """By the monotonic clock."""
+    used_at: float = 0.0
+    """When a push was last verified, by the monotonic clock."""
+    schemas: OrderedDict[int, ToldSchema] = field(default_factory=OrderedDict, repr=False)
+
+    def tell(self, told: ToldSchema) -> None:
+        """The agent has told a schema."""
+        self.schemas[told.schema.id] = told
+        self.schemas.move_to_end(told.schema.id)
+        if len(self.schemas) > MAX_SCHEMAS:
+            self.schemas.popitem(last=False)
+
+
+class Sessions:
+    """All of them. Not thread-safe: the event loop owns it."""
+
+    def __init__(self, *, clock: Clock) -> None:
+        self._clock = clock
+        self._by_id: dict[bytes, Session] = {}
+        self._by_agent: dict[str, list[Session]] = {}
+
+    def __len__(self) -> int:
+        return len(self._by_id)
+
+    def open(self, agent: str, *, agent_ephemeral: bytes, nonce: bytes) -> tuple[Session, bytes]:
+        """Agree a key with an agent that has proved who it is: its session, and our ephemeral public key."""
+        secret = secrets.token_bytes(32)
+        ours = crypto_scalarmult_base(secret)
+        key = session_key(
+            _shared(secret, agent_ephemeral),
+            agent_ephemeral=agent_ephemeral,
+            server_ephemeral=ours,
+            nonce=nonce,
+        )
+        session = Session(
+            id=secrets.token_bytes(_ID_BYTES),
+            key=key,
+            agent=agent,
+            expires_at=self._clock.monotonic() + SESSION_SECONDS,
+        )
+        self._make_room(agent)
+        self._by_id[session.id] = session
+        self._by_agent.setdefault(agent, []).append(session)
+        return session, ours
+
+    def find(self, session_id: bytes) -> Session | None:
+        """The session of this id, unless its hour is over."""
+        session = self._by_id.get(session_id)
+        if session is not None and session.expires_at <= self._clock.monotonic():
+            self._drop(session)
+            return None
+        return session
+
+    def sweep(self) -> None:
+        """Drop those whose hour is over and whose agents have not come back."""
+        now = self._clock.monotonic()
+        for session in [one for one in self._by_id.values() if one.expires_at <= now]:
+            self._drop(session)
+
+    def _make_room(self, agent: str) -> None:
+        has = self._by_agent.get(agent, [])
+        if len(has) >= SESSIONS_PER_AGENT:
+            self._drop(min(has, key=lambda session: session.used_at))
+
+    def _drop(self, session: Session) -> None:
+        del self._by_id[session.id]
+        left = self._by_agent[session.agent]
+        left.remove(session)
+        if not left:
+            del self._by_agent[session.agent]
+
+
+def _shared(secret: bytes, public: bytes) -> bytes:
+    try:
+        return crypto_scalarmult(secret, public)
+    except CryptoError as error:  # a point of low order would make the secret known to everybody
+        raise Unprocessable("the ephemeral key of this hello is none") from error

@@ -1,0 +1,268 @@
+"""The receive path alone, real from the ASGI edge to the files, on a clock that tests move."""
+
+import asyncio
+import hashlib
+import hmac
+import os
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import msgpack
+from bench.fleet import PushFrame, pack_schema, push_body
+from nacl.bindings import crypto_scalarmult, crypto_scalarmult_base
+from nacl.signing import SigningKey, VerifyKey
+from sqlmodel import SQLModel
+
+import tocsin_server.estate.store  # noqa: F401 - its tables
+from tocsin_protocol import wire
+from tocsin_protocol.vocabulary import HostKind, SeriesKind
+from tocsin_server.clock import FakeClock
+from tocsin_server.estate.clients import add_client, client_named
+from tocsin_server.estate.enrolment import create_enrol_token
+from tocsin_server.estate.estate import Estate
+from tocsin_server.estate.identity import open_identity
+from tocsin_server.estate.sites import add_site, site_named
+from tocsin_server.health import Health
+from tocsin_server.http.agents import AgentsApp
+from tocsin_server.ingest.enrolments import Enrolments
+from tocsin_server.ingest.hello import Greeter
+from tocsin_server.ingest.inbox import Inbox
+from tocsin_server.ingest.journal import Journal
+from tocsin_server.ingest.presence import Presence
+from tocsin_server.ingest.receive import Receiver
+from tocsin_server.ingest.segment import Disk
+from tocsin_server.ingest.sessions import Sessions
+from tocsin_server.storage.engine import Storage, sqlite_engine
+
+SCHEMA = pack_schema(
+    [
+        ("node_load1", SeriesKind.GAUGE, {}),
+        ("node_cpu_seconds_total", SeriesKind.COUNTER, {"cpu": "0", "mode": "idle"}),
+    ]
+)
+OTHER_SCHEMA = pack_schema([("node_load5", SeriesKind.GAUGE, {})])
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the application said."""
+
+    status: int
+    headers: dict[str, str]
+    content: bytes
+
+    @property
+    def said(self) -> dict[str, Any]:
+        """The body: msgpack of an answer, JSON of a problem."""
+        import json
+
+        if self.headers["content-type"] == wire.CONTENT_TYPE:
+            unpacked: dict[str, Any] = msgpack.unpackb(self.content)
+            return unpacked
+        parsed: dict[str, Any] = json.loads(self.content)
+        return parsed
+
+
+class Rig:
+    """Everything that a push meets. `restart` keeps the folder and forgets the rest, as a process would."""
+
+    def __init__(self, folder: Path, *, disk: Disk | None = None) -> None:
+        self.folder = folder
+        self.disk = disk
+        self.clock = FakeClock()
+        self.identity = open_identity(folder)
+        path = folder / "tocsin.db"
+        engine = sqlite_engine(path, read_only=False)
+        SQLModel.metadata.create_all(engine)
+        engine.dispose()
+        self.storage = Storage(path)
+        self.storage.write(self._found)
+        self.start()
+
+    def start(self) -> None:
+        self.health = Health()
+        self.estate = Estate(self.storage)
+        self.estate.reload()
+        self.journal = Journal(self.folder / "journal", clock=self.clock, health=self.health, disk=self.disk)
+        self.inbox = Inbox()
+        self.presence = Presence(interval_s=10, started_ms=self.clock.now_ms())
+        self.presence.remember(self.journal.last_heard_ms)
+        self.sessions = Sessions(clock=self.clock)
+        parts: dict[str, Any] = {"clock": self.clock, "interval_s": 10, "estate": self.estate}
+        self.app = AgentsApp(
+            receiver=Receiver(
+                sessions=self.sessions,
+                journal=self.journal,
+                inbox=self.inbox,
+                presence=self.presence,
+                health=self.health,
+                **parts,
+            ),
+            greeter=Greeter(identity=self.identity, sessions=self.sessions, **parts),
+            enrolments=Enrolments(storage=self.storage, identity=self.identity, **parts),
+            health=self.health,
+        )
+
+    def restart(self) -> None:
+        self.journal.close()
+        self.start()
+
+    def close(self) -> None:
+        self.journal.close()
+        self.storage.close()
+
+    def invite(self, client: str = "acme") -> str:
+        def act(session):
+            site = site_named(session, client_named(session, client), "main")
+            now = self.clock.now_ms()
+            return create_enrol_token(
+                session,
+                self.identity,
+                site,
+                "http://127.0.0.1:1",
+                kind=HostKind.SERVER,
+                now_ms=now,
+                expires_ms=now + 3_600_000,
+            )
+
+        return self.storage.write(act)
+
+    def count(self, outcome: str) -> float:
+        """How many frames had this outcome."""
+        return self.health.registry.get_sample_value("tocsin_frames_total", {"outcome": outcome}) or 0.0
+
+    async def post(
+        self,
+        path: str,
+        body: bytes,
+        headers: dict[str, str] | None = None,
+        *,
+        address: str = "192.0.2.7",
+        method: str = "POST",
+        pieces: Sequence[bytes] | None = None,
+    ) -> Answer:
+        """One request through the ASGI edge."""
+        parts = [body] if pieces is None else list(pieces)
+        said = [
+            {"type": "http.request", "body": part, "more_body": at + 1 < len(parts)}
+            for at, part in enumerate(parts)
+        ]
+        sent: list[dict[str, Any]] = []
+
+        async def receive() -> dict[str, Any]:
+            return said.pop(0) if said else {"type": "http.disconnect"}
+
+        async def send(message: Any) -> None:
+            sent.append(dict(message))
+
+        encoded = [(name.encode(), value.encode("latin-1")) for name, value in (headers or {}).items()]
+        scope = {"type": "http", "path": path, "method": method, "headers": encoded, "client": (address, 1)}
+        await self.app(scope, receive, send)
+        if not sent:
+            return Answer(0, {}, b"")
+        answered = {name.decode(): value.decode() for name, value in sent[0]["headers"]}
+        return Answer(sent[0]["status"], answered, sent[1]["body"])
+
+    def _found(self, session) -> None:
+        for slug in ("acme", "globex"):
+            add_site(session, add_client(session, slug, slug.title(), 0), "main", "Main", 0)
+
+
+@dataclass
+class RigAgent:
+    """An agent of the rig's; `enrolled` makes one."""
+
+    rig: Rig
+    name: str = "atlas"
+    key: SigningKey = field(default_factory=SigningKey.generate)
+    id: str = ""
+    epoch: int = 1_700_000_000_000_000_000
+    session: bytes = b""
+    mac_key: bytes = b""
+
+    async def ask(self, path: str, domains: tuple[bytes, bytes], said: dict[str, Any]) -> Answer:
+        body = msgpack.packb(said)
+        signature = self.key.sign(domains[0] + body).signature.hex()
+        answer = await self.rig.post(path, body, {wire.SIGNATURE_HEADER: signature})
+        if answer.status == 200:
+            VerifyKey(bytes.fromhex(self.rig.identity.public_key_hex)).verify(
+                wire.answer_to(domains[1], body, answer.content),
+                bytes.fromhex(answer.headers[wire.SIGNATURE_HEADER]),
+            )
+        return answer
+
+    async def enrol(self, invitation: str, **changed: Any) -> Answer:
+        said = {
+            "v": wire.VERSION,
+            "token": wire.decode_invitation(invitation).secret,
+            "key": bytes(self.key.verify_key),
+            "name": self.name,
+            "os": "Debian 12",
+            "version": "0.1.0",
+            **changed,
+        }
+        answer = await self.ask(wire.ENROL_PATH, (wire.ENROL_DOMAIN, wire.ENROL_ANSWER_DOMAIN), said)
+        if answer.status == 200:
+            self.id = answer.said["agent"]
+        return answer
+
+    async def hello(self, **changed: Any) -> Answer:
+        secret, nonce = os.urandom(32), os.urandom(16)
+        ephemeral = crypto_scalarmult_base(secret)
+        said = {
+            "v": wire.VERSION,
+            "agent": self.id,
+            "epoch": self.epoch,
+            "version": "0.1.0",
+            "ephemeral": ephemeral,
+            "nonce": nonce,
+            "now_ms": self.rig.clock.now_ms(),
+            **changed,
+        }
+        answer = await self.ask(wire.HELLO_PATH, (wire.HELLO_DOMAIN, wire.HELLO_ANSWER_DOMAIN), said)
+        if answer.status == 200:
+            self.session = answer.said["session"]
+            self.mac_key = wire.session_key(
+                crypto_scalarmult(secret, answer.said["ephemeral"]),
+                agent_ephemeral=ephemeral,
+                server_ephemeral=answer.said["ephemeral"],
+                nonce=nonce,
+            )
+        return answer
+
+    def frame(self, seq: int, *, at_ms: int | None = None, schema: bytes = SCHEMA) -> PushFrame:
+        width = len(msgpack.unpackb(schema)[1])
+        time_ms = self.rig.clock.now_ms() if at_ms is None else at_ms
+        return PushFrame(seq, schema, time_ms, [float(seq)] * width)
+
+    async def push(self, *frames: PushFrame, schemas: bool = True, ahead_ms: int = 0) -> Answer:
+        now_ms = self.rig.clock.now_ms() + ahead_ms
+        return await self.send(push_body(self.epoch, frames, now_ms=now_ms, schemas=schemas))
+
+    async def send(self, body: bytes) -> Answer:
+        return await self.rig.post(wire.PUSH_PATH, body, self.headers(body))
+
+    def headers(self, body: bytes) -> dict[str, str]:
+        mac = hmac.new(self.mac_key, wire.push_message(self.session, body), hashlib.sha256).hexdigest()
+        return {wire.SESSION_HEADER: self.session.hex(), wire.MAC_HEADER: mac}
+
+
+async def enrolled(rig: Rig, name: str = "atlas", client: str = "acme") -> RigAgent:
+    """An agent that has enrolled and said hello."""
+    agent = RigAgent(rig, name)
+    assert (await agent.enrol(rig.invite(client))).status == 200
+    assert (await agent.hello()).status == 200
+    return agent
+
+
+@asynccontextmanager
+async def running(folder: Path, *, disk: Disk | None = None) -> AsyncIterator[Rig]:
+    """A rig for the length of a test."""
+    rig = await asyncio.to_thread(Rig, folder, disk=disk)
+    try:
+        yield rig
+    finally:
+        await asyncio.to_thread(rig.close)
