@@ -1,0 +1,66 @@
+"""A parsed expression and what is known of it without evaluating: the samples it asks for, its threshold."""
+
+from dataclasses import dataclass
+
+from tocsin_server.promql.operators import TURNED
+from tocsin_server.promql.spelling import spell
+from tocsin_server.promql.syntax import COMPARISONS, Binary, Node, Number, Range, Selector, is_scalar, walk
+from tocsin_server.series.source import LOOKBACK_MS
+
+
+@dataclass(frozen=True, slots=True)
+class Expression:
+    """`text` is what somebody wrote, or for a part of that, the same thing spelled anew."""
+
+    text: str
+    root: Node
+
+    def windows(self) -> dict[str, int]:
+        """How far back it looks, in milliseconds, by metric name; "" stands for selectors of any name.
+
+        The newest sample alone is 0. A fixed `@` is not counted: it can ask for any time.
+        """
+        asked: dict[str, int] = {}
+        for name, back_ms in _looks_back(self.root):
+            asked[name] = max(asked.get(name, 0), back_ms)
+        return asked
+
+
+def _looks_back(root: Node) -> list[tuple[str, int]]:
+    ranged = [node for node in walk(root) if isinstance(node, Range)]
+    inside = {id(node.selector) for node in ranged}
+    windows = [(node.selector, node.range_ms + node.selector.offset_ms) for node in ranged]
+    windows += [
+        (node, node.offset_ms + LOOKBACK_MS if node.offset_ms > 0 else 0)
+        for node in walk(root)
+        if isinstance(node, Selector) and id(node) not in inside
+    ]
+    return [(selector.name or "", max(back_ms, 0)) for selector, back_ms in windows]
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """`left operator threshold`."""
+
+    left: Expression
+    operator: str
+    threshold: float
+
+
+def comparison(expression: Expression) -> Comparison | None:
+    """The comparison with a constant that decides an expression, if there is one.
+
+    `and` and `unless` give the rows of their left side, so theirs is the left side's.
+    """
+    match expression.root:
+        case Binary(operator="and" | "unless", left=left):
+            return comparison(Expression(spell(left), left))
+        case Binary(operator=operator, left=left, right=Number(value=threshold), as_bool=False):
+            pass
+        case Binary(operator=operator, left=Number(value=threshold), right=left, as_bool=False):
+            operator = TURNED.get(operator, "")
+        case _:
+            return None
+    if operator not in COMPARISONS or is_scalar(left):
+        return None
+    return Comparison(Expression(spell(left), left), operator, threshold)
