@@ -1,0 +1,56 @@
+"""The parts that the routes work with, put together by `app`."""
+
+from collections.abc import Callable, Sequence, Sized
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from litestar.di import NamedDependency
+
+from tocsin_server.access.attempts import Attempts
+from tocsin_server.access.passwords import Passwords
+from tocsin_server.clock import Clock
+from tocsin_server.config import ServerConfig
+from tocsin_server.estate.estate import Estate
+from tocsin_server.health import Health
+from tocsin_server.http.broker import Broker
+from tocsin_server.http.hostrows import HostRows
+from tocsin_server.http.needs import Asgi, Head, Journal, Judge, Notices, Presence
+from tocsin_server.storage.engine import Storage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deps:
+    """Everything; one for each server."""
+
+    storage: Storage
+    estate: Estate
+    head: Head
+    presence: Presence
+    judge: Judge
+    journal: Journal
+    inbox: Sized
+    hosts: HostRows
+    notices: Notices
+    broker: Broker
+    health: Health
+    clock: Clock
+    settings: ServerConfig
+    agents: Asgi
+    """Answers /agent/v1/*, and sees those requests before anybody else."""
+    scrape_token: str
+    open_metrics: bool
+    """Whether what Prometheus needs is served without the token, to who asks for a loopback address."""
+    version: str
+    evaluation_s: Callable[[], float]
+    """How long the last round over all rules took."""
+    ails: Callable[[], Sequence[str]]
+    """What is wrong with this server now; nothing where it does its work."""
+    passwords: Passwords = field(default_factory=Passwords)
+    attempts: Attempts = field(default_factory=Attempts)
+
+
+if TYPE_CHECKING:
+    Wired = Deps
+    """How a route asks for them."""
+else:
+    Wired = NamedDependency[Any]  # the framework would look into the type it is told, and convert the parts

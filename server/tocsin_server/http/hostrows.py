@@ -1,0 +1,116 @@
+"""Hosts as lists show them: what is enrolled, whether it pushes, how it is and what is open about it.
+
+Everything here may wait for the database or for the head, so it is not for the event loop.
+"""
+
+from collections.abc import Mapping
+
+from sqlmodel import Session, col, func, select
+
+from tocsin_protocol.api import HostRow, Vitals
+from tocsin_protocol.vocabulary import OPEN_TICKET_STATES, HostState
+from tocsin_server.clock import Clock, moment
+from tocsin_server.desk.store import Ticket
+from tocsin_server.estate.estate import Estate, HostFacts
+from tocsin_server.estate.store import Client, Host, Site, known
+from tocsin_server.http.needs import Presence
+from tocsin_server.http.vitals import UNKNOWN, VitalSigns
+from tocsin_server.storage.engine import Storage
+
+Load = Mapping[int, tuple[int, int]]
+"""Host → number of its open tickets, and the most urgent priority among them."""
+NO_LOAD: tuple[int, int | None] = (0, None)
+
+
+class HostRows:
+    """Makes the rows."""
+
+    def __init__(
+        self, *, storage: Storage, estate: Estate, presence: Presence, vitals: VitalSigns, clock: Clock
+    ) -> None:
+        self._storage = storage
+        self._estate = estate
+        self._presence = presence
+        self._vitals = vitals
+        self._clock = clock
+
+    def all(self, client: str | None = None) -> list[HostRow]:
+        """Every host in service, or those of the client with this slug."""
+        load = self._storage.read(_load)
+        vitals = self._vitals.of_all()
+        return [
+            self._row(host, self.state(host.id), load, vitals)
+            for host in self._estate.hosts()
+            if client is None or host.client == client
+        ]
+
+    def one(self, host_id: int) -> HostRow | None:
+        """One host, retired ones too: tickets still speak of them."""
+        host = self._estate.host(host_id)
+        state = HostState.RETIRED if host is None else self.state(host_id)
+        if host is None:
+            host = self._storage.read(lambda session: _retired(session, host_id))
+        if host is None:
+            return None
+        return self._row(host, state, self._storage.read(_load), self._vitals.of_all())
+
+    def state(self, host_id: int) -> HostState:
+        """What is known of a host in service by its pushes."""
+        if not self._presence.was_heard(host_id):
+            return HostState.AWAITED
+        is_up = self._presence.is_up(host_id, self._clock.now_ms())
+        return HostState.UP if is_up else HostState.SILENT
+
+    def _row(self, host: HostFacts, state: HostState, load: Load, vitals: Mapping[int, Vitals]) -> HostRow:
+        seen_ms = self._presence.last_seen_ms(host.id)
+        agent = self._estate.agent_of(host.id)
+        open_tickets, worst = load.get(host.id, NO_LOAD)
+        return HostRow(
+            id=host.id,
+            name=host.name,
+            client=host.client,
+            site=host.site,
+            kind=host.kind,
+            job=host.job,
+            state=state,
+            last_seen=None if seen_ms is None else moment(seen_ms),
+            os=host.os,
+            agent_version=agent.version if agent is not None else "",
+            open_tickets=open_tickets,
+            worst_priority=worst,
+            vitals=vitals.get(host.id, UNKNOWN),
+        )
+
+
+def _load(session: Session) -> Load:
+    rows = session.exec(
+        select(Ticket.host_id, func.count(), func.min(Ticket.priority))
+        .where(col(Ticket.state).in_(OPEN_TICKET_STATES), col(Ticket.host_id).is_not(None))
+        .group_by(col(Ticket.host_id))
+    )
+    return {host_id: (count, worst) for host_id, count, worst in rows if host_id is not None}
+
+
+def _retired(session: Session, host_id: int) -> HostFacts | None:
+    """A host that is no longer in service, from the tables."""
+    row = session.exec(
+        select(Host, Client.slug, Site.slug)
+        .join(Client, col(Client.id) == Host.client_id)
+        .join(Site, col(Site.id) == Host.site_id)
+        .where(Host.id == host_id)
+    ).one_or_none()
+    if row is None:
+        return None
+    host, client, site = row
+    return HostFacts(
+        id=known(host.id),
+        client_id=host.client_id,
+        client=client,
+        site_id=host.site_id,
+        site=site,
+        name=host.name,
+        kind=host.kind,
+        job=host.job,
+        os=host.os,
+        enrolled_ms=host.enrolled_ms,
+    )

@@ -1,0 +1,68 @@
+"""`/metrics`: the server's own health. What is counted is there already; what is a picture is taken now."""
+
+import asyncio
+import threading
+from collections import Counter
+from typing import Any
+
+from litestar import Request, Response, get
+from prometheus_client.exposition import choose_encoder
+from sqlmodel import Session, col, func, select
+
+from tocsin_protocol.vocabulary import OPEN_TICKET_STATES, AlertState, HostState
+from tocsin_server.alerts.store import AlertRow
+from tocsin_server.desk.store import Ticket
+from tocsin_server.estate.store import Client
+from tocsin_server.http.deps import Deps, Wired
+
+_WATCHED = (AlertState.PENDING, AlertState.FIRING, AlertState.UNKNOWN)
+_one_at_a_time = threading.Lock()
+
+
+@get("/metrics")
+async def own_metrics(deps: Wired, request: Request[Any, Any, Any]) -> Response[bytes]:
+    """In whichever of Prometheus's formats the scraper asks for."""
+    encode, content_type = choose_encoder(request.headers.get("accept", ""))
+
+    def page() -> bytes:
+        with _one_at_a_time:
+            refresh(deps)
+            return encode(deps.health.registry)
+
+    return Response(await asyncio.to_thread(page), media_type=content_type)
+
+
+def refresh(deps: Deps) -> None:
+    """Take the pictures; waits for the database."""
+    health = deps.health
+    health.inbox.set(len(deps.inbox))
+    health.head_series.set(deps.head.series_count)
+    health.rules.set(len(deps.judge.rules))
+    health.rule_problems.set(len(deps.judge.problems))
+    hosts = Counter(deps.hosts.state(host.id) for host in deps.estate.hosts())
+    for state in (HostState.UP, HostState.SILENT, HostState.AWAITED):
+        health.hosts.labels(state).set(hosts[state])
+    alerts, tickets = deps.storage.read(_count)
+    for watched in _WATCHED:
+        health.alerts.labels(watched).set(alerts.get(watched, 0))
+    health.tickets.clear()
+    for (client, priority), count in tickets.items():
+        health.tickets.labels(client, priority).set(count)
+
+
+def _count(session: Session) -> tuple[dict[AlertState, int], dict[tuple[str, int], int]]:
+    """Alerts by state, and open tickets by client and priority."""
+    alerts = session.exec(
+        select(AlertRow.state, func.count())
+        .where(col(AlertRow.state).in_(_WATCHED))
+        .group_by(col(AlertRow.state))
+    ).all()
+    tickets = session.exec(
+        select(Client.slug, Ticket.priority, func.count())
+        .join(Ticket, col(Ticket.client_id) == Client.id)
+        .where(col(Ticket.state).in_(OPEN_TICKET_STATES))
+        .group_by(col(Client.slug), col(Ticket.priority))
+    ).all()
+    return {AlertState(state): count for state, count in alerts}, {
+        (client, priority): count for client, priority, count in tickets
+    }

@@ -1,0 +1,115 @@
+"""Who asks: the guard before every route of the API, and signing in and out.
+
+Without a valid session there is nobody; a viewer may read, and only who is more may change. An agent's
+session is kept elsewhere under other names, so here an agent is nobody.
+"""
+
+import asyncio
+import contextlib
+from functools import partial
+from typing import Any
+
+from litestar import Request, get, post
+from litestar.connection import ASGIConnection
+from litestar.handlers import BaseRouteHandler
+from litestar.types import Guard
+from sqlmodel import Session
+
+from tocsin_protocol.api import LoginAnswer, LoginRequest, Person
+from tocsin_protocol.vocabulary import Role
+from tocsin_server.access.people import (
+    SESSION_MS,
+    Visit,
+    issue_session,
+    log_out,
+    password_hash_of,
+    person_named,
+    told,
+    touch,
+    who,
+)
+from tocsin_server.clock import moment
+from tocsin_server.errors import Forbidden, Unauthenticated, Unavailable
+from tocsin_server.http.deps import Deps, Wired
+
+SignedIn = Request[Person, Visit, Any]
+Connection = ASGIConnection[Any, Any, Any, Any]
+
+_READING = frozenset({"GET", "HEAD", "OPTIONS"})
+_MAX_TOKEN = 200
+
+
+def bearer(connection: Connection) -> str | None:
+    """The token that the request carries."""
+    scheme, _, token = connection.headers.get("authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" and 0 < len(token) <= _MAX_TOKEN else None
+
+
+async def visit_of(connection: Connection, deps: Deps) -> Visit | None:
+    """The valid session behind a request, if there is one; that it is in use is written down now and then."""
+    token = bearer(connection)
+    if token is None:
+        return None
+    now_ms = deps.clock.now_ms()
+    visit = await deps.storage.read_soon(partial(who, token=token, now_ms=now_ms))
+    if visit is not None and visit.is_touch_due:
+        with contextlib.suppress(Unavailable):  # the next request will say it again
+            deps.storage.submit(partial(touch, visit=visit, now_ms=now_ms))
+    return visit
+
+
+def signed_in(deps: Deps) -> Guard:
+    """The guard of everything that is not open to all."""
+
+    async def guard(connection: Connection, handler: BaseRouteHandler) -> None:
+        visit = await visit_of(connection, deps)
+        if visit is None:
+            raise Unauthenticated(
+                "nobody is signed in", remedy="sign in; a session ends when it is long unused"
+            )
+        is_change = connection.scope.get("method") not in _READING and not handler.opt.get("for_viewers")
+        if is_change and visit.person.role is Role.VIEWER:
+            raise Forbidden(
+                f"{visit.person.login} may read only", remedy="ask an administrator for another role"
+            )
+        connection.scope["user"] = visit.person
+        connection.scope["auth"] = visit
+
+    return guard
+
+
+@post("/login", status_code=200)
+async def login(data: LoginRequest, request: Request[Any, Any, Any], deps: Wired) -> LoginAnswer:
+    """Sign in with a password."""
+    now_ms = deps.clock.now_ms()
+    key = (data.login, request.client.host if request.client else "")
+    deps.attempts.refuse_haste(key, now_ms)
+    kept = await deps.storage.read_soon(partial(password_hash_of, login=data.login))
+    if not await asyncio.to_thread(deps.passwords.is_right, kept, data.password):
+        deps.attempts.failed(key, now_ms)
+        raise Unauthenticated("the login or the password is wrong")
+    deps.attempts.succeeded(key)
+    return await deps.storage.write_soon(partial(_sign_in, login=data.login, now_ms=now_ms))
+
+
+def _sign_in(session: Session, *, login: str, now_ms: int) -> LoginAnswer:
+    person = person_named(session, login)
+    if person is None or person.disabled_ms is not None:
+        raise Unauthenticated("the login or the password is wrong")
+    return LoginAnswer(
+        token=issue_session(session, person, now_ms),
+        expires_at=moment(now_ms + SESSION_MS),
+        person=told(person),
+    )
+
+
+@post("/logout", status_code=204, opt={"for_viewers": True})
+async def logout(request: SignedIn, deps: Wired) -> None:
+    """End this session."""
+    await deps.storage.write_soon(partial(log_out, visit=request.auth))
+
+
+@get("/me")
+async def me(request: SignedIn) -> Person:
+    """Who is signed in."""
+    return request.user

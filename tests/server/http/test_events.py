@@ -1,0 +1,116 @@
+"""A stream ends when the console leaves, when it is nobody's any more, when it is stuck, and at the end."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from tocsin_server.http import events
+from tocsin_server.http.broker import Broker
+from tocsin_server.http.events import Stream, while_there
+
+
+class Wire:
+    """One console's side of a connection."""
+
+    def __init__(self) -> None:
+        self.sent: list[dict[str, Any]] = []
+        self.came = asyncio.Event()
+        self.left = asyncio.Event()
+
+    async def send(self, message: Any) -> None:
+        self.sent.append(message)
+        self.came.set()
+
+    async def receive(self) -> Any:
+        await self.left.wait()
+        return {"type": "http.disconnect"}
+
+    @property
+    def text(self) -> bytes:
+        return b"".join(message.get("body", b"") for message in self.sent)
+
+    async def until(self, words: bytes) -> None:
+        async with asyncio.timeout(5):
+            while words not in self.text:
+                self.came.clear()
+                await self.came.wait()
+
+
+async def yes() -> bool:
+    return True
+
+
+async def test_it_begins_at_once_with_what_a_console_needs_to_come_back() -> None:
+    broker, wire = Broker(), Wire()
+    running = asyncio.create_task(Stream(broker, wire.send, is_welcome=yes).run(None))
+    await wire.until(b"retry: 1000\n\n")
+    broker.publish("rules", None)
+    await wire.until(b"event: rules")
+    broker.close()
+    await asyncio.wait_for(running, 5)
+
+    assert wire.sent[0]["status"] == 200
+    assert (b"content-type", b"text/event-stream; charset=utf-8") in wire.sent[0]["headers"]
+    assert wire.sent[-1] == {"type": "http.response.body", "body": b"", "more_body": False}
+
+
+async def test_a_comment_keeps_a_quiet_line_open() -> None:
+    broker, wire = Broker(), Wire()
+    running = asyncio.create_task(Stream(broker, wire.send, is_welcome=yes, heartbeat_s=0.001).run(None))
+
+    await wire.until(b": \n\n: \n\n")
+
+    broker.close()
+    await asyncio.wait_for(running, 5)
+
+
+@pytest.mark.parametrize("is_busy", [True, False])
+async def test_it_ends_when_its_session_has_ended(*, is_busy: bool) -> None:
+    broker, wire = Broker(), Wire()
+
+    async def no() -> bool:
+        return False
+
+    stream = asyncio.create_task(Stream(broker, wire.send, is_welcome=no, heartbeat_s=0.001).run(None))
+    while not stream.done():
+        if is_busy:
+            broker.publish("rules", None)
+        await asyncio.sleep(0)
+
+    assert wire.sent[-1]["more_body"] is False
+
+
+async def test_it_ends_when_the_console_leaves() -> None:
+    broker, wire = Broker(), Wire()
+    running = asyncio.create_task(
+        while_there(Stream(broker, wire.send, is_welcome=yes).run(None), wire.receive)
+    )
+    await wire.until(b"retry")
+
+    wire.left.set()
+
+    await asyncio.wait_for(running, 5)
+
+
+async def test_a_console_that_takes_nothing_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(events, "SEND_S", 0.001)
+    wire = Wire()
+
+    async def stuck(message: Any) -> None:
+        if message["type"] == "http.response.body":
+            await asyncio.Event().wait()
+
+    running = while_there(Stream(Broker(), stuck, is_welcome=yes).run(None), wire.receive)
+
+    await asyncio.wait_for(running, 5)
+
+
+async def test_what_goes_wrong_is_not_hidden() -> None:
+    wire = Wire()
+
+    async def broken(message: Any) -> None:
+        raise ConnectionError(message["type"])
+
+    with pytest.raises(ConnectionError):
+        await while_there(Stream(Broker(), broken, is_welcome=yes).run(None), wire.receive)
