@@ -8,6 +8,7 @@ import json
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
 
 Value = str | float | Mapping[str, str]
 
@@ -32,12 +33,14 @@ def written(value: Value) -> str:
 
 
 def _shortest(value: float) -> str:
-    digits = max(len(repr(value).partition("e")[0].replace(".", "").lstrip("-0").rstrip("0")), 1)
-    scientific = f"{value:.{digits - 1}e}"
-    exponent = int(scientific.partition("e")[2])
-    if not -4 <= exponent < 6:
-        return scientific
-    return f"{value:.{max(digits - 1 - exponent, 0)}f}"
+    number = Decimal(repr(value)).normalize()
+    sign, digits, shift = number.as_tuple()
+    exponent = len(digits) - 1 + int(shift)
+    if -4 <= exponent < 6:
+        return f"{number:f}"
+    first, *others = map(str, digits)
+    point = "." if others else ""
+    return f"{'-' * sign}{first}{point}{''.join(others)}e{exponent:+03d}"
 
 
 def not_finite(value: float) -> str:

@@ -53,7 +53,7 @@ def unquoted(token: str) -> str:
     if token.startswith("`"):
         return token[1:-1].replace("\r", "")
     try:
-        return str(json.loads(token))
+        return str(json.loads(token, strict=False))
     except ValueError as error:
         raise BadTemplate(f"{token} is not a string that can be read") from error
 

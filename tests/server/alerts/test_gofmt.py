@@ -24,6 +24,7 @@ from tocsin_server.alerts.gofmt import BadFormat, check_format, sprintf, written
         (0.0001, "0.0001"),
         (0.00001, "1e-05"),
         (1e21, "1e+21"),
+        (5.960464477539063e-08, "5.960464477539063e-08"),  # these digits, not the nearest of their number
         (1 / 3, "0.3333333333333333"),
         (math.nan, "NaN"),
         (math.inf, "+Inf"),
