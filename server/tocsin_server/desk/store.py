@@ -1,12 +1,19 @@
-"""The desk's tables. At most one open ticket has a given key: the database itself sees to it."""
+"""The desk's tables. At most one open ticket has a given key: the database itself sees to it.
+
+SQLite takes a partial index only where a query repeats the index's condition word for word, and never for a
+bound parameter: so questions about open tickets say `IS_OPEN`, and those about recovered ones `IS_RECOVERING`.
+"""
 
 from typing import Any
 
-from sqlalchemy import JSON, Column, Index, text
+from sqlalchemy import JSON, Column, ColumnElement, Index, literal_column, text
 from sqlmodel import Field, SQLModel
 
 from tocsin_protocol.vocabulary import ActorKind, TicketEventKind, TicketState
 from tocsin_server.storage.columns import Millis, word
+
+_OPEN = "state NOT IN ('solved', 'closed')"
+_RECOVERING = f"{_OPEN} AND recovered_ms IS NOT NULL AND NOT confirm"
 
 
 class Ticket(SQLModel, table=True):
@@ -19,12 +26,17 @@ class Ticket(SQLModel, table=True):
             "client_id",
             "key",
             unique=True,
-            sqlite_where=text("state NOT IN ('solved', 'closed') AND key IS NOT NULL"),
+            sqlite_where=text(f"{_OPEN} AND key IS NOT NULL"),
         ),
-        Index("ticket_queue", "state", "priority", "opened_ms"),
+        # The queue's order, with what its lists and counts ask for, so that they need no row they do not show.
+        Index("ticket_open_queue", "priority", "opened_ms", "id", "owner_id", sqlite_where=text(_OPEN)),
+        Index("ticket_open_client", "client_id", "priority", "opened_ms", "id", sqlite_where=text(_OPEN)),
+        Index("ticket_queue", "priority", "opened_ms", "id", "state"),
+        Index("ticket_client", "client_id", "priority", "opened_ms", "id", "state"),
+        Index("ticket_recovering", "recovered_ms", sqlite_where=text(_RECOVERING)),
     )
     id: int | None = Field(default=None, primary_key=True)
-    client_id: int = Field(foreign_key="client.id", index=True)
+    client_id: int = Field(foreign_key="client.id")
     site_id: int | None = Field(default=None, foreign_key="site.id")
     host_id: int | None = Field(default=None, foreign_key="host.id", index=True)
     key: str | None = Field(default=None, index=True)
@@ -33,12 +45,15 @@ class Ticket(SQLModel, table=True):
     state: TicketState = Field(sa_type=word(TicketState))
     priority: int
     severity: str = ""
-    owner_id: int | None = Field(default=None, foreign_key="person.id")
+    owner_id: int | None = Field(default=None, foreign_key="person.id", index=True)
     version: int = 1
+    """Grows by one with every change; as many events tell of it."""
     human: bool = False
     """A person has spoken here: recovery asks for confirmation and does not resolve by itself."""
     recovered_ms: int | None = Field(default=None, sa_type=Millis)
-    """Since when none of its alerts is active."""
+    """Since when none of its alerts is alarming."""
+    confirm: bool = False
+    """It has recovered, and a person has been asked to confirm."""
     opened_ms: int = Field(sa_type=Millis)
     updated_ms: int = Field(sa_type=Millis)
     solved_ms: int | None = Field(default=None, sa_type=Millis)
@@ -70,3 +85,13 @@ class TicketEventRow(SQLModel, table=True):
     data: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
     transition_id: int | None = Field(default=None, foreign_key="transition.id", unique=True)
     """The transition it tells of; unique, so a transition that is consumed twice is told once."""
+
+
+TICKETS = Ticket.metadata.tables["ticket"]
+TICKET_ALERTS = Ticket.metadata.tables["ticket_alert"]
+EVENTS = Ticket.metadata.tables["ticket_event"]
+
+IS_OPEN: ColumnElement[bool] = literal_column("ticket." + _OPEN)
+IS_RECOVERING: ColumnElement[bool] = literal_column(
+    f"ticket.{_OPEN} AND ticket.recovered_ms IS NOT NULL AND NOT ticket.confirm"
+)

@@ -223,6 +223,7 @@ def upgrade() -> None:
         sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("human", sa.Boolean(), nullable=False),
         sa.Column("recovered_ms", sa.BigInteger(), nullable=True),
+        sa.Column("confirm", sa.Boolean(), nullable=False),
         sa.Column("opened_ms", sa.BigInteger(), nullable=False),
         sa.Column("updated_ms", sa.BigInteger(), nullable=False),
         sa.Column("solved_ms", sa.BigInteger(), nullable=True),
@@ -249,9 +250,9 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id"),
     )
-    op.create_index("ix_ticket_client_id", "ticket", ["client_id"], unique=False)
     op.create_index("ix_ticket_host_id", "ticket", ["host_id"], unique=False)
     op.create_index("ix_ticket_key", "ticket", ["key"], unique=False)
+    op.create_index("ix_ticket_owner_id", "ticket", ["owner_id"], unique=False)
     op.create_index(
         "ticket_open_key",
         "ticket",
@@ -259,7 +260,31 @@ def upgrade() -> None:
         unique=True,
         sqlite_where=sa.text("state NOT IN ('solved', 'closed') AND key IS NOT NULL"),
     )
-    op.create_index("ticket_queue", "ticket", ["state", "priority", "opened_ms"], unique=False)
+    op.create_index(
+        "ticket_open_queue",
+        "ticket",
+        ["priority", "opened_ms", "id", "owner_id"],
+        unique=False,
+        sqlite_where=sa.text("state NOT IN ('solved', 'closed')"),
+    )
+    op.create_index(
+        "ticket_open_client",
+        "ticket",
+        ["client_id", "priority", "opened_ms", "id"],
+        unique=False,
+        sqlite_where=sa.text("state NOT IN ('solved', 'closed')"),
+    )
+    op.create_index("ticket_queue", "ticket", ["priority", "opened_ms", "id", "state"], unique=False)
+    op.create_index(
+        "ticket_client", "ticket", ["client_id", "priority", "opened_ms", "id", "state"], unique=False
+    )
+    op.create_index(
+        "ticket_recovering",
+        "ticket",
+        ["recovered_ms"],
+        unique=False,
+        sqlite_where=sa.text("state NOT IN ('solved', 'closed') AND recovered_ms IS NOT NULL AND NOT confirm"),
+    )
 
     op.create_table(
         "ticket_alert",

@@ -1,0 +1,247 @@
+"""Transitions become tickets: each is told once, in the order in which it was written.
+
+    1. take up to `limit` transitions that nobody has consumed, in the order of their ids
+    2. leave out those that a timeline tells of already
+    3. find, for each key, the open ticket, else the newest one
+    4. decide in memory, transition by transition (`ticket.py`)
+    5. write tickets, entries and `consumed_ms` in a few statements, in the caller's transaction
+
+The key of the trouble is the client, the alert's name and its labels without the severity: two severities of
+the same trouble share one ticket. Where somebody else opens a ticket of the same key meanwhile, the
+transitions of that key stay unconsumed, and the next call attaches them.
+"""
+
+import hashlib
+import json
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from sqlalchemy import Row, func, literal_column, or_, select, update
+from sqlmodel import Session
+
+from tocsin_protocol.vocabulary import AlertState, TicketEventKind, TicketState
+from tocsin_server.alerts.store import AlertRow, Transition
+from tocsin_server.desk.evidence import evidence_of, title_of
+from tocsin_server.desk.happening import Happening
+from tocsin_server.desk.record import (
+    Facts,
+    Record,
+    read_records,
+    write_alerts,
+    write_changes,
+    write_entries,
+    write_new,
+)
+from tocsin_server.desk.store import EVENTS, IS_OPEN, TICKET_ALERTS, TICKETS
+from tocsin_server.desk.ticket import ALARMING, Change, Evidence, cleared, fired, opened_by_alert, unknown
+from tocsin_server.estate.store import Host
+
+LIMIT = 500
+"""How many transitions one call consumes: a fraction of a second for the one writer."""
+
+_TRANSITIONS = Transition.metadata.tables["transition"]
+_ALERTS = AlertRow.metadata.tables["alert"]
+_HOSTS = Host.metadata.tables["host"]
+
+_WAITING = (
+    select(
+        _TRANSITIONS.c.id,
+        _TRANSITIONS.c.client_id,
+        _TRANSITIONS.c.alert_id,
+        _TRANSITIONS.c.at_ms,
+        _TRANSITIONS.c.new,
+        _TRANSITIONS.c.value,
+        _TRANSITIONS.c.sample_ms,
+        _TRANSITIONS.c.annotations,
+        _ALERTS.c.host_id,
+        _ALERTS.c.alertname,
+        _ALERTS.c.severity,
+        _ALERTS.c.expression,
+        _ALERTS.c.labels,
+        _ALERTS.c.state,
+        _HOSTS.c.site_id,
+    )
+    .join_from(_TRANSITIONS, _ALERTS, _ALERTS.c.id == _TRANSITIONS.c.alert_id)
+    .outerjoin(_HOSTS, _HOSTS.c.id == _ALERTS.c.host_id)
+    .where(literal_column("transition.consumed_ms IS NULL"))  # word for word its partial index
+    .order_by(_TRANSITIONS.c.id)
+)
+
+_TOLD_OF = frozenset({AlertState.FIRING, AlertState.UNKNOWN, AlertState.RESOLVED})
+"""What a ticket hears of. A pending alert has not rung yet, and one that was only pending never has."""
+
+
+class _Told(NamedTuple):
+    """One transition that a record has taken in."""
+
+    record: Record
+    kind: TicketEventKind
+    sample_ms: int | None
+
+
+def consume(session: Session, now_ms: int, *, reopen_ms: int, limit: int = LIMIT) -> list[Happening]:
+    """Consume the oldest waiting transitions; what has come of them, in their order."""
+    waiting = session.execute(_WAITING.limit(limit)).all()
+    if not waiting:
+        return []
+    told_before = _told_before(session, [row.id for row in waiting])
+    fresh = [row for row in waiting if row.new in _TOLD_OF and row.id not in told_before]
+    batch = _Batch(session, fresh, reopen_ms=reopen_ms)
+    for row in fresh:
+        batch.tell(row)
+    lost = batch.write()
+    _mark_consumed(session, [row.id for row in waiting if row.id not in lost], now_ms)
+    return [_happening(told, now_ms) for transition_id, told in batch.told.items() if transition_id not in lost]
+
+
+def is_waiting(session: Session) -> bool:
+    """Whether there is a transition that nobody has consumed."""
+    return session.execute(_WAITING.limit(1)).first() is not None
+
+
+def ticket_key(client_id: int, alertname: str, labels: Mapping[str, str]) -> str:
+    """What makes alerts the same trouble."""
+    identity = sorted((name, value) for name, value in labels.items() if name not in ("alertname", "severity"))
+    exact = json.dumps([client_id, alertname, identity]).encode()
+    return hashlib.blake2b(exact, digest_size=16).hexdigest()
+
+
+class _Batch:
+    """The tickets that a run of transitions is about, and what becomes of them."""
+
+    def __init__(self, session: Session, rows: Sequence[Row[Any]], *, reopen_ms: int) -> None:
+        self._session = session
+        self._reopen_ms = reopen_ms
+        self._keys = {row.id: ticket_key(row.client_id, row.alertname, row.labels) for row in rows}
+        self._records = _records_of(session, set(self._keys.values()))
+        self._attached, self._states = _alerts_of(session, self._records)
+        self._states |= {row.alert_id: row.state for row in rows}
+        self._touched: list[Record] = []
+        self._new_alerts: list[tuple[Record, int]] = []
+        self.told: dict[int, _Told] = {}
+
+    def tell(self, row: Row[Any]) -> None:
+        """Let one transition have its effect."""
+        key = self._keys[row.id]
+        change = self._change(row, self._records.get(key))
+        if change is None:
+            return
+        record = self._records[key]
+        if not record.entries:
+            self._touched.append(record)
+        record.take_in(change, row.id)
+        self._attach(record, row.alert_id)
+        self.told[row.id] = _Told(record, change.entry.kind, row.sample_ms)
+
+    def write(self) -> set[int]:
+        """Write it all; the transitions that somebody else was faster for."""
+        new = [record for record in self._touched if not record.read_version]
+        written = {id(record) for record in write_new(self._session, new)}
+        kept = [record for record in self._touched if record.read_version or id(record) in written]
+        write_changes(self._session, [record for record in kept if record.read_version])
+        write_entries(self._session, kept)
+        stay = {id(record) for record in kept}
+        write_alerts(self._session, [one for one in self._new_alerts if id(one[0]) in stay])
+        return {transition_id for transition_id, told in self.told.items() if id(told.record) not in stay}
+
+    def _change(self, row: Row[Any], record: Record | None) -> Change | None:
+        """What it makes of the ticket of its key; a new one may take that one's place."""
+        evidence = evidence_of(row)
+        if row.new is AlertState.FIRING:
+            if record is None or self._is_over(record, row.at_ms):
+                return self._open(row, evidence, record)
+            return fired(record.standing, evidence, row.at_ms)
+        if record is None or record.standing.state is TicketState.CLOSED:
+            return None
+        if row.new is AlertState.UNKNOWN:
+            return unknown(record.standing, evidence, row.at_ms)
+        return cleared(record.standing, evidence, row.at_ms, is_last=self._is_last(record, row))
+
+    def _is_over(self, record: Record, now_ms: int) -> bool:
+        """Whether the same trouble asks for a new ticket."""
+        standing = record.standing
+        if standing.state is TicketState.CLOSED:
+            return True
+        return standing.solved_ms is not None and now_ms - standing.solved_ms > self._reopen_ms
+
+    def _open(self, row: Row[Any], evidence: Evidence, earlier: Record | None) -> Change:
+        change = opened_by_alert(evidence, row.at_ms)
+        facts = Facts(
+            client_id=row.client_id,
+            site_id=row.site_id,
+            host_id=row.host_id,
+            key=self._keys[row.id],
+            title=title_of(row),
+            opened_ms=row.at_ms,
+            reopens=None if earlier is None else earlier.ticket_id,
+        )
+        record = Record(facts, change.standing)
+        self._records[self._keys[row.id]] = record
+        if earlier is not None:
+            # Alerts that have gone on since then are part of the trouble: it is not over before they are.
+            for alert_id in self._alarming(earlier):
+                self._attach(record, alert_id)
+        return change
+
+    def _attach(self, record: Record, alert_id: int) -> None:
+        attached = self._attached[id(record)]
+        if alert_id not in attached:
+            attached.add(alert_id)
+            self._new_alerts.append((record, alert_id))
+
+    def _alarming(self, record: Record) -> list[int]:
+        return [alert for alert in self._attached[id(record)] if self._states[alert] in ALARMING]
+
+    def _is_last(self, record: Record, row: Row[Any]) -> bool:
+        """Alerts are looked at as they are now: one that fires again further on in the queue counts already."""
+        return row.state not in ALARMING and not self._alarming(record)
+
+
+def _told_before(session: Session, ids: Sequence[int]) -> set[int]:
+    asked = select(EVENTS.c.transition_id).where(EVENTS.c.transition_id.in_(ids))
+    return set(session.execute(asked).scalars())
+
+
+def _records_of(session: Session, keys: set[str]) -> dict[str, Record]:
+    """For each key the open ticket, else the newest."""
+    if not keys:
+        return {}
+    key = TICKETS.c.key
+    newest = select(func.max(TICKETS.c.id)).where(key.in_(keys)).group_by(key)
+    still_open = select(TICKETS.c.id).where(key.in_(keys), IS_OPEN)
+    records: dict[str, Record] = {}
+    for record in read_records(session, or_(TICKETS.c.id.in_(newest), TICKETS.c.id.in_(still_open))):
+        of_key = record.facts.key
+        if of_key is not None and (of_key not in records or record.standing.is_open):
+            records[of_key] = record
+    return records
+
+
+def _alerts_of(
+    session: Session, records: Mapping[str, Record]
+) -> tuple[defaultdict[int, set[int]], dict[int, AlertState]]:
+    """Which alerts each record has (by the record's identity in memory), and how each alert stands."""
+    attached: defaultdict[int, set[int]] = defaultdict(set)
+    states: dict[int, AlertState] = {}
+    by_id = {record.ticket_id: record for record in records.values()}
+    asked = (
+        select(TICKET_ALERTS.c.ticket_id, TICKET_ALERTS.c.alert_id, _ALERTS.c.state)
+        .join_from(TICKET_ALERTS, _ALERTS, _ALERTS.c.id == TICKET_ALERTS.c.alert_id)
+        .where(TICKET_ALERTS.c.ticket_id.in_(by_id))
+    )
+    for row in session.execute(asked) if by_id else ():
+        attached[id(by_id[row.ticket_id])].add(row.alert_id)
+        states[row.alert_id] = row.state
+    return attached, states
+
+
+def _mark_consumed(session: Session, ids: Sequence[int], now_ms: int) -> None:
+    session.execute(update(_TRANSITIONS).where(_TRANSITIONS.c.id.in_(ids)).values(consumed_ms=now_ms))
+
+
+def _happening(told: _Told, now_ms: int) -> Happening:
+    """A clock that was set back must not make a detection that lies in the future."""
+    if told.kind not in (TicketEventKind.OPENED, TicketEventKind.REOPENED) or told.sample_ms is None:
+        return Happening(told.record.ticket_id, told.kind)
+    return Happening(told.record.ticket_id, told.kind, max(0.0, (now_ms - told.sample_ms) / 1000))

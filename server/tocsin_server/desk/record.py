@@ -1,0 +1,208 @@
+"""Tickets between the pure lifecycle and the tables: read as standings, written as changes, always in bulk.
+
+Every write of a ticket is compare-and-set on the version that was read. Whoever loses gets `Conflict`, and
+the savepoint takes everything back; with one writer that only happens to a program beside the server.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from sqlalchemy import ColumnElement, CursorResult, RowMapping, bindparam, insert, select, update
+from sqlalchemy.dialects.sqlite import insert as insert_or_leave
+from sqlmodel import Session
+
+from tocsin_protocol.vocabulary import TicketState
+from tocsin_server.access.store import PersonRow
+from tocsin_server.desk.store import EVENTS, TICKET_ALERTS, TICKETS
+from tocsin_server.desk.ticket import Change, Entry, Standing, Technician
+from tocsin_server.errors import Conflict
+
+_PEOPLE = PersonRow.metadata.tables["person"]
+_T = TICKETS.c
+_READ = select(TICKETS, _PEOPLE.c.login).outerjoin_from(TICKETS, _PEOPLE, _PEOPLE.c.id == _T.owner_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What a ticket is about; settled when it is opened."""
+
+    client_id: int
+    site_id: int | None
+    host_id: int | None
+    key: str | None
+    title: str
+    opened_ms: int
+    reopens: int | None = None
+
+
+@dataclass(slots=True)
+class Record:
+    """A ticket in hand: as it stands, and the entries that are to be written with it."""
+
+    facts: Facts
+    standing: Standing
+    read_version: int = 0
+    """The version in the database; 0 where it is not there yet."""
+    entries: list[tuple[Entry, int | None]] = field(default_factory=list)
+    """Each with the transition that it tells of."""
+
+    def take_in(self, change: Change, transition_id: int | None = None) -> None:
+        """Go on from a change."""
+        self.standing = change.standing
+        self.entries.append((change.entry, transition_id))
+
+    @property
+    def ticket_id(self) -> int:
+        if self.standing.id is None:
+            raise ValueError("a ticket has no id before it is written")
+        return self.standing.id
+
+
+def read_records(session: Session, where: ColumnElement[bool]) -> list[Record]:
+    """The tickets for which this holds."""
+    return [_record(row) for row in session.execute(_READ.where(where)).mappings()]
+
+
+def write_new(session: Session, records: Sequence[Record]) -> list[Record]:
+    """Insert tickets; those whose key got an open ticket from somebody else meanwhile are left out.
+
+    Gives back those that were written, with their ids, as they stand after their last entry.
+    """
+    if not records:
+        return []
+    # Their keys differ, so the ids that come back, in any order, find their tickets again.
+    statement = insert_or_leave(TICKETS).on_conflict_do_nothing().returning(_T.id, _T.key, _T.client_id)
+    given = session.execute(statement, [_new_row(record) for record in records]).all()
+    ids = {(row.client_id, row.key): row.id for row in given}
+    written = [record for record in records if (record.facts.client_id, record.facts.key) in ids]
+    for record in written:
+        ticket_id = ids[record.facts.client_id, record.facts.key]
+        record.standing = replace(record.standing, id=ticket_id)
+    return written
+
+
+def write_changes(session: Session, records: Sequence[Record]) -> None:
+    """Write the standings of tickets that have changed since they were read."""
+    changed = [record for record in records if record.standing.version != record.read_version]
+    if not changed:
+        return
+    statement = (
+        update(TICKETS)
+        .where(_T.id == bindparam("ticket_id"), _T.version == bindparam("read_version"))
+        .values({name: bindparam(f"new_{name}") for name in _CHANGING})
+    )
+    rows = [_changed_row(record) for record in changed]
+    done = session.execute(statement, rows)
+    if isinstance(done, CursorResult) and done.rowcount != len(rows):
+        raise Conflict("tickets have changed meanwhile", remedy="look again and repeat")
+
+
+def write_entries(session: Session, records: Sequence[Record]) -> None:
+    """Write the entries that were taken in, in the order of `records`."""
+    rows = [
+        _event_row(record, entry, transition_id)
+        for record in records
+        for entry, transition_id in record.entries
+    ]
+    if rows:
+        session.execute(insert(EVENTS), rows)
+
+
+def write_alerts(session: Session, attached: Sequence[tuple[Record, int]]) -> None:
+    """Write which alerts the tickets are about; what is written already stays."""
+    rows = [
+        {"ticket_id": record.ticket_id, "alert_id": alert_id, "client_id": record.facts.client_id}
+        for record, alert_id in attached
+    ]
+    if rows:
+        session.execute(insert_or_leave(TICKET_ALERTS).on_conflict_do_nothing(), rows)
+
+
+_CHANGING = (
+    "state",
+    "priority",
+    "severity",
+    "owner_id",
+    "version",
+    "human",
+    "confirm",
+    "recovered_ms",
+    "updated_ms",
+    "solved_ms",
+)
+
+
+def _standing_row(standing: Standing) -> dict[str, Any]:
+    return {
+        "state": standing.state,
+        "priority": standing.priority,
+        "severity": standing.severity,
+        "owner_id": None if standing.owner is None else standing.owner.id,
+        "version": standing.version,
+        "human": standing.human,
+        "confirm": standing.confirm,
+        "recovered_ms": standing.recovered_ms,
+        "updated_ms": standing.updated_ms,
+        "solved_ms": standing.solved_ms,
+    }
+
+
+def _new_row(record: Record) -> dict[str, Any]:
+    facts = record.facts
+    return _standing_row(record.standing) | {
+        "client_id": facts.client_id,
+        "site_id": facts.site_id,
+        "host_id": facts.host_id,
+        "key": facts.key,
+        "title": facts.title,
+        "opened_ms": facts.opened_ms,
+        "reopens": facts.reopens,
+    }
+
+
+def _changed_row(record: Record) -> dict[str, Any]:
+    values = {f"new_{name}": value for name, value in _standing_row(record.standing).items()}
+    return values | {"ticket_id": record.ticket_id, "read_version": record.read_version}
+
+
+def _event_row(record: Record, entry: Entry, transition_id: int | None) -> dict[str, Any]:
+    return {
+        "client_id": record.facts.client_id,
+        "ticket_id": record.ticket_id,
+        "at_ms": entry.at_ms,
+        "kind": entry.kind,
+        "actor_kind": entry.actor.kind,
+        "actor": entry.actor.name,
+        "text": entry.text,
+        "data": dict(entry.data),
+        "transition_id": transition_id,
+    }
+
+
+def _record(row: RowMapping) -> Record:
+    return Record(
+        facts=Facts(
+            client_id=row["client_id"],
+            site_id=row["site_id"],
+            host_id=row["host_id"],
+            key=row["key"],
+            title=row["title"],
+            opened_ms=row["opened_ms"],
+            reopens=row["reopens"],
+        ),
+        standing=Standing(
+            id=row["id"],
+            state=TicketState(row["state"]),
+            priority=row["priority"],
+            severity=row["severity"],
+            owner=None if row["owner_id"] is None else Technician(row["owner_id"], row["login"]),
+            version=row["version"],
+            human=row["human"],
+            confirm=row["confirm"],
+            recovered_ms=row["recovered_ms"],
+            updated_ms=row["updated_ms"],
+            solved_ms=row["solved_ms"],
+        ),
+        read_version=row["version"],
+    )

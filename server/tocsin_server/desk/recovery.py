@@ -1,0 +1,82 @@
+"""Tickets whose trouble has gone: solved by themselves, or, where a person has spoken, up for confirmation.
+
+Good news needs proof. All of the ticket's alerts must have been seen false for the quiet time, none may be
+pending, firing or unknown, and its host must be heard: silence is not recovery.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, select
+from sqlmodel import Session
+
+from tocsin_protocol.vocabulary import AlertState
+from tocsin_server.alerts.store import AlertRow
+from tocsin_server.desk.evidence import Data, rfc3339
+from tocsin_server.desk.happening import Happening
+from tocsin_server.desk.record import Record, read_records, write_changes, write_entries
+from tocsin_server.desk.store import IS_RECOVERING, TICKET_ALERTS, TICKETS
+from tocsin_server.desk.ticket import recover
+
+LIMIT = 500
+"""How many tickets one call settles; the others wait for the next."""
+_ALERTS = AlertRow.metadata.tables["alert"]
+_CALM = frozenset({AlertState.RESOLVED, AlertState.INACTIVE})
+
+
+def settle_recovered(
+    session: Session, now_ms: int, *, quiet_ms: int, is_fresh: Callable[[int], bool]
+) -> list[Happening]:
+    """Settle the tickets that have been clear for the quiet time; what has come of each."""
+    is_due = IS_RECOVERING & (TICKETS.c.recovered_ms <= now_ms - quiet_ms)
+    due = read_records(session, is_due)
+    if not due:
+        return []
+    alerts = _alerts_of_due(session, is_due)
+    settled = [
+        record
+        for record in due
+        if _is_clear(alerts[record.ticket_id], now_ms - quiet_ms) and _is_heard(record, is_fresh)
+    ][:LIMIT]
+    for record in settled:
+        data = _data(record, alerts[record.ticket_id])
+        record.take_in(recover(record.standing, now_ms, quiet_ms=quiet_ms, data=data))
+    write_changes(session, settled)
+    write_entries(session, settled)
+    return [Happening(record.ticket_id, record.entries[-1][0].kind) for record in settled]
+
+
+def _alerts_of_due(session: Session, is_due: ColumnElement[bool]) -> defaultdict[int, list[Row[Any]]]:
+    asked = (
+        select(
+            TICKET_ALERTS.c.ticket_id,
+            _ALERTS.c.alertname,
+            _ALERTS.c.severity,
+            _ALERTS.c.state,
+            _ALERTS.c.changed_ms,
+        )
+        .join_from(TICKET_ALERTS, _ALERTS, _ALERTS.c.id == TICKET_ALERTS.c.alert_id)
+        .where(TICKET_ALERTS.c.ticket_id.in_(select(TICKETS.c.id).where(is_due)))
+    )
+    alerts: defaultdict[int, list[Row[Any]]] = defaultdict(list)
+    for row in session.execute(asked):
+        alerts[row.ticket_id].append(row)
+    return alerts
+
+
+def _is_clear(alerts: Sequence[Row[Any]], since_ms: int) -> bool:
+    """An alert that was pending meanwhile has changed since, and its quiet time begins again."""
+    return all(row.state in _CALM and row.changed_ms <= since_ms for row in alerts)
+
+
+def _is_heard(record: Record, is_fresh: Callable[[int], bool]) -> bool:
+    return record.facts.host_id is None or is_fresh(record.facts.host_id)
+
+
+def _data(record: Record, alerts: Sequence[Row[Any]]) -> Data:
+    clear_since_ms = record.standing.recovered_ms
+    return {
+        "clear_since": None if clear_since_ms is None else rfc3339(clear_since_ms),
+        "alerts": {f"{row.alertname} {row.severity}".rstrip(): row.state.value for row in alerts},
+    }

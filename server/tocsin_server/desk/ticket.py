@@ -1,0 +1,267 @@
+"""The life of a ticket: what it becomes by each act, and the line of its timeline that tells of it.
+
+                 take                resolve, recover
+    open ─▶ new ──────▶ in progress ──────────────────▶ solved ─▶ closed
+             ▲            │    ▲                          │
+             └─ release ──┘    └── reopen, fire again ────┘
+                                   (new, where it has no owner)
+
+Pure: `now_ms` and everything else is passed in. An act gives a `Change`: the standing after it and exactly one
+entry, so that a ticket's version is the length of its timeline. An act that the state forbids raises
+`Conflict` with the remedy. A closed ticket takes nothing any more.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from tocsin_protocol.vocabulary import (
+    OPEN_TICKET_STATES,
+    ActorKind,
+    AlertState,
+    Severity,
+    TicketEventKind,
+    TicketState,
+)
+from tocsin_server.errors import Conflict
+
+DEFAULT_PRIORITY = 3
+_PRIORITIES: Mapping[str, int] = {Severity.CRITICAL: 1, Severity.WARNING: 2, Severity.INFO: 3}
+
+ALARMING = frozenset({AlertState.FIRING, AlertState.UNKNOWN})
+"""States of an alert in which its trouble may still be there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who does something to a ticket."""
+
+    kind: ActorKind
+    name: str
+
+
+TOCSIN = Actor(ActorKind.SYSTEM, "tocsin")
+
+
+@dataclass(frozen=True, slots=True)
+class Technician:
+    """A person, as far as a ticket knows people."""
+
+    id: int
+    login: str
+
+    @property
+    def actor(self) -> Actor:
+        return Actor(ActorKind.PERSON, self.login)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A ticket as it stands. It has no id before it is in the database."""
+
+    id: int | None = None
+    state: TicketState = TicketState.NEW
+    priority: int = DEFAULT_PRIORITY
+    severity: str = ""
+    owner: Technician | None = None
+    version: int = 1
+    human: bool = False
+    confirm: bool = False
+    recovered_ms: int | None = None
+    updated_ms: int = 0
+    solved_ms: int | None = None
+
+    @property
+    def is_open(self) -> bool:
+        return self.state in OPEN_TICKET_STATES
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of a timeline; `data` is evidence."""
+
+    at_ms: int
+    kind: TicketEventKind
+    actor: Actor
+    text: str = ""
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What has come of an act."""
+
+    standing: Standing
+    entry: Entry
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What an alert has to say: its severity, its words, and what they rest on."""
+
+    rule: str
+    severity: str = ""
+    text: str = ""
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def actor(self) -> Actor:
+        return Actor(ActorKind.RULE, self.rule)
+
+
+def priority_of(severity: str) -> int:
+    """The priority that a rule's severity asks for; 3 for a word that is not ours."""
+    return _PRIORITIES.get(severity, DEFAULT_PRIORITY)
+
+
+def opened_by_alert(evidence: Evidence, now_ms: int) -> Change:
+    """A rule has found trouble that no ticket is about."""
+    standing = Standing(
+        priority=priority_of(evidence.severity), severity=_known(evidence.severity), updated_ms=now_ms
+    )
+    return Change(standing, _told(TicketEventKind.OPENED, evidence, now_ms))
+
+
+def opened_by_person(who: Technician, now_ms: int, *, priority: int, text: str) -> Change:
+    """A person has found it; nothing but a person will solve it."""
+    standing = Standing(priority=priority, human=True, updated_ms=now_ms)
+    return Change(standing, Entry(now_ms, TicketEventKind.OPENED, who.actor, text))
+
+
+def fired(was: Standing, evidence: Evidence, now_ms: int) -> Change:
+    """One of its alerts fires, for the first time or again; a solved ticket is reopened."""
+    worse = _worse(was, evidence.severity)
+    if was.is_open:
+        now = replace(worse, recovered_ms=None, confirm=False)
+        return _changed(now, _told(TicketEventKind.ALERT_FIRED, evidence, now_ms))
+    return _changed(_open_again(worse), _told(TicketEventKind.REOPENED, evidence, now_ms))
+
+
+def unknown(was: Standing, evidence: Evidence, now_ms: int) -> Change:
+    """One of its alerts can no longer be judged: that is not good news."""
+    _require_not_closed(was)
+    now = replace(was, recovered_ms=None, confirm=False)
+    return _changed(now, _told(TicketEventKind.ALERT_UNKNOWN, evidence, now_ms))
+
+
+def cleared(was: Standing, evidence: Evidence, now_ms: int, *, is_last: bool) -> Change:
+    """The condition of one of its alerts is seen false; `is_last`: no other of them is alarming."""
+    _require_not_closed(was)
+    now = replace(was, recovered_ms=now_ms) if is_last else was
+    return _changed(now, _told(TicketEventKind.ALERT_RESOLVED, evidence, now_ms))
+
+
+def take(was: Standing, who: Technician, now_ms: int) -> Change:
+    """A person makes it theirs."""
+    _require_open(was, "take")
+    if was.owner is not None and was.owner.id != who.id:
+        raise Conflict(
+            f"{_name(was)} is owned by {was.owner.login}",
+            remedy=f"ask {was.owner.login} or an administrator to release it",
+        )
+    if was.owner is not None:
+        raise Conflict(f"{_name(was)} is yours already", remedy="go on with it")
+    now = replace(was, state=TicketState.IN_PROGRESS, owner=who)
+    return _changed(now, Entry(now_ms, TicketEventKind.TAKEN, who.actor))
+
+
+def release(was: Standing, who: Technician, now_ms: int, *, may_release_others: bool) -> Change:
+    """Its owner gives it back to all; whoever may do so frees it from an owner who is away."""
+    _require_open(was, "release")
+    if was.owner is None:
+        raise Conflict(f"{_name(was)} is nobody's", remedy="take it")
+    if was.owner.id != who.id and not may_release_others:
+        raise Conflict(
+            f"{_name(was)} is owned by {was.owner.login}",
+            remedy=f"only {was.owner.login} or an administrator can release it",
+        )
+    now = replace(was, state=TicketState.NEW, owner=None)
+    text = "" if was.owner.id == who.id else f"from {was.owner.login}"
+    return _changed(now, Entry(now_ms, TicketEventKind.RELEASED, who.actor, text))
+
+
+def comment(was: Standing, who: Technician, now_ms: int, *, text: str) -> Change:
+    """A person speaks: from now on recovery asks instead of solving."""
+    _require_not_closed(was)
+    return _changed(replace(was, human=True), Entry(now_ms, TicketEventKind.COMMENTED, who.actor, text))
+
+
+def resolve(was: Standing, who: Technician, now_ms: int, *, text: str) -> Change:
+    """A person says that it is mended; a ticket that was nobody's is theirs."""
+    _require_open(was, "resolve")
+    now = replace(
+        was,
+        state=TicketState.SOLVED,
+        owner=was.owner or who,
+        human=was.human or bool(text),
+        confirm=False,
+        solved_ms=now_ms,
+    )
+    return _changed(now, Entry(now_ms, TicketEventKind.SOLVED, who.actor, text))
+
+
+def reopen(was: Standing, who: Technician, now_ms: int) -> Change:
+    """A person says that it is not mended, and so doubts any recovery: only a person will solve it now."""
+    _require_not_closed(was)
+    if was.is_open:
+        raise Conflict(f"{_name(was)} is open", remedy="nothing has to be reopened")
+    now = replace(_open_again(was), human=True)
+    return _changed(now, Entry(now_ms, TicketEventKind.REOPENED, who.actor))
+
+
+def recover(was: Standing, now_ms: int, *, quiet_ms: int, data: Mapping[str, Any]) -> Change:
+    """It has been clear for the quiet time: solved by itself, or a person is asked to confirm."""
+    _require_open(was, "solve")
+    if was.recovered_ms is None:
+        raise Conflict(f"{_name(was)} has not recovered", remedy="wait until none of its alerts is alarming")
+    if was.confirm:
+        raise Conflict(f"{_name(was)} waits for a person to confirm", remedy="resolve it")
+    if was.human:
+        entry = Entry(now_ms, TicketEventKind.RECOVERED, TOCSIN, "recovered, confirm and resolve", data)
+        return _changed(replace(was, confirm=True), entry)
+    text = f"solved by itself: clear for {quiet_ms / 1000:g} s on fresh samples"
+    now = replace(was, state=TicketState.SOLVED, solved_ms=now_ms)
+    return _changed(now, Entry(now_ms, TicketEventKind.SOLVED, TOCSIN, text, data))
+
+
+def _changed(now: Standing, entry: Entry) -> Change:
+    """Evaluations may be told late, so `updated_ms` is never set back."""
+    updated_ms = max(now.updated_ms, entry.at_ms)
+    return Change(replace(now, version=now.version + 1, updated_ms=updated_ms), entry)
+
+
+def _open_again(was: Standing) -> Standing:
+    _require_not_closed(was)
+    state = TicketState.NEW if was.owner is None else TicketState.IN_PROGRESS
+    return replace(was, state=state, solved_ms=None, recovered_ms=None, confirm=False)
+
+
+def _worse(was: Standing, severity: str) -> Standing:
+    """Priority rises with a worse severity and never falls by itself."""
+    asked = priority_of(severity)
+    if was.severity and asked >= priority_of(was.severity):
+        return was
+    return replace(was, severity=_known(severity), priority=min(was.priority, asked))
+
+
+def _known(severity: str) -> str:
+    return severity if severity in _PRIORITIES else ""
+
+
+def _told(kind: TicketEventKind, evidence: Evidence, now_ms: int) -> Entry:
+    return Entry(now_ms, kind, evidence.actor, evidence.text, evidence.data)
+
+
+def _require_open(was: Standing, act: str) -> None:
+    _require_not_closed(was)
+    if not was.is_open:
+        raise Conflict(f"{_name(was)} is solved", remedy=f"reopen it to {act} it")
+
+
+def _require_not_closed(was: Standing) -> None:
+    if was.state is TicketState.CLOSED:
+        raise Conflict(f"{_name(was)} is closed", remedy="open a new ticket that names it")
+
+
+def _name(was: Standing) -> str:
+    return "the ticket" if was.id is None else f"ticket {was.id}"
