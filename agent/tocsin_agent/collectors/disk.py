@@ -56,7 +56,8 @@ class DiskCollector:
 
     name = "diskstats"
 
-    def __init__(self, roots: Roots) -> None:
+    def __init__(self, roots: Roots, *, exclude: str = "") -> None:
+        self._exclude = re.compile(exclude) if exclude else None
         self._diskstats = KernelFile(roots.proc / "diskstats")
         self._labels: dict[bytes, Labels | None] = {}
 
@@ -65,7 +66,7 @@ class DiskCollector:
         for line in self._diskstats.read().splitlines():
             _, _, device, *columns = line.split()
             if device not in self._labels:
-                self._labels[device] = _labels_of(readable(device))
+                self._labels[device] = self._labels_of(readable(device))
             labels = self._labels[device]
             # Linux before 2.6.25 gave partitions four columns that mean something else.
             if labels is None or len(columns) < _FEWEST_COLUMNS:
@@ -73,6 +74,7 @@ class DiskCollector:
             for (name, make, unit), column in zip(_COLUMNS, columns, strict=False):
                 yield make(name, int(column) * unit, labels)
 
-
-def _labels_of(device: str) -> Labels | None:
-    return labelled(device=device) if is_whole_disk(device) else None
+    def _labels_of(self, device: str) -> Labels | None:
+        if not is_whole_disk(device) or (self._exclude and self._exclude.search(device)):
+            return None
+        return labelled(device=device)

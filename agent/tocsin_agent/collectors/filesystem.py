@@ -5,6 +5,7 @@ an error without being asked, until its first question has come back.
 """
 
 import os
+import re
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import NamedTuple
@@ -43,9 +44,12 @@ class FilesystemCollector:
 
     name = "filesystem"
 
-    def __init__(self, roots: Roots, *, deadline_s: float = 1.0, statvfs: Statvfs = os.statvfs) -> None:
+    def __init__(
+        self, roots: Roots, *, exclude: str = "", deadline_s: float = 1.0, statvfs: Statvfs = os.statvfs
+    ) -> None:
         self._mountinfo = KernelFile(roots.proc / "1/mountinfo")
         self._own_mountinfo = KernelFile(roots.proc / "self/mountinfo")
+        self._exclude = re.compile(exclude) if exclude else None
         self._statvfs = statvfs
         self._askers: Abandonable[os.statvfs_result | OSError] = Abandonable("statvfs", deadline_s=deadline_s)
         self._content = b""
@@ -55,7 +59,7 @@ class FilesystemCollector:
         """Seven gauges a mount that answers, two for one that does not."""
         content = self._read_mountinfo()
         if content != self._content:
-            self._content, self._watched = content, _watched(content)
+            self._content, self._watched = content, _watched(content, self._exclude)
         answers = self._askers.run({key: partial(self._ask, mount.path) for key, mount, _ in self._watched})
         for key, mount, labels in self._watched:
             answer = answers.get(key)
@@ -77,10 +81,12 @@ class FilesystemCollector:
             return error
 
 
-def _watched(content: bytes) -> list[_Watched]:
+def _watched(content: bytes, exclude: re.Pattern[str] | None) -> list[_Watched]:
     """Several mounts may lie on one another with equal labels; what a path leads to is the last of them."""
     by_labels: dict[Labels, _Watched] = {}
     for mount in filter(is_watched, parse_mountinfo(content)):
+        if exclude and exclude.search(readable(mount.path)):
+            continue
         labels = _labels_of(mount)
         # The number is in the key, so that a new mount in a stuck one's place is asked.
         by_labels[labels] = _Watched(f"{mount.number.decode()} {readable(mount.path)}", mount, labels)

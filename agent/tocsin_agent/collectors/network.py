@@ -4,6 +4,7 @@ What hardly moves (speed, size of a packet, addresses) is read once a minute, fo
 hardware; what an alert waits for (up, carrier) each time.
 """
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -42,7 +43,8 @@ class NetworkCollector:
 
     name = "netdev"
 
-    def __init__(self, roots: Roots) -> None:
+    def __init__(self, roots: Roots, *, exclude: str = "") -> None:
+        self._exclude = re.compile(exclude) if exclude else None
         self._dev = KernelFile(roots.proc / "net/dev")
         self._folder = roots.sys / "class/net"
         self._interfaces: dict[bytes, Interface] = {}
@@ -53,6 +55,8 @@ class NetworkCollector:
         for line in self._dev.read().splitlines()[2:]:
             name, _, columns = line.rpartition(b":")
             name = name.strip()
+            if self._exclude and self._exclude.search(readable(name)):
+                continue
             interface = self._interfaces.get(name) or self._new_interface(name, rank=len(seen))
             seen[name] = interface
             for series, column in zip(_COUNTERS, columns.split(), strict=True):

@@ -1,6 +1,7 @@
 """Which collectors a Linux host has, and what their metrics mean."""
 
 from collections.abc import Iterator, Mapping
+from typing import NamedTuple
 
 from tocsin_agent.collectors import (
     collection,
@@ -74,15 +75,34 @@ HELP: Mapping[str, str] = HelpTexts(
 )
 
 
-def default_collectors(roots: Roots | None = None, *, version: str = "") -> list[Collector]:
-    """All of them, what rules ask most often first; `version` is the agent's own."""
-    roots = roots or Roots()
+class Excludes(NamedTuple):
+    """What a host's owner does not want to be watched, beside what is never watched.
+
+    Collectors by name; mount points and devices by regular expression (empty: none), found anywhere in it.
+    """
+
+    collectors: frozenset[str] = frozenset()
+    mount_points: str = ""
+    disk_devices: str = ""
+    network_devices: str = ""
+
+
+def default_collectors(
+    roots: Roots | None = None, *, version: str = "", excludes: Excludes | None = None
+) -> list[Collector]:
+    """All but the excluded, what rules ask most often first; `version` is the agent's own."""
+    excludes = excludes or Excludes()
+    every = _every_collector(roots or Roots(), version, excludes)
+    return [collector for collector in every if collector.name not in excludes.collectors]
+
+
+def _every_collector(roots: Roots, version: str, excludes: Excludes) -> list[Collector]:
     return [
         cpu.CpuCollector(roots),
         memory.MemoryCollector(roots),
-        filesystem.FilesystemCollector(roots),
+        filesystem.FilesystemCollector(roots, exclude=excludes.mount_points),
         load.LoadCollector(roots),
-        disk.DiskCollector(roots),
+        disk.DiskCollector(roots, exclude=excludes.disk_devices),
         vmstat.VmstatCollector(roots),
         pressure.PressureCollector(roots),
         timex.TimexCollector(),
@@ -94,6 +114,11 @@ def default_collectors(roots: Roots | None = None, *, version: str = "") -> list
         conntrack.ConntrackCollector(roots),
         sockstat.SockstatCollector(roots),
         netstat.NetstatCollector(roots),
-        network.NetworkCollector(roots),
+        network.NetworkCollector(roots, exclude=excludes.network_devices),
         cpuinfo.CpuInfoCollector(roots),
     ]
+
+
+def collector_names() -> tuple[str, ...]:
+    """What may be excluded."""
+    return tuple(collector.name for collector in default_collectors())

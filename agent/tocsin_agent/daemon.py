@@ -1,0 +1,123 @@
+"""`tocsin-agent run`: wires the watch and the push, and ends them when a signal asks.
+
+main thread    waits for SIGTERM or SIGINT, which are blocked everywhere else
+tocsin-watch   collects, spools, syncs; `collect` and `statvfs` are the threads it may leave behind
+tocsin-push    talks to the server
+"""
+
+import ctypes
+import gc
+import random
+import signal
+import threading
+import time
+from pathlib import Path
+
+from tocsin_agent.collectors import Collection, default_collectors
+from tocsin_agent.collectors.delivery import Delivery, DeliveryCollector
+from tocsin_agent.config import AgentConfig
+from tocsin_agent.connection import Connection
+from tocsin_agent.frames import Framer
+from tocsin_agent.greeting import say_hello
+from tocsin_agent.identity import Identity, load
+from tocsin_agent.push import Pusher
+from tocsin_agent.quarantine import Quarantine
+from tocsin_agent.report import say
+from tocsin_agent.schedule import Schedule
+from tocsin_agent.spool import Spool
+from tocsin_agent.state import StateLock
+from tocsin_agent.version import VERSION
+from tocsin_agent.watch import Watch
+from tocsin_protocol.wire import DEFAULT_INTERVAL_S
+
+SPOOL_FOLDER, QUARANTINE_FOLDER = "spool", "quarantine"
+_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+_LAST_WORD_S = 0.7
+"""How long a push that is under way may still be answered when the agent is asked to end."""
+_M_ARENA_MAX = -8  # malloc.h
+
+
+def run(state: Path, config: AgentConfig) -> int:
+    """Watch this host until a signal ends it; the process's exit status."""
+    identity = load(state)
+    with StateLock(state):
+        signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+        _keep_memory_small()
+        agent = Agent(identity, state, config)
+        say(f"tocsin-agent {VERSION} watches {identity.host} of {identity.client} for {identity.url}")
+        agent.start()
+        gc.collect()
+        gc.freeze()  # what lives as long as the process need not be looked through again
+        number = signal.sigwait(_SIGNALS)
+        say(f"{signal.Signals(number).name}: ending")
+        agent.stop()
+    return 0
+
+
+class Agent:
+    """One run: an epoch, its threads, and what they share."""
+
+    def __init__(self, identity: Identity, state: Path, config: AgentConfig) -> None:
+        epoch = time.time_ns()
+        connection = Connection(identity.url, fingerprint=identity.fingerprint)
+        self._spool = Spool(state / SPOOL_FOLDER, epoch=epoch, limits=config.limits)
+        self._pusher = Pusher(
+            connection,
+            lambda: say_hello(connection, identity, epoch=epoch, now_ms=_now_ms()),
+            self._spool,
+            Quarantine(state / QUARANTINE_FOLDER),
+            interval_s=DEFAULT_INTERVAL_S,
+        )
+        collectors = [
+            *default_collectors(version=VERSION, excludes=config.excludes),
+            DeliveryCollector(self._delivery, now_ms=_now_ms),
+        ]
+        self._watch = Watch(
+            Collection(collectors),
+            Framer(epoch),
+            self._spool,
+            Schedule(DEFAULT_INTERVAL_S, phase=random.random(), start_s=time.monotonic()),  # noqa: S311 - a phase
+            interval_s=lambda: self._pusher.interval_s,
+            wake=self._pusher.wake,
+        )
+        self._stopping = threading.Event()
+        # Daemons: one that hangs in the kernel does not keep the process from ending.
+        self._threads = [
+            threading.Thread(target=self._watch.run, args=(self._stopping,), name="tocsin-watch", daemon=True),
+            threading.Thread(target=self._pusher.run, args=(self._stopping,), name="tocsin-push", daemon=True),
+        ]
+
+    def start(self) -> None:
+        """The first frame is collected at once."""
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        """End within two seconds, the spool whole."""
+        self._stopping.set()
+        self._pusher.wake()
+        until_s = time.monotonic() + _LAST_WORD_S
+        for thread in self._threads:
+            thread.join(max(0.0, until_s - time.monotonic()))
+        self._spool.close()
+
+    def _delivery(self) -> Delivery:
+        counts = self._pusher.counts
+        return Delivery(
+            *self._spool.counts(),
+            delivered_frames=counts.delivered_frames,
+            quarantined_frames=counts.quarantined_frames,
+            sent_bytes=counts.sent_bytes,
+            pushes=counts.pushes,
+        )
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def _keep_memory_small() -> None:
+    """One heap for all threads, where the C library is glibc: a few threads need no more."""
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(_M_ARENA_MAX, 1)

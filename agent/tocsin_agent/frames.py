@@ -1,0 +1,102 @@
+"""A collection becomes a frame: times and numbers, under a schema that names them once.
+
+A series that is absent from a collection is sent as the staleness marker, under the schema that still names
+it: so a series that comes and goes costs no new schema each time. A schema without it follows when it has
+been away for a while, or when it would burst the schema.
+"""
+
+import struct
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import msgpack
+
+from tocsin_agent.readings import Labels, Sample
+from tocsin_protocol.vocabulary import SeriesKind
+from tocsin_protocol.wire import MAX_SERIES_PER_SCHEMA, STALE_NAN, schema_id
+
+_ABSENT_UNTIL_GONE = 6
+"""Collections without a series until the schema forgets it: a minute at the usual interval."""
+
+SeriesKey = tuple[str, Labels]
+
+
+class Schema(NamedTuple):
+    """The names of a frame's columns, packed as the contract has them."""
+
+    id: int
+    packed: bytes
+
+
+class Frame(NamedTuple):
+    """One instant of this host; `packed` is the frame as it stands in a push."""
+
+    epoch: int
+    seq: int
+    schema_id: int
+    time_ms: int
+    packed: bytes
+
+
+FrameKey = tuple[int, int]
+"""Epoch and sequence number: what names a frame for ever."""
+
+
+def pack_schema(series: Sequence[tuple[SeriesKey, SeriesKind]]) -> Schema:
+    """The schema of the agent's own host with these series."""
+    entries = [
+        (name, int(kind), [word for label in labels for word in label]) for (name, labels), kind in series
+    ]
+    packed: bytes = msgpack.packb(("", entries))
+    return Schema(schema_id(packed), packed)
+
+
+def pack_frame(*, epoch: int, seq: int, schema: Schema, time_ms: int, values: Sequence[float]) -> Frame:
+    """A frame at one instant, its values in the schema's order."""
+    matrix = struct.pack(f"<{len(values)}d", *values)
+    packed: bytes = msgpack.packb((epoch, seq, schema.id, (time_ms,), matrix))
+    return Frame(epoch, seq, schema.id, time_ms, packed)
+
+
+class Framer:
+    """Makes the frames of one run (`epoch`), numbered from 0; `schema` is that of the last frame."""
+
+    def __init__(self, epoch: int, *, most_series: int = MAX_SERIES_PER_SCHEMA) -> None:
+        self.schema = Schema(0, b"")
+        self._epoch = epoch
+        self._most_series = most_series
+        self._next_seq = 0
+        self._kinds: dict[SeriesKey, SeriesKind] = {}
+        self._absences: dict[SeriesKey, int] = {}
+        self._names: list[str] = []
+        self._labels: list[Labels] = []
+        self._positions: list[int] = []
+
+    def frame(self, samples: Sequence[Sample], *, time_ms: int) -> Frame:
+        """The next frame. Where a series stands twice among the samples, the later one counts."""
+        names = [sample.name for sample in samples]
+        labels = [sample.labels for sample in samples]
+        # Nearly always the same series come in the same order: two comparisons instead of hundreds of hashes.
+        is_usual = names == self._names and labels == self._labels
+        if not is_usual or self._absences:
+            self._settle(samples)
+            self._names, self._labels = names, labels
+        values = [STALE_NAN] * len(self._kinds)
+        for position, sample in zip(self._positions, samples, strict=True):
+            values[position] = sample.value
+        seq, self._next_seq = self._next_seq, self._next_seq + 1
+        return pack_frame(epoch=self._epoch, seq=seq, schema=self.schema, time_ms=time_ms, values=values)
+
+    def _settle(self, samples: Sequence[Sample]) -> None:
+        """Decide which series the schema names now, and where each sample stands in it."""
+        present: dict[SeriesKey, SeriesKind] = {(sample.name, sample.labels): sample.kind for sample in samples}
+        absences = {key: self._absences.get(key, 0) + 1 for key in self._kinds if key not in present}
+        kept = {key: times for key, times in absences.items() if times <= _ABSENT_UNTIL_GONE}
+        if len(present) + len(kept) > self._most_series:
+            kept = {}
+        kinds = {key: kind for key, kind in self._kinds.items() if key in present or key in kept} | present
+        if kinds != self._kinds:
+            self.schema = pack_schema(list(kinds.items()))
+        self._kinds, self._absences = kinds, kept
+        places = {key: position for position, key in enumerate(kinds)}
+        self._positions = [places[sample.name, sample.labels] for sample in samples]
