@@ -1,10 +1,14 @@
 """Label names and values as small integers, so that labels are compared, grouped and joined in numpy.
 
 Code 0 is the empty word: a label that is missing and one that is empty are the same thing in Prometheus.
-Sets of labels are interned too: `{device="eth0"}` is one number, however many hosts send it.
+Sets of labels are interned too: `{device="eth0"}` is one number, however many hosts and metrics carry it.
 """
 
 from collections.abc import Iterable
+
+import numpy as np
+
+from tocsin_server.series.arrays import Codes, grown
 
 
 class Symbols:
@@ -35,24 +39,31 @@ class Symbols:
 
 
 class LabelSets:
-    """Sets of labels and their numbers; a set is a tuple of `(name, value code)`, sorted by name."""
+    """Sets of labels and their numbers, and for each label name the codes that all sets give it."""
 
-    def __init__(self) -> None:
+    def __init__(self, symbols: Symbols) -> None:
+        self._symbols = symbols
         self._numbers: dict[tuple[tuple[str, int], ...], int] = {}
-        self._sets: list[tuple[tuple[str, int], ...]] = []
+        self._columns: dict[str, Codes] = {}
 
     def __len__(self) -> int:
-        return len(self._sets)
+        return len(self._numbers)
 
-    def number(self, pairs: Iterable[tuple[str, int]]) -> int:
-        """The number of a set, given on first sight. Empty values (code 0) are no labels."""
-        key = tuple(sorted(pair for pair in pairs if pair[1]))
-        number = self._numbers.get(key)
+    def number(self, labels: Iterable[tuple[str, str]]) -> int:
+        """The number of a set, given on first sight. A label with an empty value is none."""
+        pairs = tuple(sorted((name, self._symbols.code(value)) for name, value in labels if value))
+        number = self._numbers.get(pairs)
         if number is None:
-            number = self._numbers[key] = len(self._sets)
-            self._sets.append(key)
+            number = self._numbers[pairs] = len(self._numbers)
+            for name, code in pairs:
+                column = self._columns[name] = self._column(name)
+                column[number] = code
         return number
 
-    def pairs(self, number: int) -> tuple[tuple[str, int], ...]:
-        """The set of a number."""
-        return self._sets[number]
+    def codes(self, name: str, numbers: Codes) -> Codes:
+        """What each of these sets says of one label, 0 for nothing."""
+        self._columns[name] = self._column(name)
+        return self._columns[name][numbers]
+
+    def _column(self, name: str) -> Codes:
+        return grown(self._columns.get(name, np.zeros(0, np.int32)), len(self._numbers))

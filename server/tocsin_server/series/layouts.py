@@ -1,0 +1,98 @@
+"""What a frame's columns are: which series, as keys that all hosts share.
+
+A *key* is a series without its target: the code of the metric's name in the upper half, the number of its set
+of labels in the lower. A thousand hosts that send the same schema share one `Layout`.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from weakref import WeakValueDictionary
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tocsin_protocol.vocabulary import SeriesKind
+from tocsin_server.series.arrays import Codes, Ints, Places
+from tocsin_server.series.labels import NAME
+from tocsin_server.series.schema import Schema, own_labels
+from tocsin_server.series.symbols import LabelSets, Symbols
+
+_HALF = 32
+
+
+def metrics_of(keys: Ints) -> Codes:
+    """The codes of the keys' metrics."""
+    return (keys >> _HALF).astype(np.int32)
+
+
+def sets_of(keys: Ints) -> Codes:
+    """The numbers of the keys' sets of labels."""
+    return (keys & ((1 << _HALF) - 1)).astype(np.int32)
+
+
+def keys_of(metrics: Codes, sets: Codes) -> Ints:
+    """The reverse of both."""
+    return metrics.astype(np.int64) << _HALF | sets
+
+
+@dataclass(frozen=True, slots=True, weakref_slot=True, eq=False)
+class Layout:
+    """Distinct keys and the frame's column of each; `kinds` and `width` are the frame's."""
+
+    keys: Ints
+    columns: Places
+    kinds: NDArray[np.uint8]
+    schema_id: int | None = None
+
+    @property
+    def width(self) -> int:
+        return len(self.kinds)
+
+    def is_like(self, other: "Layout") -> bool:
+        """Whether both put the same series into the same columns."""
+        return np.array_equal(self.keys, other.keys) and np.array_equal(self.columns, other.columns)
+
+
+class Catalogue:
+    """All keys that were ever seen, and the layouts that are in use."""
+
+    def __init__(self, symbols: Symbols) -> None:
+        self.symbols = symbols
+        self.sets = LabelSets(symbols)
+        self._label_names: dict[int, set[str]] = {}
+        self._layouts: WeakValueDictionary[int, Layout] = WeakValueDictionary()
+
+    def of_schema(self, schema: Schema) -> Layout:
+        """The layout of an agent's frames; its labels cannot say whose or where it is."""
+        layout = self._layouts.get(schema.id)
+        if layout is None:
+            keys = [self._key(entry.name, own_labels(entry)) for entry in schema.series]
+            kinds = np.array([entry.kind for entry in schema.series], np.uint8)
+            layout = self._layouts[schema.id] = _layout(keys, kinds, schema_id=schema.id)
+        return layout
+
+    def of_gauges(self, names: Iterable[str]) -> Layout:
+        """The layout of metrics without labels."""
+        keys = [self._key(name, ()) for name in names]
+        return _layout(keys, np.full(len(keys), SeriesKind.GAUGE, np.uint8))
+
+    def of_rows(self, name: str, rows: Sequence[Mapping[str, str]]) -> Layout:
+        """The layout of one metric's rows, under the labels as they are."""
+        keys = [self._key(name, ((label, row[label]) for label in row if label != NAME)) for row in rows]
+        return _layout(keys, np.full(len(keys), SeriesKind.UNTYPED, np.uint8))
+
+    def label_names(self, metrics: Iterable[int]) -> list[str]:
+        """The names of all labels that these metrics have ever had, targets' aside."""
+        return sorted({name for metric in metrics for name in self._label_names.get(metric, ())})
+
+    def _key(self, name: str, labels: Iterable[tuple[str, str]]) -> int:
+        metric = self.symbols.code(name)
+        pairs = [(label, value) for label, value in labels if value]
+        self._label_names.setdefault(metric, set()).update(label for label, _ in pairs)
+        return metric << _HALF | self.sets.number(pairs)
+
+
+def _layout(keys: Sequence[int], kinds: NDArray[np.uint8], *, schema_id: int | None = None) -> Layout:
+    """Of two columns with the same key the first counts, as in Prometheus."""
+    distinct, columns = np.unique(np.array(keys, np.int64), return_index=True)
+    return Layout(distinct, columns, kinds, schema_id)

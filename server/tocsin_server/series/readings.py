@@ -1,0 +1,129 @@
+"""Samples out of the banks, for a whole selection at once."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+
+from tocsin_server.series.arrays import NEVER, Floats, Ints, Places, is_stale
+from tocsin_server.series.banks import Bank
+from tocsin_server.series.labels import Labels
+from tocsin_server.series.source import LOOKBACK_MS, Instant, Window, pack
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """Some rows of one bank, made ready to be read often.
+
+    Each line is looked at once, however many rows it has.
+    """
+
+    bank: Bank
+    rows: Places
+    lines: Places
+    line_of_row: Places
+
+    @classmethod
+    def of(cls, bank: Bank, rows: Places) -> Self:
+        """The rows with their distinct lines."""
+        of_row = bank.lines[rows]
+        places = np.full(len(bank.slots), -1, np.intp)
+        places[of_row] = 0
+        lines = np.flatnonzero(places == 0)
+        places[lines] = np.arange(len(lines))
+        return cls(bank, rows, lines, places[of_row])
+
+    def take(self, places: Places) -> "Reading":
+        """Some of these rows."""
+        return Reading.of(self.bank, self.rows[places])
+
+    def instant(self, at_ms: int) -> Instant:
+        """See `Source`."""
+        bank, lines = self.bank, self.lines
+        slots = bank.slots[lines]
+        times = bank.times[lines, slots]
+        late = np.flatnonzero(times > at_ms)
+        if len(late):
+            rings = bank.times[lines[late]]
+            slots[late] = np.where(rings <= at_ms, rings, NEVER).argmax(axis=1)
+            times[late] = bank.times[lines[late], slots[late]]
+        fresh = (times <= at_ms) & (times > at_ms - LOOKBACK_MS)
+        values = bank.values[self.rows, slots[self.line_of_row]]
+        return Instant(values, times[self.line_of_row], fresh[self.line_of_row] & ~is_stale(values))
+
+    def window(self, start_ms: int, end_ms: int) -> Window:
+        """See `Source`. Instants are sorted around each ring, so counting them says where the window lies."""
+        bank = self.bank
+        rings = bank.times[self.lines]
+        newer = np.count_nonzero(rings > end_ms, axis=1)
+        count = np.maximum(np.count_nonzero(rings > start_ms, axis=1) - newer, 0)
+        width = int(count.max(initial=0))
+        first = bank.slots[self.lines] - newer - count + 1
+        slots = (first[:, None] + np.arange(width)) % bank.depth
+        times = np.take_along_axis(rings, slots, axis=1)[self.line_of_row]
+        cells = (self.rows * bank.depth)[:, None] + slots[self.line_of_row]
+        return _without_stale(bank.values.reshape(-1)[cells], times, count[self.line_of_row])
+
+
+@dataclass(frozen=True, slots=True)
+class HeadSelection:
+    """Rows of the head; `readings` follow each other in the order of `labels`."""
+
+    labels: Labels
+    readings: tuple[Reading, ...]
+
+    def take(self, places: Places) -> "HeadSelection":
+        """Some of the rows; `places` ascend."""
+        readings: list[Reading] = []
+        start = 0
+        for reading in self.readings:
+            first, last = np.searchsorted(places, (start, start + len(reading.rows)))
+            if last > first:
+                readings.append(reading.take(places[first:last] - start))
+            start += len(reading.rows)
+        return HeadSelection(self.labels.take(places), tuple(readings))
+
+    def instant(self, at_ms: int) -> Instant:
+        """See `Source`."""
+        parts = [reading.instant(at_ms) for reading in self.readings]
+        if len(parts) == 1:
+            return parts[0]
+        return Instant(
+            np.concatenate([np.zeros(0), *(part.values for part in parts)]),
+            np.concatenate([np.zeros(0, np.int64), *(part.times for part in parts)]),
+            np.concatenate([np.zeros(0, np.bool_), *(part.present for part in parts)]),
+        )
+
+    def window(self, start_ms: int, end_ms: int) -> Window:
+        """See `Source`."""
+        parts = [reading.window(start_ms, end_ms) for reading in self.readings]
+        return parts[0] if len(parts) == 1 else _below_each_other(parts, len(self.labels))
+
+
+def _without_stale(values: Floats, times: Ints, count: Ints) -> Window:
+    """Close the gaps that stale markers leave; few rows have any."""
+    marked = is_stale(values)
+    mixed = np.flatnonzero(marked.any(axis=1))
+    if len(mixed):
+        within = np.arange(values.shape[1]) < count[mixed, None]
+        packed = pack(values[mixed], times[mixed], within & ~marked[mixed])
+        width = packed.values.shape[1]
+        values[mixed, :width] = packed.values
+        times[mixed, :width] = packed.times
+        count[mixed] = packed.count
+    return Window(values, times, count)
+
+
+def _below_each_other(parts: Sequence[Window], rows: int) -> Window:
+    """Windows of different widths as one."""
+    width = max((part.values.shape[1] for part in parts), default=0)
+    values, times, count = np.zeros((rows, width)), np.zeros((rows, width), np.int64), np.zeros(rows, np.int64)
+    start = 0
+    for part in parts:
+        end = start + len(part.count)
+        values[start:end, : part.values.shape[1]] = part.values
+        times[start:end, : part.times.shape[1]] = part.times
+        count[start:end] = part.count
+        start = end
+    return Window(values, times, count)
