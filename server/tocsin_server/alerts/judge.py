@@ -1,0 +1,268 @@
+"""The judge: all rules in force, round by round.
+
+    replace_rules ─▶ round (under the head's lock: decides) ─▶ settle (without it: writes) ─▶ the desk
+
+A round changes nothing that matters: it proposes changes, and `settle` writes them in one transaction before
+they count. Where the write fails everything stays as it was, and the next round proposes the same again.
+One rule that fails, or one client for which it fails, leaves the others alone; their alerts stay as they are.
+"""
+
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+
+import structlog
+
+from tocsin_protocol.api import RuleProblem
+from tocsin_protocol.vocabulary import AlertState
+from tocsin_server.alerts.ground import Yield
+from tocsin_server.alerts.proclaim import ALERTS, SINCE, Proclaimer
+from tocsin_server.alerts.recorder import Recorder
+from tocsin_server.alerts.rules import AlertingRule, Group, Rule, RuleSet
+from tocsin_server.alerts.settle import active_alerts, write_changes
+from tocsin_server.alerts.state import ACTIVE, UNBORN
+from tocsin_server.alerts.watch import Alert, Change, HostOf, Key, Watch
+from tocsin_server.health import Health
+from tocsin_server.series.head import Head
+from tocsin_server.storage.engine import Storage
+
+_log = structlog.get_logger()
+
+REASON = "tocsin_reason"
+"""The annotation in which a transition says what the condition alone does not tell."""
+_GONE = "the rule is no longer in force, or names this alert otherwise"
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """What one round has found; nothing of it counts before it is settled."""
+
+    at_ms: int
+    took_s: float
+    changes: tuple[Change, ...]
+
+
+@dataclass(slots=True)
+class _Course:
+    """A group of rules and the stretch of time in which it was last judged."""
+
+    group: Group
+    members: tuple[Watch | Recorder, ...]
+    slot: int | None = None
+
+    def begin(self, now_ms: int) -> bool:
+        """Whether it is due: once in each stretch of `interval`, and in every round where there is none."""
+        slot = now_ms if self.group.interval_ms is None else now_ms // self.group.interval_ms
+        is_due, self.slot = slot != self.slot, slot
+        return is_due
+
+
+class Judge:
+    """All rules in force and their alerts. `round` and `settle` belong to one thread, in turn."""
+
+    def __init__(self, *, head: Head, storage: Storage, health: Health, host_of: HostOf) -> None:
+        self._head = head
+        self._storage = storage
+        self._health = health
+        self._host_of = host_of
+        self._rules = RuleSet()
+        self._is_renewed = False
+        self._courses: tuple[_Course, ...] = ()
+        self._proclaimers: tuple[Proclaimer, ...] = ()
+        self._yields: dict[str, Yield] = {}
+        self._ended: dict[str, Yield] = {}
+        """What rules have yielded that are gone."""
+        self._watches: dict[str, Watch] = {}
+        self._places: dict[int, tuple[Watch, Key]] = {}
+        """Where the alert of a row is, for whoever asks by its id."""
+        self._restored: list[Alert] = []
+        self._gone: dict[tuple[str, Key], Alert] = {}
+        """Alerts whose rule has gone, until it is written that they are resolved."""
+        self._failing: dict[str, RuleProblem] = {}
+        self._has_write_failed = False
+
+    @property
+    def rules(self) -> RuleSet:
+        """The rules in force; just after `replace_rules` those that are with the next round."""
+        return self._rules
+
+    @property
+    def problems(self) -> list[RuleProblem]:
+        """The rules that could not be evaluated the last time."""
+        return list(self._failing.values())
+
+    def live_value(self, alert_id: int) -> float | None:
+        """The value of an active alert's expression, as of the last round that saw it true."""
+        place = self._places.get(alert_id)
+        if place is None:
+            return None
+        watch, key = place
+        alert = watch.alerts.get(key)
+        return watch.values.get(key, alert.value if alert else None)
+
+    def restore(self) -> None:
+        """Take up the alerts that were active at the last end; their rules get them with the next round."""
+        self._restored = self._storage.read(active_alerts)
+
+    def replace_rules(self, rules: RuleSet) -> None:
+        """Put other rules in force with the next round; callable from any thread."""
+        with self._head.lock:
+            self._head.require(rules.windows())
+            self._rules = rules
+            self._is_renewed = True
+
+    def round(self, now_ms: int) -> Round:
+        """Judge what is due. The caller holds the head's lock."""
+        began = time.perf_counter()
+        if self._is_renewed:
+            self._is_renewed = False
+            self._adopt(self._rules)
+        for proclaimer in self._proclaimers:
+            proclaimer.proclaim(self._head, now_ms)
+        for ended in self._ended.values():
+            ended.record(self._head, {}, now_ms)
+        changes = [
+            change for course in self._courses if course.begin(now_ms) for change in self._run(course, now_ms)
+        ]
+        changes += [_gone(alert, now_ms) for alert in self._gone.values()]
+        dated = tuple(replace(change, sample_ms=self._sample_ms(change.alert)) for change in changes)
+        took_s = time.perf_counter() - began
+        self._health.evaluation.observe(took_s)
+        return Round(now_ms, took_s, dated)
+
+    def settle(self, done: Round) -> int:
+        """Write what a round has found, then let it count; how many transitions there were."""
+        if not done.changes:
+            return 0
+        try:
+            ids = self._storage.write(partial(write_changes, changes=done.changes))
+        except Exception as error:  # noqa: BLE001 - whatever it is, the next round proposes the same again
+            if not self._has_write_failed:
+                _log.error(
+                    "alerts cannot be written and are tried again", action="settle_failed", error=str(error)
+                )
+            self._has_write_failed = True
+            return 0
+        self._has_write_failed = False
+        for change, row_id in zip(done.changes, ids, strict=True):
+            self._keep(replace(change.alert, id=row_id))
+        self._count(done.changes)
+        return sum(change.is_transition for change in done.changes)
+
+    def _run(self, course: _Course, now_ms: int) -> Iterator[Change]:
+        at_ms = now_ms - course.group.query_offset_ms
+        for member in course.members:
+            try:
+                if isinstance(member, Recorder):
+                    changes, failures = [], member.record(self._head, at_ms=at_ms)
+                else:
+                    judgement = member.judge(self._head, at_ms=at_ms, now_ms=now_ms)
+                    changes, failures = judgement.changes, judgement.failures
+            except Exception as error:  # noqa: BLE001 - one rule that fails leaves the others alone
+                self._note(course.group, member.rule, f"{type(error).__name__}: {error}", error)
+                continue
+            self._note(course.group, member.rule, _told(failures))
+            yield from changes
+
+    def _note(self, group: Group, rule: Rule, reason: str, error: Exception | None = None) -> None:
+        """Remember whether a rule fails, and say it once."""
+        if not reason:
+            self._failing.pop(rule.key, None)
+            return
+        self._health.rule_failures.labels(rule=rule.key).inc()
+        problem = RuleProblem(file=group.file, group=group.name, rule=rule.name, reason=reason)
+        if self._failing.get(rule.key) != problem:
+            _log.error(
+                "a rule cannot be evaluated", action="rule_failed", rule=rule.key, reason=reason, exc_info=error
+            )
+        self._failing[rule.key] = problem
+
+    def _adopt(self, rules: RuleSet) -> None:
+        """Put rules in force; alerts go on where a rule of the same key still names them so."""
+        alerts = [
+            *self._restored,
+            *(alert for watch in self._watches.values() for alert in watch.alerts.values()),
+        ]
+        self._restored = []
+        self._equip(rules)
+        for alert in alerts:
+            watch = self._watches.get(alert.rule_key)
+            if watch is not None and watch.owns(alert):
+                self._keep(alert)
+            else:
+                self._gone[alert.rule_key, alert.key] = alert
+        keys = {rule.key for rule in rules.rules()}
+        self._failing = {key: problem for key, problem in self._failing.items() if key in keys}
+        self._health.rules.set(len(rules))
+
+    def _equip(self, rules: RuleSet) -> None:
+        """Make what the rules need, with what their predecessors have yielded."""
+        before, self._yields = {**self._ended, **self._yields}, {}
+        self._courses = tuple(_Course(group, self._members(group, before)) for group in rules.groups)
+        watches = [each for course in self._courses for each in course.members if isinstance(each, Watch)]
+        self._watches = {watch.rule.key: watch for watch in watches}
+        self._places = {}
+        is_asked = bool(rules.windows().keys() & {ALERTS, SINCE, ""})
+        self._proclaimers = tuple(self._proclaimer(watch, before) for watch in watches if is_asked)
+        self._ended = {key: ended for key, ended in before.items() if key not in self._yields}
+
+    def _members(self, group: Group, before: Mapping[str, Yield]) -> tuple[Watch | Recorder, ...]:
+        return tuple(
+            Watch(rule, host_of=self._host_of, limit=group.limit)
+            if isinstance(rule, AlertingRule)
+            else Recorder(rule, self._yield(rule.key, rule.name, before), limit=group.limit)
+            for rule in group.rules
+        )
+
+    def _proclaimer(self, watch: Watch, before: Mapping[str, Yield]) -> Proclaimer:
+        key = watch.rule.key
+        states = self._yield(f"{key}/{ALERTS}", ALERTS, before)
+        return Proclaimer(watch, states, self._yield(f"{key}/{SINCE}", SINCE, before))
+
+    def _yield(self, key: str, name: str, before: Mapping[str, Yield]) -> Yield:
+        return self._yields.setdefault(key, before.get(key) or Yield(key, name))
+
+    def _keep(self, alert: Alert) -> None:
+        """An alert stands as it is written."""
+        if self._gone.pop((alert.rule_key, alert.key), None) is not None or alert.id is None:
+            return
+        watch = self._watches[alert.rule_key]
+        watch.keep(alert)
+        if alert.key in watch.alerts:
+            self._places[alert.id] = watch, alert.key
+        else:
+            self._places.pop(alert.id, None)
+
+    def _sample_ms(self, alert: Alert) -> int | None:
+        return None if alert.host_id is None else self._head.newest_ms(alert.host_id)
+
+    def _count(self, changes: tuple[Change, ...]) -> None:
+        for change in changes:
+            if change.is_transition:
+                self._health.transitions.labels(state=change.alert.life.state.value).inc()
+        counts = Counter(
+            alert.life.state for watch in self._watches.values() for alert in watch.alerts.values()
+        )
+        for state in ACTIVE:
+            self._health.alerts.labels(state=state.value).set(counts[state])
+
+
+def _gone(alert: Alert, now_ms: int) -> Change:
+    """The end of an alert whose rule has gone: Prometheus forgets it, we say so."""
+    if alert.life.state is AlertState.PENDING:
+        life = UNBORN
+    else:
+        life = replace(alert.life, state=AlertState.RESOLVED, keep_firing_since_ms=None, resolved_ms=now_ms)
+    annotations = {**alert.annotations, REASON: _GONE}
+    return Change(alert.life.state, replace(alert, life=life, annotations=annotations), now_ms)
+
+
+def _told(failures: Mapping[int, str]) -> str:
+    """Why a rule fails, where it does so for some clients only."""
+    if not failures:
+        return ""
+    client_id, reason = next(iter(failures.items()))
+    others = f" and {len(failures) - 1} others" if len(failures) > 1 else ""
+    return f"for client {client_id}{others}: {reason}"

@@ -1,0 +1,222 @@
+"""One alerting rule and the alerts it holds, judged at a moment.
+
+    rows of the expression ── true ──▶ state.advance ──▶ changes
+    alerts without a row   ── promql.verdict: false or unknown ──▶ state.advance ──▶ changes
+
+The expression is evaluated once for all clients, and only its rows and the alerts that are active are looked
+at: healthy series cost nothing here. Judging proposes changes; `keep` takes one once it is durable.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+
+from tocsin_protocol.vocabulary import AlertState
+from tocsin_server.alerts.fingerprint import fingerprint
+from tocsin_server.alerts.rules import AlertingRule, OnNoData
+from tocsin_server.alerts.state import ACTIVE, UNBORN, Life, Terms, advance
+from tocsin_server.alerts.templates import Facts, Template, TemplateFailed
+from tocsin_server.promql import Row, Vector, Verdict, evaluate
+from tocsin_server.promql.verdict import Inquiry
+from tocsin_server.series.labels import NAME
+from tocsin_server.series.source import Source
+
+ALERT_NAME = "alertname"
+
+Key = tuple[int, str]
+"""What an alert is known by within its rule: client and fingerprint."""
+HostOf = Callable[[int, str], int | None]
+"""(client, instance) → host."""
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """One alert of one rule as it stands."""
+
+    rule_key: str
+    expression: str
+    client_id: int
+    host_id: int | None
+    labels: Mapping[str, str]
+    """Its identity, Prometheus's: the row's labels under the rule's, with `alertname`."""
+    fingerprint: str
+    row: Mapping[str, str]
+    """The labels of the expression's own row, `__name__` among them: what templates see."""
+    life: Life = UNBORN
+    value: float = math.nan
+    """The expression's last value while it was true, as of the last change."""
+    annotations: Mapping[str, str] = field(default_factory=dict)
+    """As they read at the last change."""
+    id: int | None = None
+    """Its row in the database, once it has one."""
+
+    @property
+    def key(self) -> Key:
+        return self.client_id, self.fingerprint
+
+
+_Seen = dict[Key, tuple[Alert, float]]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """An alert that is to stand otherwise. `is_transition` says that its state changes, and not only a date."""
+
+    old: AlertState
+    alert: Alert
+    at_ms: int
+    sample_ms: int | None = None
+    """When the newest sample of its host was read there."""
+
+    @property
+    def is_transition(self) -> bool:
+        return self.old is not self.alert.life.state
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What came of one evaluation. A client in `failures` could not be judged: its alerts stay as they are."""
+
+    changes: list[Change]
+    failures: Mapping[int, str]
+
+
+class Watch:
+    """A rule with its active alerts. `limit` is how many rows it may have for one client; 0 is any number."""
+
+    def __init__(
+        self,
+        rule: AlertingRule,
+        *,
+        host_of: HostOf,
+        limit: int = 0,
+        external_labels: Mapping[str, str] | None = None,
+        external_url: str = "",
+    ) -> None:
+        self.rule = rule
+        self.alerts: dict[Key, Alert] = {}
+        self.values: Mapping[Key, float] = {}
+        """The values of the rows that the last evaluation has seen."""
+        self._terms = Terms(rule.for_ms, rule.keep_firing_for_ms, rule.on_no_data)
+        self._limit = limit
+        self._host_of = host_of
+        self._outside = Facts({}, math.nan, external_labels or {}, external_url)
+        self._newborns: dict[tuple[int, frozenset[tuple[str, str]]], Alert] = {}
+        self._remembers = not any(template.uses_value for template in rule.labels.values())
+
+    def judge(self, source: Source, *, at_ms: int, now_ms: int) -> Judgement:
+        """Evaluate at `at_ms`; `now_ms` is the moment that counts for `for`."""
+        vector = evaluate(self.rule.expression, source, at_ms)
+        failures = dict(vector.failures)
+        seen = self._identified(vector, failures)
+        changes = [*self._held(seen, now_ms), *self._missed(seen, failures, source, at_ms, now_ms)]
+        self.values = {key: value for key, (_, value) in seen.items()}
+        return Judgement(changes, failures)
+
+    def keep(self, alert: Alert) -> None:
+        """Take a change: from now on the alert stands like this."""
+        if alert.life.state in ACTIVE:
+            self.alerts[alert.key] = alert
+        else:
+            self.alerts.pop(alert.key, None)
+
+    def owns(self, alert: Alert) -> bool:
+        """Whether an alert of an earlier version of the rule is still one of this one's."""
+        return not self._remembers or fingerprint(self._labels(alert.row, alert.value)) == alert.fingerprint
+
+    def annotations(self, alert: Alert, value: float) -> dict[str, str]:
+        """The annotations as they read with this value."""
+        return self._filled(self.rule.annotations, alert.row, value)
+
+    def _identified(self, vector: Vector, failures: dict[int, str]) -> _Seen:
+        """The rows by their alerts' keys, less those of clients that fail."""
+        seen: _Seen = {}
+        newborns: dict[tuple[int, frozenset[tuple[str, str]]], Alert] = {}
+        for row in vector.rows():
+            memory = (row.client_id, frozenset(row.labels.items()))
+            newborn = self._newborns.get(memory) or self._newborn(row)
+            if self._remembers:
+                newborns[memory] = newborn
+            if newborn.key in seen:
+                failures[row.client_id] = f"two results are the same alert: {dict(newborn.labels)}"
+            seen[newborn.key] = (self.alerts.get(newborn.key, newborn), row.value)
+        self._newborns = newborns
+        self._check_limit(seen, failures)
+        if not failures:
+            return seen
+        return {key: row for key, row in seen.items() if key[0] not in failures}
+
+    def _check_limit(self, seen: _Seen, failures: dict[int, str]) -> None:
+        if not self._limit:
+            return
+        for client_id, count in Counter(client_id for client_id, _ in seen).items():
+            if count > self._limit:
+                failures[client_id] = f"{count} alerts are more than the group's limit of {self._limit}"
+
+    def _held(self, seen: _Seen, now_ms: int) -> Iterator[Change]:
+        for alert, value in seen.values():
+            life = advance(alert.life, Verdict.TRUE, self._terms, now_ms)
+            if life != alert.life:
+                yield self._change(alert, life, value, now_ms)
+
+    def _missed(
+        self, seen: _Seen, failures: Mapping[int, str], source: Source, at_ms: int, now_ms: int
+    ) -> Iterator[Change]:
+        inquiry = Inquiry(self.rule.expression, source, at_ms)
+        for key, alert in self.alerts.items():
+            if key in seen or alert.client_id in failures:
+                continue
+            life = advance(alert.life, self._asked(alert, inquiry), self._terms, now_ms)
+            if life != alert.life:
+                yield self._change(alert, life, self.values.get(key, alert.value), now_ms)
+
+    def _asked(self, alert: Alert, inquiry: Inquiry) -> Verdict:
+        """False or unknown, for an alert whose row is not there; asked only where it makes a difference."""
+        if alert.life.state is AlertState.PENDING or self.rule.on_no_data is OnNoData.RESOLVE:
+            return Verdict.FALSE
+        labels = {name: value for name, value in alert.row.items() if name != NAME}
+        answer = inquiry.verdict(client_id=alert.client_id, labels=labels)
+        # True without a row of its own: the row has become another alert, because a label holds its value.
+        return Verdict.FALSE if answer is Verdict.TRUE else answer
+
+    def _change(self, alert: Alert, life: Life, value: float, now_ms: int) -> Change:
+        annotations = self.annotations(alert, value)
+        expression = self.rule.expression.text
+        stands = replace(alert, expression=expression, life=life, value=value, annotations=annotations)
+        return Change(alert.life.state, stands, now_ms)
+
+    def _newborn(self, row: Row) -> Alert:
+        labels = self._labels(row.labels, row.value)
+        host_id = row.host_id
+        if host_id is None and "instance" in labels:
+            host_id = self._host_of(row.client_id, labels["instance"])
+        return Alert(
+            rule_key=self.rule.key,
+            expression=self.rule.expression.text,
+            client_id=row.client_id,
+            host_id=host_id,
+            labels=labels,
+            fingerprint=fingerprint(labels),
+            row=row.labels,
+        )
+
+    def _labels(self, row: Mapping[str, str], value: float) -> dict[str, str]:
+        labels = {name: text for name, text in row.items() if name != NAME}
+        labels |= self._filled(self.rule.labels, row, value)
+        labels[ALERT_NAME] = self.rule.name
+        return {name: text for name, text in labels.items() if text}
+
+    def _filled(
+        self, templates: Mapping[str, Template], row: Mapping[str, str], value: float
+    ) -> dict[str, str]:
+        facts = replace(self._outside, labels=row, value=value)
+        return {name: _filled(template, facts) for name, template in templates.items()}
+
+
+def _filled(template: Template, facts: Facts) -> str:
+    """The text; where it fails the reason, as Prometheus says it: an alarm without its text is still one."""
+    try:
+        return template.fill(facts)
+    except TemplateFailed as error:
+        return f"<error expanding template: {error}>"
