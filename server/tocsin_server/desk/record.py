@@ -12,7 +12,6 @@ from sqlalchemy import ColumnElement, CursorResult, RowMapping, bindparam, inser
 from sqlalchemy.dialects.sqlite import insert as insert_or_leave
 from sqlmodel import Session
 
-from tocsin_protocol.vocabulary import TicketState
 from tocsin_server.access.store import PersonRow
 from tocsin_server.desk.store import EVENTS, TICKET_ALERTS, TICKETS
 from tocsin_server.desk.ticket import Change, Entry, Standing, Technician
@@ -193,7 +192,7 @@ def _record(row: RowMapping) -> Record:
         ),
         standing=Standing(
             id=row["id"],
-            state=TicketState(row["state"]),
+            state=row["state"],
             priority=row["priority"],
             severity=row["severity"],
             owner=None if row["owner_id"] is None else Technician(row["owner_id"], row["login"]),

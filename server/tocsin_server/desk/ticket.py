@@ -25,6 +25,8 @@ from tocsin_protocol.vocabulary import (
 )
 from tocsin_server.errors import Conflict
 
+PRIORITIES = range(1, 5)
+"""1 is the most urgent."""
 DEFAULT_PRIORITY = 3
 _PRIORITIES: Mapping[str, int] = {Severity.CRITICAL: 1, Severity.WARNING: 2, Severity.INFO: 3}
 

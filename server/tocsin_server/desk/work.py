@@ -14,15 +14,14 @@ from tocsin_protocol.vocabulary import Role
 from tocsin_server.desk import ticket
 from tocsin_server.desk.happening import Happening
 from tocsin_server.desk.record import Facts, Record, read_records, write_changes, write_entries, write_new
+from tocsin_server.desk.scope import client_id_of
 from tocsin_server.desk.store import EVENTS, IS_OPEN, TICKETS
 from tocsin_server.desk.text import MAX_TITLE, given_text, required_text
-from tocsin_server.desk.ticket import Change, Standing, Technician
+from tocsin_server.desk.ticket import PRIORITIES, Change, Standing, Technician
 from tocsin_server.errors import Conflict, NotFound, Stale, Unprocessable
-from tocsin_server.estate.store import Client, Host
+from tocsin_server.estate.store import Host
 
-_CLIENTS = Client.metadata.tables["client"]
 _HOSTS = Host.metadata.tables["host"]
-PRIORITIES = range(1, 5)
 
 
 def take(session: Session, ticket_id: int, *, person: Person, version: int | None, now_ms: int) -> Happening:
@@ -74,7 +73,7 @@ def open_ticket(session: Session, new: NewTicket, *, person: Person, now_ms: int
         )
     title = " ".join(required_text(new.title, what="the title", most=MAX_TITLE).split())
     text = given_text(new.text, what="the text")
-    client_id = _client_id(session, new.client)
+    client_id = client_id_of(session, new.client)
     site_id = None if new.host_id is None else _site_id(session, new.host_id, client_id)
     change = ticket.opened_by_person(_who(person), now_ms, priority=new.priority, text=text)
     facts = Facts(
@@ -131,13 +130,6 @@ def _open_of_same_key(session: Session, record: Record) -> int | None:
         TICKETS.c.client_id == record.facts.client_id, TICKETS.c.key == record.facts.key, IS_OPEN
     )
     return session.execute(asked).scalar()
-
-
-def _client_id(session: Session, slug: str) -> int:
-    client_id = session.execute(select(_CLIENTS.c.id).where(_CLIENTS.c.slug == slug)).scalar()
-    if client_id is None:
-        raise NotFound(f"no client is called {slug!r}", remedy="choose one of the clients that the hosts have")
-    return int(client_id)
 
 
 def _site_id(session: Session, host_id: int, client_id: int) -> int:

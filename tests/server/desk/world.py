@@ -31,10 +31,10 @@ class World:
     def __init__(self, storage: Storage) -> None:
         self.storage = storage
         self.now_ms = NOW
-        storage.write(self._people_and_places)
 
     @staticmethod
-    def _people_and_places(session: Session) -> None:
+    def people_and_places(session: Session) -> None:
+        """What is there before anything happens."""
         for person in (ALICE, BOB, CHARLIE):
             session.add(
                 PersonRow(

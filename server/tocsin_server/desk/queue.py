@@ -1,0 +1,237 @@
+"""The queue as consoles see it: pages, rows, one ticket in full, and the counts of all.
+
+Pages are cut by keyset: the cursor is the place of the last row in the order of the queue (priority, opened,
+id), so that the thousandth page costs what the first does. A page is two questions and its counts a third,
+whatever its length.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, Select, case, func, literal_column, select, tuple_
+from sqlmodel import Session
+
+from tocsin_protocol.api import MAX_PAGE, TicketCounts, TicketDetail, TicketEvent, TicketPage, TicketRow
+from tocsin_protocol.vocabulary import AlertState
+from tocsin_server.access.store import PersonRow
+from tocsin_server.clock import moment
+from tocsin_server.desk.alarms import LiveValue, alerts_of_ticket, known_severity, worst_states
+from tocsin_server.desk.scope import client_id_of, person_id_of
+from tocsin_server.desk.store import EVENTS, IS_OPEN, TICKETS
+from tocsin_server.desk.ticket import PRIORITIES
+from tocsin_server.errors import NotFound, Unprocessable
+from tocsin_server.estate.store import Client, Host, Site
+
+MAX_EVENTS = 1000
+"""How much of a timeline is shown: an alert that flaps for a week must not make its ticket unreadable."""
+
+_CLIENTS = Client.metadata.tables["client"]
+_SITES = Site.metadata.tables["site"]
+_HOSTS = Host.metadata.tables["host"]
+_PEOPLE = PersonRow.metadata.tables["person"]
+
+_T = TICKETS.c
+_PLACE = (_T.priority, _T.opened_ms, _T.id)
+
+# Outer joins, though every ticket has a client: SQLite keeps their order, so that it walks the queue's index
+# and stops after one page, instead of sorting a client's tickets.
+_ROWS = (
+    select(
+        _T.id,
+        _T.version,
+        _T.title,
+        _T.state,
+        _T.priority,
+        _T.severity,
+        _T.confirm,
+        _T.host_id,
+        _T.opened_ms,
+        _T.updated_ms,
+        _T.solved_ms,
+        _CLIENTS.c.slug.label("client"),
+        _SITES.c.slug.label("site"),
+        _HOSTS.c.name.label("host"),
+        _PEOPLE.c.login.label("owner"),
+    )
+    .outerjoin_from(TICKETS, _CLIENTS, _CLIENTS.c.id == _T.client_id)
+    .outerjoin(_SITES, _SITES.c.id == _T.site_id)
+    .outerjoin(_HOSTS, _HOSTS.c.id == _T.host_id)
+    .outerjoin(_PEOPLE, _PEOPLE.c.id == _T.owner_id)
+)
+
+_STATES: Mapping[str, ColumnElement[bool] | None] = {
+    "open": IS_OPEN,
+    "solved": literal_column("ticket.state IN ('solved', 'closed')"),
+    "all": None,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class OpenTickets:
+    """A host's open tickets at a glance."""
+
+    count: int
+    worst_priority: int
+
+
+def ticket_page(
+    session: Session,
+    *,
+    state: str = "open",
+    client: str | None = None,
+    host_id: int | None = None,
+    owner: str | None = None,
+    limit: int = 100,
+    cursor: str | None = None,
+    seen: str = "",
+) -> TicketPage:
+    """One page. `seen` is the newest event that was published before this was asked."""
+    asked = _filtered(session, state=state, client=client, host_id=host_id, owner=owner)
+    if cursor:
+        asked = asked.where(tuple_(*_PLACE) > tuple_(*_place(cursor)))
+    limit = max(1, min(limit, MAX_PAGE))
+    found = session.execute(asked.order_by(*_PLACE).limit(limit + 1)).all()
+    page = found[:limit]
+    return TicketPage(
+        tickets=_told(session, page),
+        counts=ticket_counts(session),
+        next=_cursor(page[-1]) if len(found) > limit else None,
+        seen=seen,
+    )
+
+
+def ticket_rows(session: Session, ids: Iterable[int]) -> dict[int, TicketRow]:
+    """The rows of these tickets, as they are now."""
+    found = session.execute(_ROWS.where(_T.id.in_(list(ids)))).all()
+    return {row.id: row for row in _told(session, found)}
+
+
+def ticket_row(session: Session, ticket_id: int) -> TicketRow:
+    """One ticket's row."""
+    rows = ticket_rows(session, [ticket_id])
+    if not rows:
+        raise NotFound(f"there is no ticket {ticket_id}")
+    return rows[ticket_id]
+
+
+def ticket_detail(session: Session, ticket_id: int, *, live_value: LiveValue | None = None) -> TicketDetail:
+    """One ticket with its timeline, oldest first, and its alerts, worst first."""
+    return TicketDetail(
+        ticket=ticket_row(session, ticket_id),
+        events=_events(session, ticket_id),
+        alerts=alerts_of_ticket(session, ticket_id, live_value=live_value),
+    )
+
+
+def ticket_counts(session: Session) -> TicketCounts:
+    """All open tickets, of all clients."""
+    unowned = func.sum(case((_T.owner_id.is_(None), 1), else_=0))
+    asked = select(_T.priority, func.count(), unowned).where(IS_OPEN).group_by(_T.priority)
+    by_priority = dict.fromkeys(PRIORITIES, 0)
+    nobodys = 0
+    for priority, count, free in session.execute(asked):
+        by_priority[priority] = count
+        nobodys += free
+    return TicketCounts(
+        open=sum(by_priority.values()),
+        unowned=nobodys,
+        by_priority={str(priority): count for priority, count in by_priority.items()},
+    )
+
+
+def open_by_host(session: Session, *, client: str | None = None) -> dict[int, OpenTickets]:
+    """What is open on each host that has anything open."""
+    asked = select(_T.host_id, func.count(), func.min(_T.priority)).where(IS_OPEN, _T.host_id.is_not(None))
+    if client:
+        asked = asked.where(_T.client_id == client_id_of(session, client))
+    return {
+        host: OpenTickets(count, worst) for host, count, worst in session.execute(asked.group_by(_T.host_id))
+    }
+
+
+def open_by_client(session: Session) -> dict[tuple[str, int], int]:
+    """How many tickets each client has open of each priority; for the server's metrics."""
+    asked = (
+        select(_CLIENTS.c.slug, _T.priority, func.count())
+        .join_from(TICKETS, _CLIENTS, _CLIENTS.c.id == _T.client_id)
+        .where(IS_OPEN)
+        .group_by(_T.client_id, _T.priority)
+    )
+    return {(slug, priority): count for slug, priority, count in session.execute(asked)}
+
+
+def _filtered(
+    session: Session, *, state: str, client: str | None, host_id: int | None, owner: str | None
+) -> Select[Any]:
+    if state not in _STATES:
+        raise Unprocessable(f"no tickets are {state!r}", remedy=f"ask for state={' or '.join(_STATES)}")
+    asked = _ROWS
+    condition = _STATES[state]
+    if condition is not None:
+        asked = asked.where(condition)
+    if client:
+        asked = asked.where(_T.client_id == client_id_of(session, client))
+    if host_id is not None:
+        asked = asked.where(_T.host_id == host_id)
+    if owner:
+        asked = asked.where(_T.owner_id == person_id_of(session, owner))
+    return asked
+
+
+def _cursor(last: Row[Any]) -> str:
+    return f"{last.priority}-{last.opened_ms}-{last.id}"
+
+
+def _place(cursor: str) -> tuple[int, ...]:
+    parts = cursor.split("-")
+    # Digits only, and no more of them than SQLite's integers have.
+    if len(parts) != len(_PLACE) or not all(
+        part.isascii() and part.isdecimal() and len(part) < 19 for part in parts
+    ):
+        raise Unprocessable(
+            f"{cursor[:40]!r} is no cursor", remedy="pass on `next` of the page before, or none"
+        )
+    return tuple(int(part) for part in parts)
+
+
+def _told(session: Session, rows: Sequence[Row[Any]]) -> list[TicketRow]:
+    states = worst_states(session, [row.id for row in rows])
+    return [_ticket(row, states.get(row.id)) for row in rows]
+
+
+def _ticket(row: Row[Any], alert_state: AlertState | None) -> TicketRow:
+    return TicketRow(
+        id=row.id,
+        version=row.version,
+        title=row.title,
+        state=row.state,
+        priority=row.priority,
+        client=row.client,
+        site=row.site or "",
+        host=row.host,
+        host_id=row.host_id,
+        owner=row.owner,
+        severity=known_severity(row.severity),
+        alert_state=alert_state,
+        recovered=row.confirm,
+        opened_at=moment(row.opened_ms),
+        updated_at=moment(row.updated_ms),
+        solved_at=None if row.solved_ms is None else moment(row.solved_ms),
+    )
+
+
+def _events(session: Session, ticket_id: int) -> list[TicketEvent]:
+    asked = select(EVENTS).where(EVENTS.c.ticket_id == ticket_id).order_by(EVENTS.c.id.desc()).limit(MAX_EVENTS)
+    return [
+        TicketEvent(
+            id=row.id,
+            at=moment(row.at_ms),
+            kind=row.kind,
+            actor_kind=row.actor_kind,
+            actor=row.actor,
+            text=row.text,
+            data=row.data,
+        )
+        for row in reversed(session.execute(asked).all())
+    ]

@@ -1,0 +1,267 @@
+"""The queue in its order, page by page, and never another client's rows."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sqlalchemy import event, text
+from sqlmodel import Session
+from tests.server.desk.world import ALICE, BOB, NOW, World
+
+from tocsin_protocol.api import TicketPage
+from tocsin_protocol.vocabulary import AlertState, Severity, TicketEventKind, TicketState
+from tocsin_server.clock import moment
+from tocsin_server.desk import queue, work
+from tocsin_server.desk.queue import OpenTickets
+from tocsin_server.desk.store import Ticket
+from tocsin_server.errors import NotFound, Unprocessable
+
+
+def page(world: World, **asked: object) -> TicketPage:
+    return world.storage.read(lambda session: queue.ticket_page(session, **asked))
+
+
+def ids(world: World, **asked: object) -> list[int]:
+    return [row.id for row in page(world, **asked).tickets]
+
+
+def make_busy(world: World) -> None:
+    """1 warning, 2 critical, 3 info at Acme; 4 the same critical at Globex, taken by Bob; 5 solved by Alice."""
+    world.fire(severity="warning", mountpoint="/a")
+    world.fire(severity="critical", mountpoint="/b")
+    world.fire(severity="info", mountpoint="/c")
+    world.fire(severity="critical", mountpoint="/b", client_id=2)
+    world.fire(severity="warning", mountpoint="/d")
+    world.consume()
+    world.act(work.take, 4, person=BOB)
+    world.act(work.resolve, 5, person=ALICE)
+
+
+def test_a_row_says_what_a_technician_looks_for_first(busy: World) -> None:
+    row = next(row for row in page(busy).tickets if row.id == 4)
+
+    assert (row.title, row.client, row.site, row.host, row.host_id) == (
+        "/ on atlas is full",
+        "globex",
+        "hq",
+        "atlas",
+        2,
+    )
+    assert (row.state, row.owner, row.priority) == (TicketState.IN_PROGRESS, "bob", 1)
+    assert (row.severity, row.alert_state) == (Severity.CRITICAL, AlertState.FIRING)
+    assert (row.opened_at, row.solved_at, row.recovered) == (moment(NOW), None, False)
+    assert row.version == 2
+
+
+def test_the_most_urgent_comes_first_and_of_those_the_oldest(busy: World) -> None:
+    assert ids(busy) == [2, 4, 1, 3]
+
+
+@pytest.mark.parametrize(
+    ("asked", "expected"),
+    [
+        ({"state": "open"}, [2, 4, 1, 3]),
+        ({"state": "solved"}, [5]),
+        ({"state": "all"}, [2, 4, 1, 5, 3]),
+        ({"client": "acme"}, [2, 1, 3]),
+        ({"client": "globex"}, [4]),
+        ({"client": "globex", "state": "solved"}, []),
+        ({"host_id": 2}, [4]),
+        ({"owner": "bob"}, [4]),
+        ({"owner": "alice"}, []),
+        ({"owner": "alice", "state": "all"}, [5]),
+        ({"client": "acme", "owner": "bob"}, []),
+        ({"client": "acme", "host_id": 2}, []),  # a host of another client's: no rows, not its rows
+        ({"client": "", "owner": "", "cursor": ""}, [2, 4, 1, 3]),
+    ],
+)
+def test_filters_narrow_the_queue(busy: World, asked: dict[str, object], expected: list[int]) -> None:
+    assert ids(busy, **asked) == expected
+
+
+@pytest.mark.parametrize(
+    ("asked", "error", "message"),
+    [
+        ({"state": "opne"}, Unprocessable, "state=open or solved or all"),
+        ({"client": "initech"}, NotFound, "'initech'"),
+        ({"owner": "zoe"}, NotFound, "'zoe'"),
+        ({"cursor": "1-2"}, Unprocessable, "no cursor"),
+        ({"cursor": "1-2-3-4"}, Unprocessable, "no cursor"),
+        ({"cursor": "1-2-x"}, Unprocessable, "no cursor"),
+        ({"cursor": "1-2-²"}, Unprocessable, "no cursor"),
+        ({"cursor": f"1-2-{2**70}"}, Unprocessable, "no cursor"),
+    ],
+)
+def test_a_question_that_makes_no_sense_is_refused(
+    busy: World, asked: dict[str, object], error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        page(busy, **asked)
+
+
+def test_the_counts_are_of_all_open_tickets_whatever_the_page(busy: World) -> None:
+    counts = page(busy, client="globex", limit=1).counts
+
+    assert (counts.open, counts.unowned) == (4, 3)
+    assert counts.by_priority == {"1": 2, "2": 1, "3": 1, "4": 0}
+
+
+def test_an_empty_desk_has_an_empty_page(world: World) -> None:
+    empty = page(world, seen="17")
+
+    assert (empty.tickets, empty.next, empty.seen) == ([], None, "17")
+    assert (empty.counts.open, empty.counts.unowned) == (0, 0)
+
+
+def test_the_last_page_has_no_next(busy: World) -> None:
+    assert page(busy, limit=4).next is None
+    assert page(busy, limit=3).next is not None
+
+
+@pytest.mark.parametrize("limit", [-1, 0, 10_000])
+def test_any_limit_gives_a_page_of_a_size_that_is_allowed(busy: World, limit: int) -> None:
+    assert 1 <= len(ids(busy, limit=limit)) <= 4
+
+
+def test_pages_one_after_the_other_are_the_whole_queue_in_its_order(world: World) -> None:
+    @settings(max_examples=25, deadline=None)
+    @given(
+        st.lists(
+            st.tuples(st.integers(1, 4), st.integers(0, 3), st.sampled_from(list(TicketState))), max_size=30
+        ),
+        st.integers(1, 7),
+        st.sampled_from(["open", "solved", "all"]),
+        st.sampled_from([None, "acme"]),
+    )
+    def check(tickets, limit, state, client) -> None:
+        def replace_tickets(session: Session) -> None:
+            session.execute(text("DELETE FROM ticket"))
+            for number, (priority, opened, stands) in enumerate(tickets):
+                session.add(a_ticket(priority, NOW + opened, stands, client_id=1 + number % 2))
+
+        world.storage.write(replace_tickets)
+        whole = ids(world, state=state, client=client, limit=500)
+        paged: list[int] = []
+        cursor = None
+        while True:
+            one = page(world, state=state, client=client, limit=limit, cursor=cursor)
+            paged += [row.id for row in one.tickets]
+            cursor = one.next
+            if cursor is None:
+                break
+        assert paged == whole
+
+    check()
+
+
+def a_ticket(priority: int, opened_ms: int, state: TicketState, *, client_id: int) -> Ticket:
+    return Ticket(
+        client_id=client_id,
+        title="?",
+        state=state,
+        priority=priority,
+        opened_ms=opened_ms,
+        updated_ms=opened_ms,
+    )
+
+
+@pytest.mark.parametrize("state", ["open", "solved", "all"])
+@pytest.mark.parametrize("client", [None, "acme"])
+@pytest.mark.parametrize("cursor", [None, f"2-{NOW}-7"])
+def test_a_page_is_read_off_an_index_and_never_sorted(
+    busy: World, state: str, client: str | None, cursor: str | None
+) -> None:
+    statements: list[tuple[str, object]] = []
+
+    def note(_connection, _cursor, statement, parameters, *_rest) -> None:
+        statements.append((statement, parameters))
+
+    def ask(session: Session) -> list[str]:
+        event.listen(session.get_bind(), "before_cursor_execute", note)
+        queue.ticket_page(session, state=state, client=client, cursor=cursor)
+        event.remove(session.get_bind(), "before_cursor_execute", note)
+        asked, given_to_it = next(one for one in statements if "ORDER BY" in one[0])
+        plan = session.connection().exec_driver_sql(f"EXPLAIN QUERY PLAN {asked}", given_to_it)
+        return [row.detail for row in plan]
+
+    plan = busy.storage.read(ask)
+
+    assert not [step for step in plan if "TEMP B-TREE" in step or step == "SCAN ticket"]
+    assert len(statements) <= 5  # BEGIN, client, page, alerts, counts
+
+
+def test_rows_are_had_by_id_for_those_that_are_there(busy: World) -> None:
+    rows = busy.storage.read(lambda session: queue.ticket_rows(session, [4, 1, 99]))
+
+    assert {number: row.id for number, row in rows.items()} == {1: 1, 4: 4}
+    assert busy.storage.read(lambda session: queue.ticket_rows(session, [])) == {}
+
+
+def test_open_tickets_of_all_hosts_are_one_question(busy: World) -> None:
+    assert busy.storage.read(queue.open_by_host) == {1: OpenTickets(3, 1), 2: OpenTickets(1, 1)}
+    assert busy.storage.read(lambda session: queue.open_by_host(session, client="globex")) == {
+        2: OpenTickets(1, 1)
+    }
+
+
+def test_open_tickets_of_all_clients_are_counted_by_priority(busy: World) -> None:
+    assert busy.storage.read(queue.open_by_client) == {
+        ("acme", 1): 1,
+        ("acme", 2): 1,
+        ("acme", 3): 1,
+        ("globex", 1): 1,
+    }
+
+
+def test_a_ticket_in_full_has_its_timeline_oldest_first_and_its_alerts(busy: World) -> None:
+    busy.act(work.comment, 4, person=BOB, text="on it")
+
+    detail = busy.storage.read(lambda session: queue.ticket_detail(session, 4))
+
+    assert detail.ticket.id == 4
+    assert [told.kind for told in detail.events] == [
+        TicketEventKind.OPENED,
+        TicketEventKind.TAKEN,
+        TicketEventKind.COMMENTED,
+    ]
+    assert (detail.events[2].actor, detail.events[2].text, detail.events[2].at) == ("bob", "on it", moment(NOW))
+    assert detail.events[0].data["value"] == 0.02
+    assert [(alert.client, alert.ticket_id) for alert in detail.alerts] == [("globex", 4)]
+
+
+def test_a_timeline_that_never_ends_shows_its_newest_part(busy: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(queue, "MAX_EVENTS", 3)
+    for word in "abcd":
+        busy.act(work.comment, 1, text=word)
+
+    detail = busy.storage.read(lambda session: queue.ticket_detail(session, 1))
+
+    assert [told.text for told in detail.events] == ["b", "c", "d"]
+
+
+def test_a_ticket_that_is_not_there_is_said_to_be(busy: World) -> None:
+    with pytest.raises(NotFound, match="no ticket 99"):
+        busy.storage.read(lambda session: queue.ticket_detail(session, 99))
+
+
+def test_a_ticket_says_recovered_only_once_a_person_is_asked_to_confirm(busy: World) -> None:
+    busy.act(work.comment, 1, text="why?")
+    busy.clear(severity="warning", mountpoint="/a")
+    busy.consume()
+    before = busy.storage.read(lambda session: queue.ticket_row(session, 1))
+    busy.move(seconds=60)
+    busy.settle()
+    after = busy.storage.read(lambda session: queue.ticket_row(session, 1))
+
+    assert (before.recovered, before.alert_state) == (False, AlertState.RESOLVED)
+    assert (after.recovered, after.state) == (True, TicketState.NEW)
+
+
+def test_the_worst_of_its_alerts_stands_in_the_row(busy: World) -> None:
+    busy.fire(severity="critical", mountpoint="/a")
+    busy.clear(severity="warning", mountpoint="/a")
+    busy.consume()
+    assert busy.storage.read(lambda session: queue.ticket_row(session, 1)).alert_state is AlertState.FIRING
+
+    busy.alert(AlertState.UNKNOWN, severity="critical", mountpoint="/a")
+    busy.consume()
+    assert busy.storage.read(lambda session: queue.ticket_row(session, 1)).alert_state is AlertState.UNKNOWN

@@ -1,0 +1,299 @@
+"""A ticket's life: what each act makes of it, what no state allows, and what holds in any order of acts."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from tocsin_protocol.vocabulary import ActorKind, TicketEventKind, TicketState
+from tocsin_server.desk import ticket
+from tocsin_server.desk.ticket import Change, Evidence, Standing, Technician
+from tocsin_server.errors import Conflict
+
+NOW = 1_700_000_000_000
+ALICE, BOB = Technician(1, "alice"), Technician(2, "bob")
+FULL = Evidence(rule="FilesystemFull", severity="warning", text="full", data={"value": 0.02})
+
+
+def a_ticket(**changes: object) -> Standing:
+    opened = replace(ticket.opened_by_alert(FULL, NOW).standing, id=7)
+    return replace(opened, **changes)
+
+
+def solved(**changes: object) -> Standing:
+    return a_ticket(state=TicketState.SOLVED, solved_ms=NOW, **changes)
+
+
+def test_a_ticket_of_an_alert_is_new_and_has_the_priority_of_its_severity() -> None:
+    change = ticket.opened_by_alert(FULL, NOW)
+
+    assert change.standing == Standing(severity="warning", priority=2, updated_ms=NOW)
+    assert (change.entry.kind, change.entry.actor.kind) == (TicketEventKind.OPENED, ActorKind.RULE)
+
+
+def test_a_ticket_of_a_person_is_never_solved_by_itself() -> None:
+    assert ticket.opened_by_person(ALICE, NOW, priority=4, text="the printer is jammed").standing.human
+
+
+def test_taking_makes_it_in_progress_and_owned() -> None:
+    taken = ticket.take(a_ticket(), ALICE, NOW).standing
+
+    assert (taken.state, taken.owner) == (TicketState.IN_PROGRESS, ALICE)
+
+
+def test_taking_what_somebody_else_owns_names_the_owner() -> None:
+    with pytest.raises(Conflict, match="ticket 7 is owned by alice: ask alice"):
+        ticket.take(a_ticket(state=TicketState.IN_PROGRESS, owner=ALICE), BOB, NOW)
+
+
+def test_taking_what_one_owns_is_said_to_be_in_vain() -> None:
+    with pytest.raises(Conflict, match="yours already"):
+        ticket.take(a_ticket(state=TicketState.IN_PROGRESS, owner=ALICE), ALICE, NOW)
+
+
+def test_a_released_ticket_is_new_and_nobodys() -> None:
+    mine = a_ticket(state=TicketState.IN_PROGRESS, owner=ALICE)
+
+    released = ticket.release(mine, ALICE, NOW, may_release_others=False).standing
+
+    assert (released.state, released.owner) == (TicketState.NEW, None)
+
+
+def test_only_its_owner_releases_a_ticket_or_who_may_for_others() -> None:
+    alices = a_ticket(state=TicketState.IN_PROGRESS, owner=ALICE)
+
+    with pytest.raises(Conflict, match="only alice or an administrator"):
+        ticket.release(alices, BOB, NOW, may_release_others=False)
+    assert ticket.release(alices, BOB, NOW, may_release_others=True).entry.text == "from alice"
+
+
+def test_what_is_nobodys_cannot_be_released() -> None:
+    with pytest.raises(Conflict, match="nobody's"):
+        ticket.release(a_ticket(), ALICE, NOW, may_release_others=True)
+
+
+def test_who_resolves_a_ticket_of_nobodys_owns_it() -> None:
+    resolved = ticket.resolve(a_ticket(), ALICE, NOW + 5, text="").standing
+
+    assert (resolved.state, resolved.owner, resolved.solved_ms) == (TicketState.SOLVED, ALICE, NOW + 5)
+    assert not resolved.human
+
+
+def test_a_resolution_in_words_counts_as_a_persons_word() -> None:
+    assert ticket.resolve(a_ticket(), ALICE, NOW, text="cleaned up").standing.human
+
+
+@pytest.mark.parametrize("act", ["take", "release", "resolve"])
+def test_a_solved_ticket_has_to_be_reopened_before_it_is_worked_on(act: str) -> None:
+    acts = {
+        "take": lambda: ticket.take(solved(), ALICE, NOW),
+        "release": lambda: ticket.release(solved(), ALICE, NOW, may_release_others=True),
+        "resolve": lambda: ticket.resolve(solved(), ALICE, NOW, text=""),
+    }
+
+    with pytest.raises(Conflict, match=f"ticket 7 is solved: reopen it to {act} it"):
+        acts[act]()
+
+
+def test_a_solved_ticket_takes_comments() -> None:
+    assert ticket.comment(solved(), ALICE, NOW, text="thanks").standing.state is TicketState.SOLVED
+
+
+def test_an_open_ticket_cannot_be_reopened() -> None:
+    with pytest.raises(Conflict, match="is open"):
+        ticket.reopen(a_ticket(), ALICE, NOW)
+
+
+def test_a_person_who_reopens_doubts_the_recovery() -> None:
+    reopened = ticket.reopen(solved(owner=BOB, recovered_ms=NOW, confirm=True), ALICE, NOW).standing
+
+    assert (reopened.state, reopened.owner) == (TicketState.IN_PROGRESS, BOB)
+    assert (reopened.recovered_ms, reopened.confirm, reopened.human) == (None, False, True)
+
+
+def test_an_alert_reopens_a_ticket_without_an_owner_as_new() -> None:
+    change = ticket.fired(solved(), FULL, NOW)
+
+    assert (change.standing.state, change.standing.solved_ms) == (TicketState.NEW, None)
+    assert change.entry.kind is TicketEventKind.REOPENED
+
+
+@pytest.mark.parametrize(
+    ("was", "asks", "becomes"),
+    [
+        ("warning", "critical", (1, "critical")),
+        ("critical", "warning", (1, "critical")),
+        ("info", "page", (3, "info")),  # a word that is not ours is no better than 3
+        ("", "critical", (1, "critical")),
+        ("", "page", (2, "")),
+    ],
+)
+def test_priority_rises_with_the_severity_and_never_falls(
+    was: str, asks: str, becomes: tuple[int, str]
+) -> None:
+    priority = {"critical": 1, "warning": 2, "info": 3, "": 2}[was]
+
+    now = ticket.fired(a_ticket(severity=was, priority=priority), replace(FULL, severity=asks), NOW).standing
+
+    assert (now.priority, now.severity) == becomes
+
+
+def test_what_has_recovered_is_solved_by_itself_with_the_evidence() -> None:
+    change = ticket.recover(a_ticket(recovered_ms=NOW), NOW + 20_000, quiet_ms=20_000, data={"a": "b"})
+
+    assert (change.standing.state, change.standing.solved_ms) == (TicketState.SOLVED, NOW + 20_000)
+    assert (change.entry.kind, change.entry.actor.kind) == (TicketEventKind.SOLVED, ActorKind.SYSTEM)
+    assert change.entry.text == "solved by itself: clear for 20 s on fresh samples"
+    assert change.entry.data == {"a": "b"}
+
+
+def test_where_a_person_has_spoken_recovery_asks_once_and_stays_open() -> None:
+    change = ticket.recover(a_ticket(recovered_ms=NOW, human=True), NOW, quiet_ms=0, data={})
+
+    assert change.standing.is_open
+    assert change.entry.kind is TicketEventKind.RECOVERED
+    with pytest.raises(Conflict, match="waits for a person"):
+        ticket.recover(change.standing, NOW, quiet_ms=0, data={})
+
+
+def test_what_has_not_recovered_is_not_solved_by_itself() -> None:
+    with pytest.raises(Conflict, match="has not recovered"):
+        ticket.recover(a_ticket(), NOW, quiet_ms=0, data={})
+
+
+def test_a_closed_ticket_takes_nothing() -> None:
+    closed = a_ticket(state=TicketState.CLOSED, solved_ms=NOW, recovered_ms=NOW)
+    acts = [
+        lambda: ticket.fired(closed, FULL, NOW),
+        lambda: ticket.unknown(closed, FULL, NOW),
+        lambda: ticket.cleared(closed, FULL, NOW, is_last=True),
+        lambda: ticket.take(closed, ALICE, NOW),
+        lambda: ticket.release(closed, ALICE, NOW, may_release_others=True),
+        lambda: ticket.comment(closed, ALICE, NOW, text="?"),
+        lambda: ticket.resolve(closed, ALICE, NOW, text=""),
+        lambda: ticket.reopen(closed, ALICE, NOW),
+        lambda: ticket.recover(closed, NOW, quiet_ms=0, data={}),
+    ]
+
+    for act in acts:
+        with pytest.raises(Conflict, match="ticket 7 is closed: open a new ticket"):
+            act()
+
+
+def test_an_evaluation_that_is_told_late_does_not_set_the_ticket_back_in_time() -> None:
+    assert ticket.unknown(a_ticket(updated_ms=NOW), FULL, NOW - 1000).standing.updated_ms == NOW
+
+
+people = st.sampled_from([ALICE, BOB])
+severities = st.sampled_from(["critical", "warning", "info", "page", ""])
+
+
+class TicketLife(RuleBasedStateMachine):
+    """Acts of alerts and people in any order; a refused act changes nothing."""
+
+    @initialize(severity=severities, by_person=st.booleans())
+    def open(self, severity: str, *, by_person: bool) -> None:
+        self.now_ms = NOW
+        change = (
+            ticket.opened_by_person(ALICE, NOW, priority=3, text="")
+            if by_person
+            else ticket.opened_by_alert(Evidence("FilesystemFull", severity), NOW)
+        )
+        self.standing = change.standing
+        self.timeline = [change.entry]
+        self.refusals: list[Conflict] = []
+
+    def attempt(self, act, *given: object, **more: object) -> None:
+        before = self.standing
+        try:
+            change: Change = act(before, *given, **more)
+        except Conflict as refusal:
+            self.refusals.append(refusal)
+            return
+        assert change.standing.version == before.version + 1
+        assert change.standing.priority <= before.priority
+        assert change.standing.updated_ms >= before.updated_ms
+        self.standing = change.standing
+        self.timeline.append(change.entry)
+
+    @rule(seconds=st.integers(-5, 4000))
+    def time_passes(self, seconds: int) -> None:
+        self.now_ms += seconds * 1000
+
+    @rule(severity=severities)
+    def an_alert_fires(self, severity: str) -> None:
+        self.attempt(ticket.fired, Evidence("FilesystemFull", severity), self.now_ms)
+        assert self.standing.is_open
+        assert self.standing.recovered_ms is None
+
+    @rule()
+    def an_alert_is_unknown(self) -> None:
+        self.attempt(ticket.unknown, FULL, self.now_ms)
+        assert self.standing.recovered_ms is None
+
+    @rule(is_last=st.booleans())
+    def an_alert_clears(self, *, is_last: bool) -> None:
+        was_open = self.standing.is_open
+        self.attempt(ticket.cleared, FULL, self.now_ms, is_last=is_last)
+        assert self.standing.is_open == was_open
+
+    @rule(who=people)
+    def take(self, who: Technician) -> None:
+        self.attempt(ticket.take, who, self.now_ms)
+
+    @rule(who=people, may=st.booleans())
+    def release(self, who: Technician, *, may: bool) -> None:
+        self.attempt(ticket.release, who, self.now_ms, may_release_others=may)
+
+    @rule(who=people)
+    def comment(self, who: Technician) -> None:
+        self.attempt(ticket.comment, who, self.now_ms, text="looking at it")
+        assert self.standing.human
+
+    @rule(who=people, text=st.sampled_from(["", "mended"]))
+    def resolve(self, who: Technician, text: str) -> None:
+        self.attempt(ticket.resolve, who, self.now_ms, text=text)
+        assert not self.standing.is_open
+
+    @rule(who=people)
+    def reopen(self, who: Technician) -> None:
+        self.attempt(ticket.reopen, who, self.now_ms)
+        assert self.standing.is_open
+
+    @precondition(lambda self: self.standing.recovered_ms is not None)
+    @rule()
+    def recover(self) -> None:
+        spoken = self.standing.human
+        was_open = self.standing.is_open
+        self.attempt(ticket.recover, self.now_ms, quiet_ms=20_000, data={})
+        assert self.standing.is_open == (was_open and spoken)
+
+    @invariant()
+    def solved_if_and_only_if_it_says_when(self) -> None:
+        assert (self.standing.state is TicketState.SOLVED) == (self.standing.solved_ms is not None)
+
+    @invariant()
+    def only_a_ticket_in_hand_has_an_owner(self) -> None:
+        assert self.standing.owner is None or self.standing.state is not TicketState.NEW
+
+    @invariant()
+    def the_version_is_the_length_of_the_timeline(self) -> None:
+        assert self.standing.version == len(self.timeline)
+
+    @invariant()
+    def who_is_asked_to_confirm_has_a_recovery_to_confirm(self) -> None:
+        assert not self.standing.confirm or self.standing.recovered_ms is not None
+
+    @invariant()
+    def every_refusal_says_the_remedy(self) -> None:
+        assert all(refusal.remedy for refusal in self.refusals)
+
+    @invariant()
+    def the_timeline_begins_with_the_opening(self) -> None:
+        assert self.timeline[0].kind is TicketEventKind.OPENED
+
+
+TestTicketLife = TicketLife.TestCase
+TestTicketLife.settings = settings(max_examples=60, stateful_step_count=25, deadline=None)
