@@ -1,10 +1,8 @@
 """What the routes ask of the rest of the house, named by whoever asks."""
 
 import threading
-from collections.abc import Callable, Iterable, Sequence, Sized
+from collections.abc import Awaitable, Callable, Iterable, Sequence, Sized
 from typing import Any, Protocol
-
-from litestar.types import Receive, Scope, Send
 
 from tocsin_protocol.api import RuleProblem
 from tocsin_protocol.vocabulary import SeriesKind
@@ -13,7 +11,7 @@ from tocsin_server.series.arrays import Floats
 from tocsin_server.series.schema import Schema
 from tocsin_server.series.source import Source
 
-Asgi = Callable[[Scope, Receive, Send], Any]
+Asgi = Callable[[Any, Any, Any], Awaitable[None]]
 
 
 class Sample(Protocol):

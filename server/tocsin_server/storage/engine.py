@@ -114,6 +114,10 @@ class Storage:
         self._reader.dispose()
         self._writer.dispose()
 
+    def waiting(self) -> int:
+        """How many acts wait for the writer."""
+        return self._acts.qsize()
+
     def submit(self, act: Callable[[Session], T]) -> "Future[T]":
         """Queue an act for the writer; the future is done once it is durable.
 

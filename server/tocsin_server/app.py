@@ -1,0 +1,290 @@
+"""The composition root: the only place that knows everybody. It wires one server and runs it.
+
+open    lock the data folder → migrate → database, keys, estate, journal (replayed), head, rules
+run     judge thread, jobs, HTTP until SIGTERM or SIGINT; then streams end, the journal and database close
+"""
+
+import asyncio
+import contextlib
+import signal
+import socket
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Self
+
+import structlog
+import uvicorn
+import uvloop
+from sqlmodel import Session
+
+from tocsin_protocol.api import HostRow, TicketCounts, TicketRow
+from tocsin_protocol.wire import MISSED_PUSHES_UNTIL_SILENT
+from tocsin_server.access.scrape import open_scrape_token
+from tocsin_server.alerts.judge import Judge
+from tocsin_server.alerts.rulefolder import RuleFolder
+from tocsin_server.clock import Clock, SystemClock
+from tocsin_server.config import ServerConfig, find_config
+from tocsin_server.datafolder import database, locked, make_database
+from tocsin_server.desk.queue import ticket_counts, ticket_rows
+from tocsin_server.errors import Misconfigured
+from tocsin_server.estate.estate import Estate
+from tocsin_server.estate.identity import open_identity
+from tocsin_server.frontdesk import FrontDesk
+from tocsin_server.health import Health
+from tocsin_server.http.agents import AgentsApp
+from tocsin_server.http.broker import Broker
+from tocsin_server.http.build import build
+from tocsin_server.http.deps import Deps
+from tocsin_server.http.hostrows import HostRows
+from tocsin_server.http.needs import Asgi
+from tocsin_server.http.vitals import VitalSigns, vital_windows
+from tocsin_server.ingest.enrolments import Enrolments
+from tocsin_server.ingest.hello import Greeter
+from tocsin_server.ingest.inbox import Inbox
+from tocsin_server.ingest.journal import Journal
+from tocsin_server.ingest.presence import Presence
+from tocsin_server.ingest.receive import Receiver
+from tocsin_server.ingest.sessions import Sessions
+from tocsin_server.jobs import Job, schedule
+from tocsin_server.listening import HttpServer, configure_logs, is_loopback, listen, url_of
+from tocsin_server.notices import Notices
+from tocsin_server.rounds import Rounds
+from tocsin_server.rulebook import Rulebook
+from tocsin_server.series.head import Head
+from tocsin_server.storage.engine import Storage
+
+_log = structlog.get_logger()
+
+STREAMS_END_S = 3
+RELOAD_EVERY_S = 2.0
+"""How soon a revoked agent is refused and a changed rule file is in force."""
+SETTLE_EVERY_S = 1.0
+SWEEP_EVERY_S = 300.0
+REPLAY_MS = 3_600_000
+"""How much of the journal the head gets back at a start."""
+JUDGE_LATE_S = 10.0
+
+
+def run(data: Path, settings: ServerConfig, *, config: Path | None) -> int:
+    """Serve until SIGTERM or SIGINT; the process's exit status."""
+    configure_logs()
+    with locked(data), listen(settings) as listening:
+        make_database(data)
+        with Server(data, settings, config=config, clock=SystemClock()) as server:
+            uvloop.run(server.serve(listening))
+    return 0
+
+
+class Pictures:
+    """Tickets and hosts as they are now, for whoever tells of a change."""
+
+    def __init__(self, storage: Storage, hosts: HostRows) -> None:
+        self._storage = storage
+        self._hosts = hosts
+
+    def tickets(self, ids: Sequence[int]) -> tuple[dict[int, TicketRow], TicketCounts]:
+        """The rows of these tickets and the counts of all."""
+
+        def ask(session: Session) -> tuple[dict[int, TicketRow], TicketCounts]:
+            return ticket_rows(session, ids), ticket_counts(session)
+
+        return self._storage.read(ask)
+
+    def host(self, host_id: int) -> HostRow | None:
+        """A host's row."""
+        return self._hosts.one(host_id)
+
+
+class Server:
+    """Everything, wired. A context: leaving it ends the threads and closes the files, whatever has happened."""
+
+    def __init__(self, data: Path, settings: ServerConfig, *, config: Path | None, clock: Clock) -> None:
+        self._data = data
+        self._settings = settings
+        self._clock = clock
+        self._closing = contextlib.ExitStack()
+        self.health = Health()
+        self.broker = Broker()
+        self.inbox = Inbox()
+        self.head = Head(interval_s=settings.interval_s)
+        self.identity = open_identity(data)
+        self.presence = Presence(interval_s=settings.interval_s, started_ms=clock.now_ms())
+        self.storage = self._closing.enter_context(Storage(database(data)))
+        self.health.writer.set_function(self.storage.waiting)
+        self.estate = Estate(self.storage)
+        self.estate.reload()
+        self.journal = self._closing.enter_context(
+            Journal(data / "journal", clock=clock, health=self.health, keep_hours=settings.journal_hours)
+        )
+        self.judge = Judge(head=self.head, storage=self.storage, health=self.health, host_of=self._host_of)
+        self.rulebook = Rulebook(RuleFolder(_rules_folder(config)), self.judge, self._rules_changed)
+        vitals = VitalSigns(self.head, clock)
+        self.hosts = HostRows(
+            storage=self.storage, estate=self.estate, presence=self.presence, vitals=vitals, clock=clock
+        )
+        self.notices = Notices(Pictures(self.storage, self.hosts), self.broker.publish, self.health)
+        self.desk = FrontDesk(
+            self.storage,
+            self.notices,
+            is_fresh=self._is_fresh,
+            health=self.health,
+            clock=clock,
+            settings=settings,
+        )
+        self.rounds = Rounds(
+            inbox=self.inbox,
+            head=self.head,
+            presence=self.presence,
+            estate=self.estate,
+            judge=self.judge,
+            desk=self.desk,
+            health=self.health,
+            clock=clock,
+            period_s=settings.evaluate_every_s,
+        )
+        self.sessions = Sessions(clock=clock)
+
+    def __enter__(self) -> Self:
+        self._restore()
+        self.notices.start()
+        self._closing.callback(self.notices.stop)
+        self.rounds.start()
+        self._closing.callback(self.rounds.stop)
+        jobs = schedule(self._jobs())
+        jobs.start()
+        self._closing.callback(jobs.shutdown)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._closing.close()
+
+    def _restore(self) -> None:
+        """Take up where the last run ended."""
+        self.presence.remember(self.journal.last_heard_ms)
+        self.head.require(vital_windows())
+        self.judge.restore()
+        self.rulebook.reload()
+        self.rounds.restore(self.journal.frames_since(self._clock.now_ms() - REPLAY_MS))
+
+    async def serve(self, listening: socket.socket) -> None:
+        """Answer requests until a signal comes."""
+        server = HttpServer(self._uvicorn())
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._end, server)
+        _log.info("serving", action="serving", url=url_of(self._settings), data=str(self._data))
+        await server.serve(sockets=[listening])
+
+    def _end(self, server: HttpServer) -> None:
+        self.broker.close()
+        server.should_exit = True
+
+    def _uvicorn(self) -> uvicorn.Config:
+        has_tls = not is_loopback(self._settings)
+        return uvicorn.Config(
+            self.application(),
+            loop="none",
+            http="httptools",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            timeout_graceful_shutdown=STREAMS_END_S,
+            ssl_certfile=self.identity.cert_path if has_tls else None,
+            ssl_keyfile=self.identity.key_path if has_tls else None,
+        )
+
+    def application(self) -> Asgi:
+        """All routes."""
+        return build(
+            Deps(
+                storage=self.storage,
+                estate=self.estate,
+                head=self.head,
+                presence=self.presence,
+                judge=self.rulebook,
+                journal=self.journal,
+                inbox=self.inbox,
+                hosts=self.hosts,
+                notices=self.notices,
+                broker=self.broker,
+                health=self.health,
+                clock=self._clock,
+                settings=self._settings,
+                agents=self._agents(),
+                scrape_token=open_scrape_token(self._data),
+                open_metrics=self._settings.open_metrics and is_loopback(self._settings),
+                version=version("tocsin"),
+                evaluation_s=lambda: self.rounds.last.took_s if self.rounds.last is not None else 0.0,
+                ails=self.ails,
+            )
+        )
+
+    def _agents(self) -> AgentsApp:
+        interval_s = self._settings.interval_s
+        return AgentsApp(
+            receiver=Receiver(
+                sessions=self.sessions,
+                estate=self.estate,
+                journal=self.journal,
+                inbox=self.inbox,
+                presence=self.presence,
+                health=self.health,
+                clock=self._clock,
+                interval_s=interval_s,
+            ),
+            greeter=Greeter(
+                estate=self.estate,
+                identity=self.identity,
+                sessions=self.sessions,
+                clock=self._clock,
+                interval_s=interval_s,
+            ),
+            enrolments=Enrolments(
+                storage=self.storage,
+                estate=self.estate,
+                identity=self.identity,
+                clock=self._clock,
+                interval_s=interval_s,
+            ),
+            health=self.health,
+        )
+
+    def _jobs(self) -> list[Job]:
+        return [
+            Job("reload-estate", RELOAD_EVERY_S, self.estate.reload),
+            Job("reload-rules", RELOAD_EVERY_S, self.rulebook.reload),
+            Job("settle-tickets", SETTLE_EVERY_S, self.desk.settle),
+            Job("sweep-journal", SWEEP_EVERY_S, lambda: self.journal.sweep(self._clock.now_ms())),
+        ]
+
+    def ails(self) -> list[str]:
+        """What is wrong with this server now."""
+        ails = []
+        if not self.rounds.is_turning(JUDGE_LATE_S):
+            ails.append("rules are not judged")
+        if self.journal.is_failing:
+            ails.append("pushes cannot be stored")
+        return ails
+
+    def _is_fresh(self, host_id: int) -> bool:
+        """Whether a host has been heard of late; unlike `is_up`, our own start proves nothing."""
+        seen_ms = self.presence.last_seen_ms(host_id)
+        patience_ms = MISSED_PUSHES_UNTIL_SILENT * self._settings.interval_s * 1000
+        return seen_ms is not None and self._clock.now_ms() - seen_ms <= patience_ms
+
+    def _host_of(self, client_id: int, instance: str) -> int | None:
+        host = self.estate.host_named(client_id, instance)
+        return None if host is None else host.id
+
+    def _rules_changed(self) -> None:
+        self.broker.publish("rules", None)
+
+
+def _rules_folder(config: Path | None) -> Path:
+    folder = find_config("rules", config)
+    if folder is None:
+        raise Misconfigured("no rules/ folder is found", remedy="give its parent with --config")
+    return folder

@@ -1,0 +1,84 @@
+"""The data folder: one server at a time has it, and commands may change its database beside that server."""
+
+import contextlib
+import fcntl
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import IO, TypeVar
+
+from sqlmodel import Session, SQLModel
+
+import tocsin_server.access.store
+import tocsin_server.alerts.store
+import tocsin_server.desk.store
+import tocsin_server.estate.store  # noqa: F401 - all four: their tables
+from tocsin_server.errors import Misconfigured
+from tocsin_server.storage.engine import sqlite_engine
+from tocsin_server.storage.migrate import migrate
+
+T = TypeVar("T")
+
+TABLES = SQLModel.metadata
+
+
+def database(data: Path) -> Path:
+    """Where a data folder's database is."""
+    return data / "tocsin.db"
+
+
+def make_folder(data: Path) -> None:
+    """The folder, for its owner only; raises `Misconfigured` where it cannot be."""
+    try:
+        data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise _unusable(data, error) from error
+
+
+def make_database(data: Path) -> bool:
+    """Folder and database as this version needs them; whether anything had to be done."""
+    make_folder(data)
+    return migrate(database(data), TABLES)
+
+
+def administer(data: Path, act: Callable[[Session], T]) -> T:
+    """One change by a command, beside a running server or without one; committed when this returns."""
+    path = database(data)
+    if not path.exists():
+        raise Misconfigured(f"there is no database in {data}", remedy=f"tocsin-server migrate --data {data}")
+    migrate(path, TABLES)
+    engine = sqlite_engine(path, read_only=False)
+    try:
+        with Session(engine, expire_on_commit=False) as session, session.begin():
+            return act(session)
+    finally:
+        engine.dispose()
+
+
+@contextlib.contextmanager
+def locked(data: Path) -> Iterator[None]:
+    """Hold the folder: two servers on one folder would each believe to be the only writer."""
+    make_folder(data)
+    try:
+        lock: IO[str] = (data / "lock").open("a+")
+    except OSError as error:
+        raise _unusable(data, error) from error
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            lock.seek(0)
+            raise Misconfigured(
+                f"the data folder {data} is in use by process {lock.read().strip() or 'unknown'}",
+                remedy="stop that server, or choose another folder with --data",
+            ) from error
+        lock.truncate(0)
+        lock.write(str(os.getpid()))
+        lock.flush()
+        yield
+
+
+def _unusable(data: Path, error: OSError) -> Misconfigured:
+    return Misconfigured(
+        f"the data folder {data} cannot be used ({error.strerror})", remedy="choose another with --data"
+    )

@@ -1,0 +1,118 @@
+"""`tocsin-server doctor`: what an operator would want to know before trusting this installation."""
+
+import os
+import shutil
+import socket
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from tocsin_server.alerts.rulefile import RuleFileErrors, load_rule_files
+from tocsin_server.config import ServerConfig, find_config
+from tocsin_server.errors import TocsinError
+from tocsin_server.storage.migrate import newest, revision
+
+FREE_BYTES = 1 << 30
+_SAFE_SQLITE = ((3, 51, 3), (3, 50, 7), (3, 44, 6))
+
+
+class Colour(StrEnum):
+    """How a finding is meant."""
+
+    GREEN = "green"
+    YELLOW = "yellow"
+    RED = "red"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at."""
+
+    colour: Colour
+    thing: str
+    said: str
+
+
+def examine(data: Path, settings: ServerConfig, *, config: Path | None) -> list[Finding]:
+    """Look at everything; nothing is changed."""
+    return [
+        _data_folder(data),
+        _database(data),
+        _free_space(data),
+        sqlite(sqlite3.sqlite_version_info),
+        _port(settings),
+        *_rules(config),
+    ]
+
+
+def sqlite(version: tuple[int, ...]) -> Finding:
+    """Whether SQLite has the WAL-reset race (sqlite.org/wal.html#walresetbug); one writer avoids it."""
+    shown = ".".join(str(part) for part in version)
+    fixed = version >= _SAFE_SQLITE[0] or any(good <= version < (*good[:2], 99) for good in _SAFE_SQLITE[1:])
+    if fixed:
+        return Finding(Colour.GREEN, "sqlite", shown)
+    return Finding(
+        Colour.YELLOW,
+        "sqlite",
+        f"{shown} has the WAL-reset race; tocsin avoids it with one writer that alone checkpoints:"
+        " let no other program write to the database while the server runs",
+    )
+
+
+def _data_folder(data: Path) -> Finding:
+    if not data.is_dir():
+        return Finding(Colour.RED, "data", f"{data} is not there: tocsin-server migrate --data {data}")
+    if not os.access(data, os.W_OK):
+        return Finding(Colour.RED, "data", f"{data} cannot be written by this user")
+    if data.stat().st_mode & 0o077:
+        return Finding(Colour.YELLOW, "data", f"{data} can be read by others: chmod 700 {data}")
+    return Finding(Colour.GREEN, "data", str(data))
+
+
+def _database(data: Path) -> Finding:
+    path = data / "tocsin.db"
+    try:
+        had = revision(path)
+    except TocsinError as error:
+        return Finding(Colour.RED, "database", str(error))
+    if had == newest():
+        return Finding(Colour.GREEN, "database", f"{path} at {had}")
+    if had is None:
+        return Finding(Colour.YELLOW, "database", f"{path} is empty; the server makes it at its first start")
+    return Finding(
+        Colour.YELLOW, "database", f"{path} at {had}; the server brings it to {newest()} as it starts"
+    )
+
+
+def _free_space(data: Path) -> Finding:
+    place = data if data.exists() else Path("/")
+    free = shutil.disk_usage(place).free
+    colour = Colour.GREEN if free >= FREE_BYTES else Colour.RED
+    return Finding(colour, "space", f"{free / (1 << 30):.1f} GiB free at {place}")
+
+
+def _port(settings: ServerConfig) -> Finding:
+    where = f"{settings.host}:{settings.port}"
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((settings.host, settings.port))
+        except OSError as error:
+            return Finding(Colour.YELLOW, "port", f"{where}: {error.strerror} (a running server, perhaps)")
+    return Finding(Colour.GREEN, "port", f"{where} is free")
+
+
+def _rules(config: Path | None) -> Iterator[Finding]:
+    folder = find_config("rules", config)
+    if folder is None:
+        yield Finding(Colour.RED, "rules", "no rules/ folder is found: give its parent with --config")
+        return
+    try:
+        loaded = load_rule_files(sorted(folder.glob("*.y*ml")))
+    except RuleFileErrors as errors:
+        for error in errors.errors:
+            yield Finding(Colour.RED, "rules", str(error))
+        return
+    yield Finding(Colour.GREEN, "rules", f"{len(loaded)} from {folder}")

@@ -1,0 +1,89 @@
+"""Where alerts arrive at the desk: transitions are consumed in the writer thread, and what came of it is told.
+
+A transition that could not be consumed (the disk is full, the queue too long) stays in the database and
+is asked for again; so nothing is lost and nothing is told twice.
+"""
+
+from collections.abc import Callable
+from concurrent.futures import Future
+
+import structlog
+from sqlmodel import Session
+
+from tocsin_server.clock import Clock
+from tocsin_server.config import ServerConfig
+from tocsin_server.desk.happening import Happening
+from tocsin_server.desk.intake import consume, is_waiting
+from tocsin_server.desk.recovery import settle_recovered
+from tocsin_server.errors import Unavailable
+from tocsin_server.health import Health
+from tocsin_server.notices import Notices
+from tocsin_server.storage.engine import Storage
+
+_log = structlog.get_logger()
+
+BATCHES = 4
+
+
+class FrontDesk:
+    """The judge thread and the settling job come here; nobody waits."""
+
+    def __init__(
+        self,
+        storage: Storage,
+        notices: Notices,
+        *,
+        is_fresh: Callable[[int], bool],
+        health: Health,
+        clock: Clock,
+        settings: ServerConfig,
+    ) -> None:
+        self._storage = storage
+        self._notices = notices
+        self._is_fresh = is_fresh
+        self._health = health
+        self._clock = clock
+        self._reopen_ms = settings.reopen_minutes * 60_000
+        self._quiet_ms = settings.quiet_seconds * 1000
+
+    def transitions_wait(self) -> None:
+        """There are transitions to consume."""
+        self._ask(self._consume)
+
+    def host_changed(self, host_id: int) -> None:
+        """A host has fallen silent or come back."""
+        self._notices.host(host_id)
+
+    def settle(self) -> None:
+        """Solve what has recovered, and consume what was left over; a job comes here every so often."""
+        self._ask(self._consume)
+        self._ask(self._recover)
+
+    def _ask(self, act: Callable[[Session], list[Happening]]) -> None:
+        try:
+            self._storage.submit(act).add_done_callback(self._tell)
+        except Unavailable:
+            _log.warning("the desk is busy and will look again", action="desk_busy")
+
+    def _consume(self, session: Session) -> list[Happening]:
+        """Batch by batch; what a storm leaves over waits for the next time, and lets others write meanwhile."""
+        happenings: list[Happening] = []
+        for _ in range(BATCHES):
+            happenings += consume(session, self._clock.now_ms(), reopen_ms=self._reopen_ms)
+            if not is_waiting(session):
+                break
+        return happenings
+
+    def _recover(self, session: Session) -> list[Happening]:
+        now_ms = self._clock.now_ms()
+        return settle_recovered(session, now_ms, quiet_ms=self._quiet_ms, is_fresh=self._is_fresh)
+
+    def _tell(self, done: Future[list[Happening]]) -> None:
+        error = done.exception()
+        if error is not None:
+            _log.error(f"the desk could not work: {error}", action="desk_failed")
+            return
+        for happening in done.result():
+            if happening.detected_s is not None:
+                self._health.alert_detection.observe(happening.detected_s)
+        self._notices.tickets(done.result())

@@ -1,0 +1,159 @@
+"""The judge thread: once a second, what has come in is judged, and what has changed is told.
+
+    inbox → head → rules → transitions → desk → notices
+
+This thread owns the head; whoever else looks at it holds `head.lock`. A round that takes longer than its
+period is counted, and the next begins at once: missed rounds are not made up.
+"""
+
+import threading
+from collections.abc import Iterable, Iterator
+from typing import Protocol
+
+import structlog
+
+from tocsin_server.alerts.judge import Judge, Round
+from tocsin_server.clock import Clock
+from tocsin_server.estate.estate import Estate
+from tocsin_server.health import Health
+from tocsin_server.ingest.inbox import HostFrame, Inbox
+from tocsin_server.ingest.presence import Presence
+from tocsin_server.series.head import Head
+
+_log = structlog.get_logger()
+
+BEAT_EVERY_ROUNDS = 10
+"""A host's `up` is written at least this often: far inside Prometheus's 5 minutes of lookback."""
+AWAITED_MS = 120_000
+"""How long a host that was just enrolled may take until its first push; then it counts as silent."""
+SKEW_SERIES = "tocsin_clock_skew_seconds"
+
+
+class Desk(Protocol):
+    """Who is told of a round's changes; runs in the judge thread."""
+
+    def transitions_wait(self) -> None:
+        """There are transitions to consume."""
+
+    def host_changed(self, host_id: int) -> None:
+        """A host has fallen silent or come back."""
+
+
+class Rounds:
+    """The loop and its thread."""
+
+    def __init__(
+        self,
+        *,
+        inbox: Inbox,
+        head: Head,
+        presence: Presence,
+        estate: Estate,
+        judge: Judge,
+        desk: Desk,
+        health: Health,
+        clock: Clock,
+        period_s: float,
+    ) -> None:
+        self._inbox = inbox
+        self._head = head
+        self._presence = presence
+        self._estate = estate
+        self._judge = judge
+        self._desk = desk
+        self._health = health
+        self._clock = clock
+        self._period_s = period_s
+        self._count = 0
+        self._turned_s = clock.monotonic()
+        self._generation: int | None = None
+        self._was_up: dict[int, bool] = {}
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="tocsin-judge", daemon=True)
+        self.last: Round | None = None
+
+    def restore(self, frames: Iterable[HostFrame]) -> None:
+        """Before the first round: give the head what the journal has of late."""
+        with self._head.lock:
+            self._enlist()
+            for frame in frames:
+                self._head.apply(frame.host_id, frame.schema, frame.times_ms, frame.matrix)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End after the round under way."""
+        self._ended.set()
+        self._thread.join()
+
+    def is_turning(self, patience_s: float) -> bool:
+        """Whether a round has ended within this time; `/healthz` asks."""
+        return self._clock.monotonic() - self._turned_s <= patience_s
+
+    def turn(self, now_ms: int) -> Round:
+        """One round."""
+        with self._head.lock:
+            self._enlist()
+            self._take_in()
+            changed = list(self._beat(now_ms))
+            done = self._judge.round(now_ms)
+        self._count += 1
+        for host_id in changed:
+            self._desk.host_changed(host_id)
+        if self._judge.settle(done):
+            self._desk.transitions_wait()
+        self.last = done
+        self._turned_s = self._clock.monotonic()
+        return done
+
+    def _enlist(self) -> None:
+        """Follow the estate: hosts that are new or moved, hosts that were retired."""
+        if self._estate.generation == self._generation:
+            return
+        self._generation = self._estate.generation
+        hosts = {host.id: host for host in self._estate.hosts()}
+        for gone in self._was_up.keys() - hosts.keys():
+            self._head.retire(gone)
+            del self._was_up[gone]
+        for host in hosts.values():
+            target = {"instance": host.name, "job": host.job, "site": host.site}
+            self._head.enlist(host.id, client_id=host.client_id, target=target)
+
+    def _take_in(self) -> None:
+        for frame in self._inbox.drain():
+            self._head.apply(frame.host_id, frame.schema, frame.times_ms, frame.matrix)
+
+    def _beat(self, now_ms: int) -> Iterator[int]:
+        """Write `up` where it has changed or is due; the hosts whose state has changed."""
+        for host in self._estate.hosts():
+            if now_ms - host.enrolled_ms < AWAITED_MS and not self._presence.was_heard(host.id):
+                continue
+            up = self._presence.is_up(host.id, now_ms)
+            changed = self._was_up.get(host.id, up) is not up
+            if (
+                changed
+                or host.id not in self._was_up
+                or host.id % BEAT_EVERY_ROUNDS == self._count % BEAT_EVERY_ROUNDS
+            ):
+                self._head.beat(host.id, up=up, at_ms=now_ms, notes=self._notes(host.id))
+            self._was_up[host.id] = up
+            if changed:
+                yield host.id
+
+    def _notes(self, host_id: int) -> dict[str, float]:
+        skew_s = self._presence.skew_s(host_id)
+        return {} if skew_s is None else {SKEW_SERIES: skew_s}
+
+    def _run(self) -> None:
+        due = self._clock.monotonic()
+        while not self._ended.wait(max(0.0, due - self._clock.monotonic())):
+            try:
+                self.turn(self._clock.now_ms())
+            except Exception:  # noqa: BLE001 - the outermost loop: the next round may succeed, and says so
+                _log.exception("a round over the rules has failed", action="round_failed")
+            due += self._period_s
+            late = self._clock.monotonic() - due
+            if late > self._period_s:
+                self._health.evaluations_missed.inc(late // self._period_s)
+                due = self._clock.monotonic()

@@ -1,0 +1,58 @@
+"""The server's settings are read strictly, and a mistake is named with its remedy."""
+
+from pathlib import Path
+
+import pytest
+
+from tocsin_server.config import ServerConfig, find_config, read_config
+from tocsin_server.errors import Misconfigured
+
+
+def write(folder: Path, text: str) -> Path:
+    path = folder / "server.toml"
+    path.write_text(text)
+    return path
+
+
+def test_an_empty_file_gives_the_defaults(tmp_path: Path) -> None:
+    assert read_config(write(tmp_path, "")) == ServerConfig()
+
+
+def test_a_misspelt_key_is_named_with_the_key_that_was_meant(tmp_path: Path) -> None:
+    path = write(tmp_path, "prot = 9000\n")
+
+    with pytest.raises(Misconfigured, match=r"server\.toml: .*`prot`.*did you mean 'port'"):
+        read_config(path)
+
+
+def test_a_wrong_type_is_named_with_its_key(tmp_path: Path) -> None:
+    path = write(tmp_path, 'port = "nine"\n')
+
+    with pytest.raises(Misconfigured, match=r"\$\.port"):
+        read_config(path)
+
+
+def test_what_is_not_toml_is_said_with_its_line(tmp_path: Path) -> None:
+    path = write(tmp_path, "port = \n")
+
+    with pytest.raises(Misconfigured, match="line 1"):
+        read_config(path)
+
+
+def test_an_absent_file_is_said_with_its_path(tmp_path: Path) -> None:
+    with pytest.raises(Misconfigured, match=r"absent\.toml cannot be read"):
+        read_config(tmp_path / "absent.toml")
+
+
+def test_a_given_folder_goes_before_the_shipped_one(tmp_path: Path) -> None:
+    (tmp_path / "rules").mkdir()
+
+    assert find_config("rules", tmp_path) == tmp_path / "rules"
+    assert find_config("rules") != tmp_path / "rules"
+
+
+def test_the_shipped_rules_are_found_without_any_flag() -> None:
+    rules = find_config("rules")
+
+    assert rules is not None
+    assert (rules / "datacenter.yml").exists()

@@ -1,0 +1,42 @@
+"""The doctor names what is wrong, in the colour it deserves."""
+
+from pathlib import Path
+
+import pytest
+
+from tocsin_server.config import ServerConfig
+from tocsin_server.doctor import Colour, examine, sqlite
+
+
+@pytest.mark.parametrize(
+    ("version", "colour"),
+    [
+        ((3, 40, 1), Colour.YELLOW),  # Debian 12
+        ((3, 44, 5), Colour.YELLOW),
+        ((3, 44, 6), Colour.GREEN),  # backported
+        ((3, 50, 6), Colour.YELLOW),
+        ((3, 50, 7), Colour.GREEN),  # backported
+        ((3, 51, 2), Colour.YELLOW),
+        ((3, 51, 3), Colour.GREEN),  # fixed
+        ((3, 53, 0), Colour.GREEN),
+    ],
+)
+def test_a_sqlite_with_the_wal_reset_race_is_yellow(version: tuple[int, int, int], colour: Colour) -> None:
+    assert sqlite(version).colour is colour
+
+
+def test_a_data_folder_that_is_not_there_is_red_with_the_line_to_type(tmp_path: Path) -> None:
+    findings = {f.thing: f for f in examine(tmp_path / "absent", ServerConfig(), config=None)}
+
+    assert findings["data"].colour is Colour.RED
+    assert "tocsin-server migrate" in findings["data"].said
+
+
+def test_a_broken_rule_file_is_red_and_named(tmp_path: Path) -> None:
+    (tmp_path / "rules").mkdir()
+    (tmp_path / "rules" / "mine.yml").write_text("groups: [{name: a, rules: [{alert: A, expr: 'up =='}]}]")
+
+    findings = [f for f in examine(tmp_path, ServerConfig(), config=tmp_path) if f.thing == "rules"]
+
+    assert [f.colour for f in findings] == [Colour.RED]
+    assert "mine.yml" in findings[0].said
