@@ -9,11 +9,9 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Annotated, Literal
 
 import numpy as np
 from litestar import get
-from litestar.params import Parameter
 from sqlmodel import Session
 
 from tocsin_protocol.api import Chart
@@ -23,6 +21,7 @@ from tocsin_server.errors import NotFound
 from tocsin_server.estate.estate import HostFacts
 from tocsin_server.http.chartsource import source_of
 from tocsin_server.http.deps import Deps, Wired
+from tocsin_server.http.questions import Id, Minutes, VitalName
 from tocsin_server.http.vitals import VITALS
 from tocsin_server.promql import Comparison, Expression, Line, comparison, evaluate_range, parse
 from tocsin_server.series.arrays import Floats, stale
@@ -32,8 +31,6 @@ from tocsin_server.series.source import LOOKBACK_MS
 MAX_POINTS = 240
 MINUTE_MS = 60_000
 DEFAULT_MINUTES = 60
-Minutes = Annotated[int, Parameter(ge=1, le=24 * 60)]
-VitalName = Literal["cpu", "memory", "filesystem", "load", "receive", "transmit"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,14 +56,14 @@ def steps_until(now_ms: int, minutes: int, interval_ms: int) -> Steps:
 
 
 @get("/alerts/{alert_id:int}/chart")
-async def alert_chart(deps: Wired, alert_id: int, minutes: Minutes = DEFAULT_MINUTES) -> Chart:
+async def alert_chart(deps: Wired, alert_id: Id, minutes: Minutes = DEFAULT_MINUTES) -> Chart:
     """The metric of an alert, from before the breach until now."""
     alert = await deps.storage.read_soon(partial(_alert, alert_id=alert_id))
     return await asyncio.to_thread(_alert_chart, deps, alert, minutes)
 
 
 @get("/hosts/{host_id:int}/chart")
-async def host_chart(deps: Wired, host_id: int, vital: VitalName, minutes: Minutes = DEFAULT_MINUTES) -> Chart:
+async def host_chart(deps: Wired, host_id: Id, vital: VitalName, minutes: Minutes = DEFAULT_MINUTES) -> Chart:
     """One vital of a host."""
     host = deps.estate.host(host_id)
     if host is None:

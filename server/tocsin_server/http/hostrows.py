@@ -5,21 +5,19 @@ Everything here may wait for the database or for the head, so it is not for the 
 
 from collections.abc import Mapping
 
-from sqlmodel import Session, col, func, select
+from sqlmodel import Session, col, select
 
 from tocsin_protocol.api import HostRow, Vitals
-from tocsin_protocol.vocabulary import OPEN_TICKET_STATES, HostState
+from tocsin_protocol.vocabulary import HostState
 from tocsin_server.clock import Clock, moment
-from tocsin_server.desk.store import Ticket
+from tocsin_server.desk.queue import OpenTickets, open_by_host
 from tocsin_server.estate.estate import Estate, HostFacts
 from tocsin_server.estate.store import Client, Host, Site, known
 from tocsin_server.http.needs import Presence
 from tocsin_server.http.vitals import UNKNOWN, VitalSigns
 from tocsin_server.storage.engine import Storage
 
-Load = Mapping[int, tuple[int, int]]
-"""Host → number of its open tickets, and the most urgent priority among them."""
-NO_LOAD: tuple[int, int | None] = (0, None)
+Load = Mapping[int, OpenTickets]
 
 
 class HostRows:
@@ -36,7 +34,7 @@ class HostRows:
 
     def all(self, client: str | None = None) -> list[HostRow]:
         """Every host in service, or those of the client with this slug."""
-        load = self._storage.read(_load)
+        load = self._storage.read(open_by_host)
         vitals = self._vitals.of_all()
         return [
             self._row(host, self.state(host.id), load, vitals)
@@ -52,7 +50,7 @@ class HostRows:
             host = self._storage.read(lambda session: _retired(session, host_id))
         if host is None:
             return None
-        return self._row(host, state, self._storage.read(_load), self._vitals.of_all())
+        return self._row(host, state, self._storage.read(open_by_host), self._vitals.of_all())
 
     def state(self, host_id: int) -> HostState:
         """What is known of a host in service by its pushes."""
@@ -64,7 +62,7 @@ class HostRows:
     def _row(self, host: HostFacts, state: HostState, load: Load, vitals: Mapping[int, Vitals]) -> HostRow:
         seen_ms = self._presence.last_seen_ms(host.id)
         agent = self._estate.agent_of(host.id)
-        open_tickets, worst = load.get(host.id, NO_LOAD)
+        is_open = load.get(host.id)
         return HostRow(
             id=host.id,
             name=host.name,
@@ -76,19 +74,10 @@ class HostRows:
             last_seen=None if seen_ms is None else moment(seen_ms),
             os=host.os,
             agent_version=agent.version if agent is not None else "",
-            open_tickets=open_tickets,
-            worst_priority=worst,
+            open_tickets=is_open.count if is_open is not None else 0,
+            worst_priority=is_open.worst_priority if is_open is not None else None,
             vitals=vitals.get(host.id, UNKNOWN),
         )
-
-
-def _load(session: Session) -> Load:
-    rows = session.exec(
-        select(Ticket.host_id, func.count(), func.min(Ticket.priority))
-        .where(col(Ticket.state).in_(OPEN_TICKET_STATES), col(Ticket.host_id).is_not(None))
-        .group_by(col(Ticket.host_id))
-    )
-    return {host_id: (count, worst) for host_id, count, worst in rows if host_id is not None}
 
 
 def _retired(session: Session, host_id: int) -> HostFacts | None:

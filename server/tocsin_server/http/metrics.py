@@ -9,10 +9,9 @@ from litestar import Request, Response, get
 from prometheus_client.exposition import choose_encoder
 from sqlmodel import Session, col, func, select
 
-from tocsin_protocol.vocabulary import OPEN_TICKET_STATES, AlertState, HostState
+from tocsin_protocol.vocabulary import AlertState, HostState
 from tocsin_server.alerts.store import AlertRow
-from tocsin_server.desk.store import Ticket
-from tocsin_server.estate.store import Client
+from tocsin_server.desk.queue import open_by_client
 from tocsin_server.http.deps import Deps, Wired
 
 _WATCHED = (AlertState.PENDING, AlertState.FIRING, AlertState.UNKNOWN)
@@ -57,12 +56,4 @@ def _count(session: Session) -> tuple[dict[AlertState, int], dict[tuple[str, int
         .where(col(AlertRow.state).in_(_WATCHED))
         .group_by(col(AlertRow.state))
     ).all()
-    tickets = session.exec(
-        select(Client.slug, Ticket.priority, func.count())
-        .join(Ticket, col(Ticket.client_id) == Client.id)
-        .where(col(Ticket.state).in_(OPEN_TICKET_STATES))
-        .group_by(col(Client.slug), col(Ticket.priority))
-    ).all()
-    return {AlertState(state): count for state, count in alerts}, {
-        (client, priority): count for client, priority, count in tickets
-    }
+    return {AlertState(state): count for state, count in alerts}, open_by_client(session)

@@ -25,6 +25,9 @@ _WORDS = {
 }
 """The words for what the framework itself refuses; ours say their own."""
 
+_ASKED_AS = {"which": "state"}
+"""Parameters that the code has to call otherwise."""
+
 AnyRequest = Request[Any, Any, Any]
 
 
@@ -99,7 +102,7 @@ def _detail(request: AnyRequest, error: HTTPException) -> str:
 def _field(entry: dict[str, Any]) -> str:
     """One field that is wrong, by name."""
     key, message = entry.get("key", ""), entry.get("message", "is wrong")
-    return f"{key}: {message}" if key else str(message)
+    return f"{_ASKED_AS.get(key, key)}: {message}" if key else str(message)
 
 
 EXCEPTION_HANDLERS: ExceptionHandlersMap = {TocsinError: _told, HTTPException: _refused, Exception: _unexpected}

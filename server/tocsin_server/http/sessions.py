@@ -12,6 +12,7 @@ from typing import Any
 from litestar import Request, get, post
 from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
+from litestar.params import JSONBody
 from litestar.types import Guard
 from sqlmodel import Session
 
@@ -79,7 +80,7 @@ def signed_in(deps: Deps) -> Guard:
 
 
 @post("/login", status_code=200)
-async def login(data: LoginRequest, request: Request[Any, Any, Any], deps: Wired) -> LoginAnswer:
+async def login(data: JSONBody[LoginRequest], request: Request[Any, Any, Any], deps: Wired) -> LoginAnswer:
     """Sign in with a password."""
     now_ms = deps.clock.now_ms()
     key = (data.login, request.client.host if request.client else "")

@@ -1,0 +1,117 @@
+"""All routes of the server in one ASGI application.
+
+Agents' requests are dispatched by path before anything else sees them: theirs are most, and none of what
+people need applies to them. Everything under `/api/v1` asks for a session but signing in; what Prometheus
+reads asks for its token.
+"""
+
+import asyncio
+from functools import cache
+from typing import Any
+
+from litestar import Litestar, Router, get
+from litestar.di import Provide
+from litestar.enums import ScopeType
+from litestar.handlers import HTTPRouteHandler
+from litestar.openapi.config import OpenAPIConfig
+from litestar.types import Receive, Scope, Send
+
+from tocsin_protocol.api import PREFIX
+from tocsin_server.http import (
+    alerts,
+    charts,
+    events,
+    healthz,
+    hosts,
+    metrics,
+    prometheus,
+    sessions,
+    status,
+    tickets,
+)
+from tocsin_server.http.deps import Deps
+from tocsin_server.http.needs import Asgi
+from tocsin_server.http.problems import EXCEPTION_HANDLERS
+
+AGENT_PREFIX = "/agent/v1/"
+MAX_BODY_BYTES = 256 * 1024
+
+
+def build(deps: Deps) -> Asgi:
+    """The application."""
+    people = routes(deps)
+
+    async def dispatch(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == ScopeType.HTTP and scope["path"].startswith(AGENT_PREFIX):
+            await deps.agents(scope, receive, send)
+        else:
+            await people(scope, receive, send)
+
+    return dispatch
+
+
+def routes(deps: Deps) -> Litestar:
+    """Everything but the agents' part."""
+    return _litestar(deps, [_open(), _for_people(deps), _for_prometheus(deps)])
+
+
+def _litestar(deps: Deps, routers: list[Router], openapi_config: OpenAPIConfig | None = None) -> Litestar:
+    return Litestar(
+        routers,
+        dependencies={"deps": Provide(lambda: deps, sync_to_thread=False)},
+        exception_handlers=EXCEPTION_HANDLERS,
+        request_max_body_size=MAX_BODY_BYTES,
+        openapi_config=openapi_config,
+        logging_config=None,
+    )
+
+
+def _open() -> Router:
+    return Router("/", route_handlers=[healthz.healthz, Router(PREFIX, route_handlers=[sessions.login])])
+
+
+def _for_people(deps: Deps) -> Router:
+    return Router(
+        PREFIX,
+        guards=[sessions.signed_in(deps)],
+        response_headers={"cache-control": "no-store"},
+        route_handlers=[
+            sessions.logout,
+            sessions.me,
+            status.server_status,
+            *tickets.ROUTES,
+            *alerts.ROUTES,
+            *hosts.ROUTES,
+            *charts.ROUTES,
+            events.events(deps),
+            _description(deps),
+        ],
+    )
+
+
+def _for_prometheus(deps: Deps) -> Router:
+    return Router(
+        "/",
+        guards=[prometheus.may_scrape(deps)],
+        include_in_schema=False,
+        route_handlers=[metrics.own_metrics, *prometheus.ROUTES],
+    )
+
+
+def _description(deps: Deps) -> HTTPRouteHandler:
+    """The API in OpenAPI's words, for who is signed in.
+
+    The framework would publish it, with pages of its own, to everybody; so it describes a copy that is not
+    served, when somebody first asks.
+    """
+
+    @cache
+    def describe() -> dict[str, Any]:
+        config = OpenAPIConfig(title="tocsin", version=deps.version)
+        return _litestar(deps, [_open(), _for_people(deps)], config).openapi_schema.to_schema()
+
+    @get("/openapi.json", include_in_schema=False)
+    async def openapi() -> dict[str, Any]:
+        return await asyncio.to_thread(describe)
+
+    return openapi

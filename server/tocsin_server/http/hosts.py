@@ -1,0 +1,71 @@
+"""`GET /api/v1/hosts…`: what is watched, how it is, its last readings, and what is open about it."""
+
+import asyncio
+import math
+from collections.abc import Sequence
+from functools import partial
+
+from litestar import get
+from sqlmodel import Session
+
+from tocsin_protocol.api import Alert, HostDetail, HostPage, Reading, TicketRow
+from tocsin_server.clock import moment
+from tocsin_server.desk.alarms import LiveValue, alert_page
+from tocsin_server.desk.queue import ticket_page
+from tocsin_server.errors import NotFound
+from tocsin_server.http.deps import Deps, Wired
+from tocsin_server.http.needs import Sample
+from tocsin_server.http.questions import Id, Slug
+from tocsin_server.series.schema import TARGET_LABELS
+
+MAX_TICKETS = 50
+
+
+@get("/hosts")
+async def host_page(deps: Wired, client: Slug = None) -> HostPage:
+    """Every host in service, or one client's."""
+    return HostPage(hosts=await asyncio.to_thread(deps.hosts.all, client))
+
+
+@get("/hosts/{host_id:int}")
+async def host_detail(deps: Wired, host_id: Id) -> HostDetail:
+    """One host with its last readings, its active alerts and its open tickets."""
+    row = await asyncio.to_thread(deps.hosts.one, host_id)
+    if row is None:
+        raise NotFound(f"there is no host {host_id}")
+    samples = await asyncio.to_thread(samples_of, deps, host_id)
+    alerts, tickets = await deps.storage.read_soon(
+        partial(_about, host_id=host_id, live_value=deps.judge.live_value)
+    )
+    return HostDetail(
+        host=row,
+        readings=[_reading(sample) for sample in samples],
+        alerts=alerts,
+        tickets=tickets,
+    )
+
+
+def samples_of(deps: Deps, host_id: int) -> Sequence[Sample]:
+    """The last sample of each of a host's series; waits for the head."""
+    with deps.head.lock:
+        return deps.head.latest(host_id)
+
+
+def _about(session: Session, *, host_id: int, live_value: LiveValue) -> tuple[list[Alert], list[TicketRow]]:
+    """The host's active alerts and its open tickets."""
+    alerts = alert_page(session, host_id=host_id, live_value=live_value).alerts
+    return alerts, ticket_page(session, host_id=host_id, limit=MAX_TICKETS).tickets
+
+
+def _reading(sample: Sample) -> Reading:
+    """As the API tells it: less the labels that the host's row says already."""
+    return Reading(
+        name=sample.name,
+        labels={name: value for name, value in sample.labels.items() if name not in TARGET_LABELS},
+        kind=sample.kind,
+        value=sample.value if math.isfinite(sample.value) else None,
+        at=moment(sample.time_ms),
+    )
+
+
+ROUTES = (host_page, host_detail)

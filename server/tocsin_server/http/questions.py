@@ -1,0 +1,25 @@
+"""The parameters that routes take, with their bounds: what is outside is refused with the parameter's name.
+
+`state` is a word of the framework's own for an argument, so it comes in as `which`.
+"""
+
+from typing import Annotated, Literal
+
+from litestar.params import PathParameter, QueryParameter
+
+from tocsin_protocol.api import MAX_PAGE
+
+_MAX_ID = (1 << 63) - 1
+"""More than that no database holds."""
+_MAX_WORD = 200
+_DAY_MINUTES = 24 * 60
+
+Id = Annotated[int, PathParameter(ge=0, le=_MAX_ID)]
+HostId = Annotated[int | None, QueryParameter(ge=0, le=_MAX_ID)]
+Slug = Annotated[str | None, QueryParameter(max_length=_MAX_WORD)]
+Word = Annotated[str | None, QueryParameter(max_length=_MAX_WORD)]
+Limit = Annotated[int, QueryParameter(ge=1, le=MAX_PAGE)]
+Minutes = Annotated[int, QueryParameter(ge=1, le=_DAY_MINUTES)]
+TicketStates = Annotated[Literal["open", "solved", "all"], QueryParameter(name="state")]
+AlertStates = Annotated[Literal["active", "all"], QueryParameter(name="state")]
+VitalName = Annotated[Literal["cpu", "memory", "filesystem", "load", "receive", "transmit"], QueryParameter()]
