@@ -13,6 +13,8 @@ from tocsin_protocol.vocabulary import ActorKind, TicketEventKind, TicketState
 from tocsin_server.storage.columns import Millis, word
 
 _OPEN = "state NOT IN ('solved', 'closed')"
+_OWNED = "owner_id IS NOT NULL"
+_OPEN_OWNED = f"{_OPEN} AND {_OWNED}"
 _RECOVERING = f"{_OPEN} AND recovered_ms IS NOT NULL AND NOT confirm"
 
 
@@ -33,6 +35,8 @@ class Ticket(SQLModel, table=True):
         Index("ticket_open_client", "client_id", "priority", "opened_ms", "id", sqlite_where=text(_OPEN)),
         Index("ticket_queue", "priority", "opened_ms", "id", "state"),
         Index("ticket_client", "client_id", "priority", "opened_ms", "id", "state"),
+        Index("ticket_open_owner", "owner_id", "priority", "opened_ms", "id", sqlite_where=text(_OPEN_OWNED)),
+        Index("ticket_owner", "owner_id", "priority", "opened_ms", "id", "state", sqlite_where=text(_OWNED)),
         Index("ticket_recovering", "recovered_ms", sqlite_where=text(_RECOVERING)),
     )
     id: int | None = Field(default=None, primary_key=True)
@@ -45,7 +49,7 @@ class Ticket(SQLModel, table=True):
     state: TicketState = Field(sa_type=word(TicketState))
     priority: int
     severity: str = ""
-    owner_id: int | None = Field(default=None, foreign_key="person.id", index=True)
+    owner_id: int | None = Field(default=None, foreign_key="person.id")
     version: int = 1
     """Grows by one with every change; as many events tell of it."""
     human: bool = False

@@ -165,10 +165,10 @@ def a_ticket(priority: int, opened_ms: int, state: TicketState, *, client_id: in
 
 
 @pytest.mark.parametrize("state", ["open", "solved", "all"])
-@pytest.mark.parametrize("client", [None, "acme"])
+@pytest.mark.parametrize("whose", [{}, {"client": "acme"}, {"owner": "alice"}])
 @pytest.mark.parametrize("cursor", [None, f"2-{NOW}-7"])
 def test_a_page_is_read_off_an_index_and_never_sorted(
-    busy: World, state: str, client: str | None, cursor: str | None
+    busy: World, state: str, whose: dict[str, str], cursor: str | None
 ) -> None:
     statements: list[tuple[str, object]] = []
 
@@ -177,7 +177,7 @@ def test_a_page_is_read_off_an_index_and_never_sorted(
 
     def ask(session: Session) -> list[str]:
         event.listen(session.get_bind(), "before_cursor_execute", note)
-        queue.ticket_page(session, state=state, client=client, cursor=cursor)
+        queue.ticket_page(session, state=state, cursor=cursor, **whose)
         event.remove(session.get_bind(), "before_cursor_execute", note)
         asked, given_to_it = next(one for one in statements if "ORDER BY" in one[0])
         plan = session.connection().exec_driver_sql(f"EXPLAIN QUERY PLAN {asked}", given_to_it)
@@ -186,7 +186,7 @@ def test_a_page_is_read_off_an_index_and_never_sorted(
     plan = busy.storage.read(ask)
 
     assert not [step for step in plan if "TEMP B-TREE" in step or step == "SCAN ticket"]
-    assert len(statements) <= 5  # BEGIN, client, page, alerts, counts
+    assert len(statements) <= 5  # BEGIN, client or owner, page, alerts, counts
 
 
 def test_rows_are_had_by_id_for_those_that_are_there(busy: World) -> None:

@@ -252,7 +252,6 @@ def upgrade() -> None:
     )
     op.create_index("ix_ticket_host_id", "ticket", ["host_id"], unique=False)
     op.create_index("ix_ticket_key", "ticket", ["key"], unique=False)
-    op.create_index("ix_ticket_owner_id", "ticket", ["owner_id"], unique=False)
     op.create_index(
         "ticket_open_key",
         "ticket",
@@ -277,6 +276,20 @@ def upgrade() -> None:
     op.create_index("ticket_queue", "ticket", ["priority", "opened_ms", "id", "state"], unique=False)
     op.create_index(
         "ticket_client", "ticket", ["client_id", "priority", "opened_ms", "id", "state"], unique=False
+    )
+    op.create_index(
+        "ticket_open_owner",
+        "ticket",
+        ["owner_id", "priority", "opened_ms", "id"],
+        unique=False,
+        sqlite_where=sa.text("state NOT IN ('solved', 'closed') AND owner_id IS NOT NULL"),
+    )
+    op.create_index(
+        "ticket_owner",
+        "ticket",
+        ["owner_id", "priority", "opened_ms", "id", "state"],
+        unique=False,
+        sqlite_where=sa.text("owner_id IS NOT NULL"),
     )
     op.create_index(
         "ticket_recovering",

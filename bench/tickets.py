@@ -1,0 +1,238 @@
+"""Transitions turned into tickets, and pages of a long queue: the desk alone, on a real database file.
+
+Run: `python -m bench tickets`. The peer's figure is quoted, not measured: Keep's documentation says 1,000
+alerts a minute on 16 virtual processors; here one writer thread of one process works, committing with fsync.
+"""
+
+import random
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sqlalchemy import insert
+from sqlmodel import Session, SQLModel
+
+from tocsin_protocol.vocabulary import AlertState, HostKind, Role, TicketState
+from tocsin_server.access.store import PersonRow
+from tocsin_server.alerts.store import AlertRow, Transition
+from tocsin_server.desk.intake import LIMIT, consume
+from tocsin_server.desk.queue import ticket_page
+from tocsin_server.desk.store import TICKET_ALERTS, TICKETS
+from tocsin_server.estate.store import Client, Host, Site
+from tocsin_server.storage.engine import Storage
+from tocsin_server.storage.migrate import migrate
+
+NOW = 1_700_000_000_000
+TRANSITIONS = 10_000
+TICKET_COUNT = 100_000
+OPEN_SHARE = 0.1
+PAGES = 300
+CLIENTS = 20
+KEEP_PER_S = 1_000 / 60
+BUDGET_PER_S = 1_000
+BUDGET_MS = 50
+
+
+def main() -> None:
+    with _storage() as storage:
+        storage.write(_firing)
+        took_s, opened = _consume_all(storage)
+        again_s = _all_clear(storage)
+    rate = opened / took_s
+    verdict = "kept" if rate >= BUDGET_PER_S else "MISSED"
+    print(f"tickets from transitions     {rate:9,.0f} /s   {opened} in {took_s:.2f} s, {LIMIT} a transaction")
+    print(f"transitions told to tickets  {TRANSITIONS / again_s:9,.0f} /s")
+    print(f"Keep, quoted from its docs   {KEEP_PER_S:9,.0f} /s   on 16 vCPU: ratio {rate / KEEP_PER_S:,.0f} x")
+    print(f"budget                       {BUDGET_PER_S:9,} /s   {verdict}")
+    with _storage() as storage:
+        storage.write(_long_queue)
+        for name, asked in _QUESTIONS.items():
+            p50, p95 = _pages(storage, asked)
+            kept = "kept" if p95 <= BUDGET_MS else "MISSED"
+            print(
+                f"queue page of 100 at {TICKET_COUNT:,}: {name:28} p50 {p50:6.2f} ms  p95 {p95:6.2f} ms  {kept}"
+            )
+
+
+@contextmanager
+def _storage() -> Iterator[Storage]:
+    with tempfile.TemporaryDirectory(prefix="tocsin-bench-") as folder:
+        path = Path(folder) / "tocsin.db"
+        migrate(path, SQLModel.metadata)
+        with Storage(path) as storage:
+            storage.write(_estate)
+            yield storage
+
+
+def _estate(session: Session) -> None:
+    for number in range(1, CLIENTS + 1):
+        session.add(Client(id=number, slug=f"client-{number}", name=f"Client {number}", created_ms=NOW))
+        session.flush()
+        session.add(Site(id=number, client_id=number, slug="hq", name="HQ", created_ms=NOW))
+        session.flush()
+        for host in range(50):
+            session.add(
+                Host(
+                    id=number * 100 + host,
+                    client_id=number,
+                    site_id=number,
+                    name=f"host-{host}",
+                    kind=HostKind.SERVER,
+                    job="node",
+                    enrolled_ms=NOW,
+                )
+            )
+    session.add(
+        PersonRow(id=1, login="alice", name="Alice", role=Role.TECHNICIAN, password_hash="", created_ms=NOW)
+    )
+
+
+def _firing(session: Session) -> None:
+    """As many alerts as transitions, all firing: a storm in which each is a ticket of its own."""
+    session.execute(
+        insert(AlertRow), [_alert(number, AlertState.FIRING) for number in range(1, TRANSITIONS + 1)]
+    )
+    _tell(session, AlertState.PENDING, AlertState.FIRING)
+
+
+def _tell(session: Session, old: AlertState, new: AlertState) -> None:
+    session.execute(
+        insert(Transition),
+        [
+            {
+                "client_id": 1 + number % CLIENTS,
+                "alert_id": number,
+                "at_ms": NOW,
+                "old": old,
+                "new": new,
+                "value": 0.02,
+                "sample_ms": NOW - 500,
+                "annotations": _annotations(number),
+            }
+            for number in range(1, TRANSITIONS + 1)
+        ],
+    )
+
+
+def _annotations(number: int) -> dict[str, str]:
+    return {
+        "summary": f"/srv/{number} on host-{number % 50} is full",
+        "description": f"Only 2 % of /srv/{number} (/dev/sda1, ext4) on host-{number % 50} is free.",
+    }
+
+
+def _alert(number: int, state: AlertState) -> dict[str, object]:
+    client_id = 1 + number % CLIENTS
+    return {
+        "id": number,
+        "client_id": client_id,
+        "host_id": client_id * 100 + number % 50,
+        "rule_key": "datacenter.yml/datacenter-filesystem/FilesystemFull",
+        "fingerprint": f"{number:016x}",
+        "alertname": "FilesystemFull",
+        "severity": "critical",
+        "expression": "node_filesystem_avail_bytes / node_filesystem_size_bytes < 0.03",
+        "labels": {
+            "alertname": "FilesystemFull",
+            "instance": f"host-{number % 50}",
+            "job": "node",
+            "site": "hq",
+            "device": "/dev/sda1",
+            "fstype": "ext4",
+            "mountpoint": f"/srv/{number}",
+            "severity": "critical",
+        },
+        "row_labels": {},
+        "annotations": _annotations(number),
+        "state": state,
+        "value": 0.02,
+        "fired_ms": NOW,
+        "changed_ms": NOW,
+    }
+
+
+def _consume_all(storage: Storage) -> tuple[float, int]:
+    """Seconds, and how many changes there were."""
+    began = time.perf_counter()
+    happened = 0
+    while more := storage.write(lambda session: consume(session, NOW, reopen_ms=3_600_000)):
+        happened += len(more)
+    return time.perf_counter() - began, happened
+
+
+def _all_clear(storage: Storage) -> float:
+    """Every alert resolves: seconds to tell every ticket."""
+    storage.write(lambda session: _tell(session, AlertState.FIRING, AlertState.RESOLVED))
+    return _consume_all(storage)[0]
+
+
+def _long_queue(session: Session) -> None:
+    chance = random.Random(7)
+    alerts = 1000
+    session.execute(insert(AlertRow), [_alert(number, AlertState.FIRING) for number in range(1, alerts + 1)])
+    session.execute(insert(TICKETS), [_ticket(number, chance) for number in range(1, TICKET_COUNT + 1)])
+    session.execute(
+        insert(TICKET_ALERTS),
+        [
+            {"ticket_id": number, "alert_id": 1 + number % alerts, "client_id": 1 + number % CLIENTS}
+            for number in range(1, TICKET_COUNT + 1)
+        ],
+    )
+
+
+def _ticket(number: int, chance: random.Random) -> dict[str, object]:
+    client_id = 1 + number % CLIENTS
+    is_open, is_owned = chance.random() < OPEN_SHARE, chance.random() < 0.5
+    state = TicketState.IN_PROGRESS if is_owned else TicketState.NEW
+    return {
+        "client_id": client_id,
+        "site_id": client_id,
+        "host_id": client_id * 100 + number % 50,
+        "key": f"{number:032x}",
+        "title": f"/srv/{number} on host-{number % 50} is full",
+        "state": state if is_open else TicketState.SOLVED,
+        "priority": chance.randint(1, 4),
+        "severity": "critical",
+        "owner_id": 1 if is_owned else None,
+        "version": 1,
+        "human": False,
+        "confirm": False,
+        "recovered_ms": None,
+        "opened_ms": NOW - number * 60_000,
+        "updated_ms": NOW,
+        "solved_ms": None if is_open else NOW,
+    }
+
+
+Asked = Callable[[Session, str | None], str | None]
+
+
+def _question(**asked: object) -> Asked:
+    """A page that is asked for, and the cursor of the next."""
+    return lambda session, cursor: ticket_page(session, cursor=cursor, **asked).next  # type: ignore[arg-type]
+
+
+_QUESTIONS: dict[str, Asked] = {
+    "open": _question(),
+    "solved": _question(state="solved"),
+    "all": _question(state="all"),
+    "open of one client": _question(client="client-7"),
+    "solved of one client": _question(client="client-7", state="solved"),
+    "open of one host": _question(host_id=703),
+    "open of one owner": _question(owner="alice"),
+    "solved of one owner": _question(owner="alice", state="solved"),
+}
+
+
+def _pages(storage: Storage, asked: Asked) -> tuple[float, float]:
+    """Milliseconds of one page, walked from the first on, and from the first again after the last."""
+    cursor: str | None = None
+    took: list[float] = []
+    for _ in range(PAGES):
+        began = time.perf_counter()
+        cursor = storage.read(lambda session, at=cursor: asked(session, at))  # type: ignore[misc]
+        took.append((time.perf_counter() - began) * 1000)
+    return statistics.median(took), statistics.quantiles(took, n=20)[-1]
