@@ -55,18 +55,17 @@ class Labels:
 
     def without(self, names: Collection[str]) -> "Labels":
         """The same rows, less these labels; the same object where they have none of them."""
-        dropped = frozenset(names) & self.columns.keys()
-        return self.derive(("without", dropped), lambda: self._keep(self.columns.keys() - dropped))
+        return self._keep(frozenset(self.columns).difference(names))
 
     def only(self, names: Collection[str]) -> "Labels":
         """The same rows with these labels only."""
-        kept = frozenset(names) & self.columns.keys()
-        return self.derive(("only", kept), lambda: self._keep(kept))
+        return self._keep(frozenset(self.columns).intersection(names))
 
-    def _keep(self, names: Collection[str]) -> "Labels":
+    def _keep(self, names: frozenset[str]) -> "Labels":
         if len(names) == len(self.columns):
             return self
-        return self.replaced({name: codes for name, codes in self.columns.items() if name in names})
+        kept = {name: codes for name, codes in self.columns.items() if name in names}
+        return self.derive(("keep", names), lambda: self.replaced(kept))
 
     def replaced(self, columns: Mapping[str, Codes]) -> "Labels":
         """The same rows under other labels."""

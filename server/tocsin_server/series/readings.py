@@ -12,7 +12,7 @@ from tocsin_server.series.labels import Labels
 from tocsin_server.series.source import LOOKBACK_MS, Instant, Window, pack
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Reading:
     """Some rows of one bank, made ready to be read often.
 
@@ -66,7 +66,7 @@ class Reading:
         return _without_stale(bank.values.reshape(-1)[cells], times, count[self.line_of_row])
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class HeadSelection:
     """Rows of the head; `readings` follow each other in the order of `labels`."""
 

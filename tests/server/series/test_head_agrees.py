@@ -227,10 +227,15 @@ def tell(story: Story, event: tuple) -> None:
             story.check(back_ms)
 
 
-@settings(max_examples=60, deadline=None)
-@given(events=st.lists(st.tuples(GAPS_MS, EVENTS), max_size=40))
-def test_the_head_answers_as_plain_lists_of_samples_would(events) -> None:
+@settings(max_examples=40, deadline=None)
+@given(
+    windows_ms=st.dictionaries(st.sampled_from(NAMES), st.sampled_from(WINDOWS_MS)),
+    events=st.lists(st.tuples(GAPS_MS, EVENTS), min_size=5, max_size=40),
+)
+def test_the_head_answers_as_plain_lists_of_samples_would(windows_ms, events) -> None:
     story = Story()
+    for name, window_ms in windows_ms.items():
+        story.require(name, window_ms)
     for host_id in range(3):
         story.enlist(host_id, 1 + host_id % 2, "lyon")
 
@@ -242,7 +247,7 @@ def test_the_head_answers_as_plain_lists_of_samples_would(events) -> None:
         story.check(back_ms)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(
     gaps_ms=st.lists(st.sampled_from([700, 2_800, 9_800]), min_size=60, max_size=120),
     places=st.lists(st.lists(st.integers(0, 3), unique=True), min_size=1, max_size=5),
