@@ -1,32 +1,63 @@
 """The command `tocsin-agent`: enrol, run, once, check-config."""
 
-import argparse
 import os
 import sys
 import time
 from collections.abc import Sequence
-from pathlib import Path
 
-from tocsin_agent.config import AgentConfig, find_config, read_config
+from tocsin_agent.arguments import Arguments, Command, WrongArguments, read_arguments
+from tocsin_agent.config import ETC_FILE, AgentConfig, find_config, read_config
 from tocsin_agent.errors import AgentError
 from tocsin_agent.state import default_state
 from tocsin_agent.version import VERSION
 
-_EXAMPLES = """\
+_HELP = """\
+usage: tocsin-agent COMMAND [OPTION …]
+
+Watch this host and push its readings to its tocsin server.
+
+commands:
+  enrol TOKEN [--name NAME] [--force]   redeem an enrolment token, once per host
+  run                                   collect and push until SIGTERM
+  once                                  print all readings in Prometheus's text format
+  check-config                          check the settings and print what holds
+
+options:
+  --state DIR    identity and spool (default /var/lib/tocsin-agent for root, else ~/.local/state/tocsin-agent)
+  --config FILE  settings (default /etc/tocsin/agent.toml, where it exists)
+  --name NAME    the host's name for its technicians (default: its own)
+  --force        replace the identity that is there
+  --version, --help
+
 examples:
-  tocsin-agent enrol toc_enr_…             this host, under its own name, with the token that the server made
-  tocsin-agent enrol toc_enr_… --name web1
-  tocsin-agent run                         collect and push until SIGTERM
-  tocsin-agent once | grep node_load       what would be sent now, in Prometheus's text format
-  tocsin-agent check-config                whether /etc/tocsin/agent.toml is right, and what holds
+  tocsin-agent enrol toc_enr_…                 with the token that `tocsin-server enrol-token create` printed
+  tocsin-agent run --state /srv/tocsin-agent
+  tocsin-agent once | grep node_load
+  tocsin-agent check-config --config ./agent.toml
 """
+_EVERYWHERE = ("--config", "--state")
+_COMMANDS = {
+    "enrol": Command(words=("TOKEN",), options=(*_EVERYWHERE, "--name"), flags=("--force",)),
+    "run": Command(options=_EVERYWHERE),
+    "once": Command(options=_EVERYWHERE),
+    "check-config": Command(options=_EVERYWHERE),
+}
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(given: Sequence[str] | None = None) -> int:
     """Run one command; the process's exit status."""
-    options = _parser().parse_args(arguments)
+    words = sys.argv[1:] if given is None else given
+    if "--help" in words or "-h" in words:
+        print(_HELP, end="")
+        return 0
+    if "--version" in words:
+        print(f"tocsin-agent {VERSION}")
+        return 0
     try:
-        return int(options.act(options))
+        return _act(read_arguments(words, _COMMANDS))
+    except WrongArguments as error:
+        print(f"tocsin-agent: {error} (tocsin-agent --help)", file=sys.stderr)
+        return 2
     except AgentError as error:
         print(f"tocsin-agent: {error}", file=sys.stderr)
         return 1
@@ -36,60 +67,39 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="tocsin-agent",
-        description="Watch this host and push its readings to its tocsin server.",
-        epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--version", action="version", version=f"tocsin-agent {VERSION}")
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    shared = argparse.ArgumentParser(add_help=False)
-    shared.add_argument(
-        "--config", type=Path, help="settings (default /etc/tocsin/agent.toml, where it exists)"
-    )
-    with_state = argparse.ArgumentParser(add_help=False, parents=[shared])
-    with_state.add_argument(
-        "--state",
-        type=Path,
-        help="state folder (default /var/lib/tocsin-agent for root, else ~/.local/state/…)",
-    )
-    enrol = commands.add_parser("enrol", parents=[with_state], help="redeem an enrolment token, once per host")
-    enrol.add_argument("token", help="what `tocsin-server enrol-token create` printed")
-    enrol.add_argument("--name", default=os.uname().nodename, help="the host's name (default %(default)s)")
-    enrol.add_argument("--force", action="store_true", help="replace the identity that is there")
-    enrol.set_defaults(act=_enrol)
-    run = commands.add_parser("run", parents=[with_state], help="collect and push until SIGTERM")
-    run.set_defaults(act=_run)
-    once = commands.add_parser("once", parents=[shared], help="print all readings in Prometheus's text format")
-    once.set_defaults(act=_once)
-    check = commands.add_parser("check-config", parents=[with_state], help="check the settings and print them")
-    check.set_defaults(act=_check_config)
-    return parser
+def _act(arguments: Arguments) -> int:
+    path = find_config(arguments.options.get("--config"))
+    config = read_config(path)
+    state = _state(arguments, config)
+    if arguments.command == "enrol":
+        return _enrol(arguments, state)
+    if arguments.command == "once":
+        return _once(config)
+    if arguments.command == "check-config":
+        return _check_config(path, config, state)
+    from tocsin_agent.daemon import run  # noqa: PLC0415 - the other commands need not carry it
+
+    return run(state, config)
 
 
-def _enrol(options: argparse.Namespace) -> int:
+def _enrol(arguments: Arguments, state: str) -> int:
     from tocsin_agent.enrolment import enrol_host  # noqa: PLC0415 - `run` need not carry it
 
-    state = _state(options, _config(options))
-    identity = enrol_host(options.token, state, name=options.name, replaces=options.force)
+    identity = enrol_host(
+        arguments.words[0],
+        state,
+        name=arguments.options.get("--name", os.uname().nodename),
+        replaces="--force" in arguments.flags,
+    )
     print(f"enrolled {identity.host} with {identity.url} (client {identity.client}, site {identity.site})")
     return 0
 
 
-def _run(options: argparse.Namespace) -> int:
-    from tocsin_agent.daemon import run  # noqa: PLC0415 - the other commands need not carry it
-
-    config = _config(options)
-    return run(_state(options, config), config)
-
-
-def _once(options: argparse.Namespace) -> int:
+def _once(config: AgentConfig) -> int:
     from tocsin_agent.collectors import Collection, default_collectors  # noqa: PLC0415 - as above
     from tocsin_agent.exposition import render  # noqa: PLC0415 - as above
 
-    collection = Collection(default_collectors(version=VERSION, excludes=_config(options).excludes))
+    collection = Collection(default_collectors(version=VERSION, excludes=config.excludes))
     sys.stdout.write(render(collection.collect(time.time_ns() // 1_000_000)))
     sys.stdout.flush()
     for name, problem in collection.problems.items():
@@ -97,25 +107,18 @@ def _once(options: argparse.Namespace) -> int:
     return 0
 
 
-def _check_config(options: argparse.Namespace) -> int:
-    path = find_config(options.config)
-    config = read_config(path)
-    print(f"# {path} is right" if path else "# there is no /etc/tocsin/agent.toml: these are the defaults")
-    effective = config._replace(state=str(_state(options, config)))
-    for key, value in effective._asdict().items():
+def _check_config(path: str | None, config: AgentConfig, state: str) -> int:
+    print(f"# {path} is right" if path else f"# there is no {ETC_FILE}: these are the defaults")
+    for key, value in config._replace(state=state)._asdict().items():
         print(f"{key} = {_toml(value)}")
     return 0
 
 
-def _config(options: argparse.Namespace) -> AgentConfig:
-    return read_config(find_config(options.config))
-
-
-def _state(options: argparse.Namespace, config: AgentConfig) -> Path:
-    given = options.state or (Path(config.state) if config.state else None)
-    if given is None:
+def _state(arguments: Arguments, config: AgentConfig) -> str:
+    given = arguments.options.get("--state") or config.state
+    if not given:
         return default_state(os.environ, is_root=os.geteuid() == 0)
-    return Path(os.path.abspath(given.expanduser()))  # noqa: PTH100 - links stay what the owner made them
+    return os.path.abspath(os.path.expanduser(given))
 
 
 def _toml(value: object) -> str:

@@ -3,10 +3,9 @@
 How often to collect is not among them: the server says it.
 """
 
+import os
 import re
-import tomllib
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from tocsin_agent.collectors.registry import Excludes, collector_names
@@ -14,7 +13,7 @@ from tocsin_agent.errors import Misconfigured
 from tocsin_agent.spool import Limits
 from tocsin_protocol.wire import SPOOL_HOURS
 
-ETC_FILE = Path("/etc/tocsin/agent.toml")
+ETC_FILE = "/etc/tocsin/agent.toml"
 
 
 class AgentConfig(NamedTuple):
@@ -51,19 +50,21 @@ class AgentConfig(NamedTuple):
         )
 
 
-def find_config(given: Path | None) -> Path | None:
+def find_config(given: str | None) -> str | None:
     """The file to read: the given one, else /etc/tocsin/agent.toml where there is one."""
     if given is not None:
         return given
-    return ETC_FILE if ETC_FILE.exists() else None
+    return ETC_FILE if os.path.exists(ETC_FILE) else None
 
 
-def read_config(path: Path | None) -> AgentConfig:
+def read_config(path: str | None) -> AgentConfig:
     """Read `agent.toml`; raises `Misconfigured` with the file, the key and the remedy."""
     if path is None:
         return AgentConfig()
+    import tomllib  # noqa: PLC0415 - most hosts have no file to read
+
     try:
-        with path.open("rb") as file:
+        with open(path, "rb") as file:
             said = tomllib.load(file)
     except OSError as error:
         raise Misconfigured(f"{path} cannot be read ({error.strerror}): check the path") from error

@@ -7,12 +7,11 @@ tocsin-push    talks to the server
 
 import ctypes
 import gc
-import random
 import signal
 import threading
 import time
-from pathlib import Path
 
+from tocsin_agent.chance import uniform
 from tocsin_agent.collectors import Collection, default_collectors
 from tocsin_agent.collectors.delivery import Delivery, DeliveryCollector
 from tocsin_agent.config import AgentConfig
@@ -34,21 +33,24 @@ SPOOL_FOLDER, QUARANTINE_FOLDER = "spool", "quarantine"
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 _LAST_WORD_S = 0.7
 """How long a push that is under way may still be answered when the agent is asked to end."""
+_SETTLED_S = 20.0
+"""By then everything has been loaded: collected twice, a session agreed, frames pushed."""
 _M_ARENA_MAX = -8  # malloc.h
 
 
-def run(state: Path, config: AgentConfig) -> int:
+def run(state: str, config: AgentConfig) -> int:
     """Watch this host until a signal ends it; the process's exit status."""
     identity = load(state)
     with StateLock(state):
         signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
-        _keep_memory_small()
+        _keep_one_heap()
         agent = Agent(identity, state, config)
         say(f"tocsin-agent {VERSION} watches {identity.host} of {identity.client} for {identity.url}")
         agent.start()
-        gc.collect()
-        gc.freeze()  # what lives as long as the process need not be looked through again
-        number = signal.sigwait(_SIGNALS)
+        received = signal.sigtimedwait(_SIGNALS, _SETTLED_S)
+        if received is None:
+            _keep_what_lives()
+        number = received.si_signo if received else signal.sigwait(_SIGNALS)
         say(f"{signal.Signals(number).name}: ending")
         agent.stop()
     return 0
@@ -57,15 +59,15 @@ def run(state: Path, config: AgentConfig) -> int:
 class Agent:
     """One run: an epoch, its threads, and what they share."""
 
-    def __init__(self, identity: Identity, state: Path, config: AgentConfig) -> None:
+    def __init__(self, identity: Identity, state: str, config: AgentConfig) -> None:
         epoch = time.time_ns()
         connection = Connection(identity.url, fingerprint=identity.fingerprint)
-        self._spool = Spool(state / SPOOL_FOLDER, epoch=epoch, limits=config.limits)
+        self._spool = Spool(f"{state}/{SPOOL_FOLDER}", epoch=epoch, limits=config.limits)
         self._pusher = Pusher(
             connection,
             lambda: say_hello(connection, identity, epoch=epoch, now_ms=_now_ms()),
             self._spool,
-            Quarantine(state / QUARANTINE_FOLDER),
+            Quarantine(f"{state}/{QUARANTINE_FOLDER}"),
             interval_s=DEFAULT_INTERVAL_S,
         )
         collectors = [
@@ -76,7 +78,7 @@ class Agent:
             Collection(collectors),
             Framer(epoch),
             self._spool,
-            Schedule(DEFAULT_INTERVAL_S, phase=random.random(), start_s=time.monotonic()),  # noqa: S311 - a phase
+            Schedule(DEFAULT_INTERVAL_S, phase=uniform(0, 1), start_s=time.monotonic()),
             interval_s=lambda: self._pusher.interval_s,
             wake=self._pusher.wake,
         )
@@ -116,8 +118,17 @@ def _now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-def _keep_memory_small() -> None:
-    """One heap for all threads, where the C library is glibc: a few threads need no more."""
+def _keep_one_heap() -> None:
+    """For all threads together, where the C library is glibc: a few threads need no more."""
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:
         mallopt(_M_ARENA_MAX, 1)
+
+
+def _keep_what_lives() -> None:
+    """Give back what only the start needed; what is left lives on, and gc need not look through it again."""
+    gc.collect()
+    gc.freeze()
+    malloc_trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if malloc_trim is not None:
+        malloc_trim(0)

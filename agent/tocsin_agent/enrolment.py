@@ -2,8 +2,8 @@
 
 import os
 import shutil
-from pathlib import Path
 
+from tocsin_agent.collectors.kernel import read_once, readable
 from tocsin_agent.collectors.system import parse_os_release
 from tocsin_agent.connection import Connection
 from tocsin_agent.errors import AgentError, NoDelivery, NotEnrolled, Refused
@@ -12,17 +12,16 @@ from tocsin_agent.identity import FILE, Identity, load, new_seed, save
 from tocsin_agent.state import StateLock
 from tocsin_protocol.wire import Invitation, decode_invitation
 
-_OS_RELEASES = (Path("/etc/os-release"), Path("/usr/lib/os-release"))
+_OS_RELEASES = ("/etc/os-release", "/usr/lib/os-release")
 
 
-def enrol_host(token: str, state: Path, *, name: str, replaces: bool) -> Identity:
+def enrol_host(token: str, state: str, *, name: str, replaces: bool) -> Identity:
     """Redeem `token` and write the identity; an existing one stays unless it is to be replaced."""
     invitation = _invitation(token)
     with StateLock(state):
-        if (state / FILE).exists() and not replaces:
-            raise AgentError(
-                f"{state / FILE} exists: this host is enrolled already; --force gives it a new identity"
-            )
+        path = f"{state}/{FILE}"
+        if os.path.exists(path) and not replaces:
+            raise AgentError(f"{path} exists: this host is enrolled already; --force gives it a new identity")
         connection = Connection(invitation.url, fingerprint=invitation.fingerprint)
         seed = new_seed()
         try:
@@ -43,7 +42,7 @@ def enrol_host(token: str, state: Path, *, name: str, replaces: bool) -> Identit
             save(identity, state)
         except OSError as error:
             raise AgentError(
-                f"{state / FILE} cannot be written ({error.strerror}): make room, then enrol with a new token"
+                f"{path} cannot be written ({error.strerror}): make room, then enrol with a new token"
             ) from error
     return identity
 
@@ -59,21 +58,21 @@ def _invitation(token: str) -> Invitation:
     return invitation
 
 
-def _leave_behind(state: Path, identity: Identity) -> None:
+def _leave_behind(state: str, identity: Identity) -> None:
     """What was collected for another client or server is not this one's to see."""
     try:
         former = load(state)
     except NotEnrolled:
         return
     if (former.client, former.server_key) != (identity.client, identity.server_key):
-        shutil.rmtree(state / "spool", ignore_errors=True)
+        shutil.rmtree(f"{state}/spool", ignore_errors=True)
 
 
 def _os_name() -> str:
     """What the distribution calls itself, else the kernel's name."""
     for path in _OS_RELEASES:
         try:
-            name = parse_os_release(path.read_text("utf-8", "replace")).get("PRETTY_NAME")
+            name = parse_os_release(readable(read_once(path))).get("PRETTY_NAME")
         except OSError:
             continue
         if name:

@@ -5,7 +5,6 @@
 
 import json
 import os
-from pathlib import Path
 from typing import NamedTuple
 
 from nacl.bindings import crypto_sign, crypto_sign_BYTES, crypto_sign_open, crypto_sign_seed_keypair
@@ -62,11 +61,11 @@ def verify(server_key: str, message: bytes, signature: str) -> None:
         ) from error
 
 
-def load(state: Path) -> Identity:
+def load(state: str) -> Identity:
     """The identity in a state folder; raises `NotEnrolled` where there is none to be read."""
-    path = state / FILE
+    path = f"{state}/{FILE}"
     try:
-        with path.open("rb") as file:
+        with open(path, "rb") as file:
             is_open_to_others = os.fstat(file.fileno()).st_mode & 0o077
             said = json.load(file)
         identity = Identity(**{**said, "seed": bytes.fromhex(said["seed"])})
@@ -81,21 +80,22 @@ def load(state: Path) -> Identity:
     return identity
 
 
-def save(identity: Identity, state: Path) -> None:
+def save(identity: Identity, state: str) -> None:
     """Write it so that a crash leaves the old one or the new one."""
-    path, draft = state / FILE, state / f"{FILE}.new"
+    path, draft = f"{state}/{FILE}", f"{state}/{FILE}.new"
     said = {**identity._asdict(), "seed": identity.seed.hex()}
-    draft.unlink(missing_ok=True)
+    if os.path.exists(draft):
+        os.unlink(draft)
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     with os.fdopen(descriptor, "w") as file:
         json.dump(said, file, indent=1)
         file.flush()
         os.fsync(file.fileno())
-    draft.replace(path)
+    os.replace(draft, path)
     _make_durable(state)
 
 
-def _make_durable(folder: Path) -> None:
+def _make_durable(folder: str) -> None:
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)

@@ -6,7 +6,6 @@ Only the tunnel (CONNECT) is used: TLS stays end to end, so a proxy sees the ser
 import base64
 from collections.abc import Mapping
 from typing import NamedTuple
-from urllib.parse import unquote, urlsplit
 
 from tocsin_agent.errors import Misconfigured
 
@@ -34,10 +33,16 @@ def proxy_for(host: str, environment: Mapping[str, str]) -> Proxy | None:
     address = _variable("https_proxy", environment)
     if not address or _is_direct(host, _variable("no_proxy", environment)):
         return None
-    parts = urlsplit(address if "://" in address else f"http://{address}")
+    from urllib.parse import urlsplit  # noqa: PLC0415 - most hosts have no proxy to look for
+
+    try:
+        parts = urlsplit(address if "://" in address else f"http://{address}")
+        port = parts.port or _DEFAULT_PORT
+    except ValueError:
+        parts, port = urlsplit(""), 0
     if parts.scheme != "http" or not parts.hostname:
         raise Misconfigured(f"HTTPS_PROXY is not an address such as http://proxy:{_DEFAULT_PORT}: correct it")
-    return Proxy(parts.hostname, parts.port or _DEFAULT_PORT, _basic(parts.username, parts.password))
+    return Proxy(parts.hostname, port, _basic(parts.username, parts.password))
 
 
 def _variable(name: str, environment: Mapping[str, str]) -> str:
@@ -56,5 +61,7 @@ def _is_direct(host: str, exceptions: str) -> bool:
 def _basic(user: str | None, password: str | None) -> str:
     if user is None:
         return ""
+    from urllib.parse import unquote  # noqa: PLC0415 - as above
+
     pair = f"{unquote(user)}:{unquote(password or '')}"
     return "Basic " + base64.b64encode(pair.encode()).decode()

@@ -13,7 +13,6 @@ import os
 import struct
 import zlib
 from collections.abc import Iterator
-from pathlib import Path
 from typing import NamedTuple, Self
 
 from tocsin_agent.frames import Frame, FrameKey, Schema
@@ -125,7 +124,7 @@ class Segment:
     `frames` counts those that are not acknowledged, `damages` the stretches that could not be read.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: str) -> None:
         self.path = path
         self.size = 0
         self.frames = 0
@@ -141,7 +140,7 @@ class Segment:
         self._is_synced = True
 
     @classmethod
-    def create(cls, path: Path) -> Self:
+    def create(cls, path: str) -> Self:
         """A new, empty one; raises `OSError`."""
         segment = cls(path)
         flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
@@ -240,7 +239,10 @@ class Segment:
     def remove(self) -> None:
         """Delete the file; raises `OSError` where it cannot be."""
         self.close()
-        self.path.unlink(missing_ok=True)
+        try:
+            os.unlink(self.path)
+        except FileNotFoundError:
+            return
 
     def close(self) -> None:
         """Let go of the descriptor."""

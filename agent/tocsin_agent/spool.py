@@ -15,7 +15,6 @@ import os
 import re
 import threading
 from collections.abc import Callable, Collection, Iterator, Sequence
-from pathlib import Path
 from typing import NamedTuple
 
 from tocsin_agent.frames import Frame, FrameKey, Schema
@@ -48,7 +47,7 @@ class SpoolCounts(NamedTuple):
     disk_errors: int
 
 
-Statvfs = Callable[[Path], os.statvfs_result]
+Statvfs = Callable[[str], os.statvfs_result]
 
 
 class Spool:
@@ -56,7 +55,7 @@ class Spool:
 
     def __init__(
         self,
-        folder: Path,
+        folder: str,
         *,
         epoch: int,
         limits: Limits | None = None,
@@ -191,13 +190,13 @@ class Spool:
     def _take_on(self) -> None:
         """The segments of earlier runs. What cannot be read stays where it is and is counted as damage."""
         try:
-            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            names = sorted(path.name for path in self._folder.iterdir() if _NAME.fullmatch(path.name))
+            os.makedirs(self._folder, mode=0o700, exist_ok=True)
+            names = sorted(name for name in os.listdir(self._folder) if _NAME.fullmatch(name))
         except OSError as error:
             self._meet(error)
             return
         for name in names:
-            segment = Segment(self._folder / name)
+            segment = Segment(f"{self._folder}/{name}")
             self._segments.append(segment)
             if not self._load(segment):
                 continue
@@ -264,7 +263,7 @@ class Spool:
         if not self._has_room(len(frame.packed) + len(schema.packed)):
             return False
         if self._live is None or self._live.is_full:
-            self._live = Segment.create(self._folder / f"{self._epoch:020d}-{self._next_number:06d}.frames")
+            self._live = Segment.create(f"{self._folder}/{self._epoch:020d}-{self._next_number:06d}.frames")
             self._next_number += 1
             self._segments.append(self._live)
             self._is_folder_synced = False

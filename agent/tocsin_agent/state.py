@@ -7,37 +7,37 @@ STATE/lock            the process that holds it   STATE/quarantine/   frames tha
 import fcntl
 import os
 from collections.abc import Mapping
-from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from tocsin_agent.errors import Occupied, Unusable
 
-_FOR_ROOT = Path("/var/lib/tocsin-agent")
+_FOR_ROOT = "/var/lib/tocsin-agent"
 
 
-def default_state(environment: Mapping[str, str], *, is_root: bool) -> Path:
+def default_state(environment: Mapping[str, str], *, is_root: bool) -> str:
     """/var/lib/tocsin-agent for root, else beside the user's other state (XDG)."""
     if is_root:
         return _FOR_ROOT
     home = environment.get("XDG_STATE_HOME") or "~/.local/state"
-    return Path(home).expanduser() / "tocsin-agent"
+    return os.path.expanduser(f"{home}/tocsin-agent")
 
 
 class StateLock:
     """Holds a state folder for as long as this process lives; makes the folder where it is missing."""
 
-    def __init__(self, state: Path) -> None:
-        self._path = state / "lock"
+    def __init__(self, state: str) -> None:
+        self._state = state
+        self._path = f"{state}/lock"
         self._descriptor = -1
 
     def __enter__(self) -> Self:
         try:
-            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            os.makedirs(self._state, mode=0o700, exist_ok=True)
             self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
             raise Unusable(
-                f"the state folder {self._path.parent} cannot be written ({error.strerror}):"
+                f"the state folder {self._state} cannot be written ({error.strerror}):"
                 " run as its owner, or choose another with --state"
             ) from error
         try:
@@ -57,7 +57,7 @@ class StateLock:
         holder = os.pread(self._descriptor, 32, 0).decode("ascii", "replace").strip() or "unknown"
         os.close(self._descriptor)
         return Occupied(
-            f"{self._path.parent} is in use by process {holder}: end that agent, or choose another --state"
+            f"{self._state} is in use by process {holder}: end that agent, or choose another --state"
         )
 
     def _sign(self) -> None:

@@ -82,7 +82,7 @@ class ScriptedServer:
         self._http.shutdown()
         self._http.server_close()
 
-    def invitation(self, secret: str = "word", *, fingerprint: str | None = None) -> str:
+    def invitation(self, secret: str = "word", *, fingerprint: str | None = None) -> str:  # noqa: S107 - made up
         shown = self.fingerprint if fingerprint is None else fingerprint
         return wire.encode_invitation(
             wire.Invitation(self.url, shown, self.key.verify_key.encode().hex(), secret)

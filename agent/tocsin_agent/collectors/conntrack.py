@@ -17,10 +17,10 @@ class ConntrackCollector:
     name = "conntrack"
 
     def __init__(self, roots: Roots) -> None:
-        folder = roots.proc / "sys/net/netfilter"
+        folder = f"{roots.proc}/sys/net/netfilter"
         self._files = {
-            "node_nf_conntrack_entries": KernelFile(folder / "nf_conntrack_count"),
-            "node_nf_conntrack_entries_limit": KernelFile(folder / "nf_conntrack_max"),
+            "node_nf_conntrack_entries": KernelFile(f"{folder}/nf_conntrack_count"),
+            "node_nf_conntrack_entries_limit": KernelFile(f"{folder}/nf_conntrack_max"),
         }
 
     def collect(self) -> Iterator[Sample]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from tocsin_agent.collectors.kernel import Roots, readable
+from tocsin_agent.collectors.kernel import Roots, read_once, readable
 from tocsin_agent.collectors.seldom import Seldom
 from tocsin_agent.readings import Sample, gauge, labelled
 
@@ -31,7 +31,7 @@ class CpuInfoCollector:
     name = "cpuinfo"
 
     def __init__(self, roots: Roots) -> None:
-        self._path = roots.proc / "cpuinfo"
+        self._path = f"{roots.proc}/cpuinfo"
         self._infos = Seldom(self._read, every_s=_AN_HOUR_S)
 
     def collect(self) -> list[Sample]:
@@ -39,7 +39,7 @@ class CpuInfoCollector:
         return self._infos.value()
 
     def _read(self) -> list[Sample]:
-        return list(parse_cpuinfo(readable(self._path.read_bytes())))
+        return list(parse_cpuinfo(readable(read_once(self._path))))
 
 
 def parse_cpuinfo(text: str) -> Iterator[Sample]:

@@ -58,7 +58,7 @@ class DiskCollector:
 
     def __init__(self, roots: Roots, *, exclude: str = "") -> None:
         self._exclude = re.compile(exclude) if exclude else None
-        self._diskstats = KernelFile(roots.proc / "diskstats")
+        self._diskstats = KernelFile(f"{roots.proc}/diskstats")
         self._labels: dict[bytes, Labels | None] = {}
 
     def collect(self) -> Iterator[Sample]:

@@ -47,8 +47,8 @@ class FilesystemCollector:
     def __init__(
         self, roots: Roots, *, exclude: str = "", deadline_s: float = 1.0, statvfs: Statvfs = os.statvfs
     ) -> None:
-        self._mountinfo = KernelFile(roots.proc / "1/mountinfo")
-        self._own_mountinfo = KernelFile(roots.proc / "self/mountinfo")
+        self._mountinfo = KernelFile(f"{roots.proc}/1/mountinfo")
+        self._own_mountinfo = KernelFile(f"{roots.proc}/self/mountinfo")
         self._exclude = re.compile(exclude) if exclude else None
         self._statvfs = statvfs
         self._askers: Abandonable[os.statvfs_result | OSError] = Abandonable("statvfs", deadline_s=deadline_s)

@@ -1,11 +1,11 @@
 """The kernel's files under /proc and /sys: opened once, read again from the start at each collection.
 
-Reading a kept descriptor from offset 0 makes the kernel write the file anew, and saves the path walk.
+Reading a kept descriptor from offset 0 makes the kernel write the file anew, and saves the path walk. Paths
+are plain strings everywhere in the agent: pathlib would cost each host most of a megabyte.
 """
 
 import errno
 import os
-from pathlib import Path
 from typing import NamedTuple
 
 _CHUNK_BYTES = 1 << 16
@@ -15,9 +15,9 @@ _GONE = frozenset({errno.ENODEV, errno.ESTALE, errno.ESRCH})
 class Roots(NamedTuple):
     """Where the host's faces are mounted; tests and containers have them elsewhere."""
 
-    proc: Path = Path("/proc")
-    sys: Path = Path("/sys")
-    etc: Path = Path("/etc")
+    proc: str = "/proc"
+    sys: str = "/sys"
+    etc: str = "/etc"
 
 
 class KernelFile:
@@ -25,7 +25,7 @@ class KernelFile:
 
     __slots__ = ("_descriptor", "_path")
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: str) -> None:
         self._path = path
         self._descriptor: int | None = None
 
@@ -56,6 +56,11 @@ class KernelFile:
 
     def __del__(self) -> None:
         self.close()
+
+
+def read_once(path: str) -> bytes:
+    """A file that is read seldom: opened, read whole, closed."""
+    return KernelFile(path).read()
 
 
 def _read_all(descriptor: int) -> bytes:

@@ -18,7 +18,7 @@ class LoadCollector:
     name = "loadavg"
 
     def __init__(self, roots: Roots) -> None:
-        self._loadavg = KernelFile(roots.proc / "loadavg")
+        self._loadavg = KernelFile(f"{roots.proc}/loadavg")
 
     def collect(self) -> Iterator[Sample]:
         """Three gauges."""

@@ -6,7 +6,6 @@ hardware; what an alert waits for (up, carrier) each time.
 
 import re
 from collections.abc import Iterator
-from pathlib import Path
 
 from tocsin_agent.collectors.kernel import KernelFile, Roots, readable
 from tocsin_agent.collectors.seldom import Seldom
@@ -45,8 +44,8 @@ class NetworkCollector:
 
     def __init__(self, roots: Roots, *, exclude: str = "") -> None:
         self._exclude = re.compile(exclude) if exclude else None
-        self._dev = KernelFile(roots.proc / "net/dev")
-        self._folder = roots.sys / "class/net"
+        self._dev = KernelFile(f"{roots.proc}/net/dev")
+        self._folder = f"{roots.sys}/class/net"
         self._interfaces: dict[bytes, Interface] = {}
 
     def collect(self) -> Iterator[Sample]:
@@ -66,13 +65,13 @@ class NetworkCollector:
 
     def _new_interface(self, raw_name: bytes, *, rank: int) -> "Interface":
         name = readable(raw_name)
-        return Interface(name, self._folder / name, keeps_files=rank < _MOST_KEPT_INTERFACES)
+        return Interface(name, f"{self._folder}/{name}", keeps_files=rank < _MOST_KEPT_INTERFACES)
 
 
 class Interface:
     """One interface under /sys/class/net; what its driver does not tell is absent."""
 
-    def __init__(self, name: str, folder: Path, *, keeps_files: bool) -> None:
+    def __init__(self, name: str, folder: str, *, keeps_files: bool) -> None:
         self.labels = labelled(device=name)
         self._name = name
         self._folder = folder
@@ -113,11 +112,11 @@ class Interface:
     def _read(self, file: str) -> bytes | None:
         if not self._keeps_files:
             return self._read_once(file)
-        kept = self._files.get(file) or self._files.setdefault(file, KernelFile(self._folder / file))
+        kept = self._files.get(file) or self._files.setdefault(file, KernelFile(f"{self._folder}/{file}"))
         return _content(kept)
 
     def _read_once(self, file: str) -> bytes | None:
-        return _content(KernelFile(self._folder / file))
+        return _content(KernelFile(f"{self._folder}/{file}"))
 
 
 def _content(file: KernelFile) -> bytes | None:

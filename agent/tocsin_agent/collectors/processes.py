@@ -7,9 +7,8 @@ which takes ten times as long for it.
 import os
 from collections import Counter
 from collections.abc import Iterator
-from pathlib import Path
 
-from tocsin_agent.collectors.kernel import Roots
+from tocsin_agent.collectors.kernel import Roots, read_once
 from tocsin_agent.collectors.seldom import Seldom
 from tocsin_agent.readings import Sample, gauge, labelled
 
@@ -48,14 +47,14 @@ class ProcessesCollector:
         yield gauge("node_processes_threads", threads)
         for state, processes in states.items():
             yield gauge("node_processes_state", processes, labelled(state=state))
-        kernel = self._proc / "sys/kernel"
-        yield gauge("node_processes_max_processes", int((kernel / "pid_max").read_bytes()))
-        yield gauge("node_processes_max_threads", int((kernel / "threads-max").read_bytes()))
+        kernel = f"{self._proc}/sys/kernel"
+        yield gauge("node_processes_max_processes", int(read_once(f"{kernel}/pid_max")))
+        yield gauge("node_processes_max_threads", int(read_once(f"{kernel}/threads-max")))
 
 
-def stats_of_processes(proc: Path) -> Iterator[list[bytes]]:
+def stats_of_processes(proc: str) -> Iterator[list[bytes]]:
     """The fields behind each process's name; a process that ends meanwhile is not one of them."""
-    for entry in os.listdir(proc):  # noqa: PTH208 - thousands of names, and no need of a Path for each
+    for entry in os.listdir(proc):
         if not entry.isdigit():
             continue
         try:

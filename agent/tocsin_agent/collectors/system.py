@@ -3,9 +3,8 @@
 import os
 import shlex
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
-from tocsin_agent.collectors.kernel import Roots
+from tocsin_agent.collectors.kernel import Roots, read_once, readable
 from tocsin_agent.collectors.seldom import Seldom
 from tocsin_agent.readings import Sample, gauge, labelled
 
@@ -27,7 +26,7 @@ class UnameCollector:
     name = "uname"
 
     def __init__(self, roots: Roots, *, uname: Callable[[], os.uname_result] = os.uname) -> None:
-        self._domainname = roots.proc / "sys/kernel/domainname"
+        self._domainname = f"{roots.proc}/sys/kernel/domainname"
         self._uname = uname
         self._sample = Seldom(self._read, every_s=_TEN_MINUTES_S)
 
@@ -43,7 +42,7 @@ class UnameCollector:
             release=uname.release,
             version=uname.version,
             machine=uname.machine,
-            domainname=self._domainname.read_text("utf-8", "backslashreplace").strip(),
+            domainname=readable(read_once(self._domainname)).strip(),
         )
         return gauge("node_uname_info", 1, labels)
 
@@ -54,7 +53,7 @@ class OsReleaseCollector:
     name = "os"
 
     def __init__(self, roots: Roots) -> None:
-        self._paths = (roots.etc / "os-release", roots.etc.parent / "usr/lib/os-release")
+        self._paths = (f"{roots.etc}/os-release", f"{roots.etc}/../usr/lib/os-release")
         self._samples = Seldom(lambda: list(self._read()), every_s=_TEN_MINUTES_S)
 
     def collect(self) -> list[Sample]:
@@ -62,7 +61,7 @@ class OsReleaseCollector:
         return self._samples.value()
 
     def _read(self) -> Iterator[Sample]:
-        release = parse_os_release(_first_present(self._paths).read_text("utf-8", "backslashreplace"))
+        release = parse_os_release(readable(_read_first(self._paths)))
         texts = {label: release.get(label.upper(), "") for label in _OS_LABELS}
         yield gauge("node_os_info", 1, labelled(**texts))
         version = as_version(texts["version_id"])
@@ -71,8 +70,12 @@ class OsReleaseCollector:
             yield gauge("node_os_version", version, identity)
 
 
-def _first_present(paths: tuple[Path, ...]) -> Path:
-    return next((path for path in paths if path.exists()), paths[0])
+def _read_first(paths: tuple[str, str]) -> bytes:
+    first, second = paths
+    try:
+        return read_once(first)
+    except FileNotFoundError:
+        return read_once(second)
 
 
 def parse_os_release(text: str) -> dict[str, str]:

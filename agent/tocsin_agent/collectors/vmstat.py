@@ -16,7 +16,7 @@ class VmstatCollector:
     name = "vmstat"
 
     def __init__(self, roots: Roots) -> None:
-        self._vmstat = KernelFile(roots.proc / "vmstat")
+        self._vmstat = KernelFile(f"{roots.proc}/vmstat")
         self._words: int = 0
         self._wanted: list[tuple[int, str]] = []
 
