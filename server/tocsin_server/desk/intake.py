@@ -17,7 +17,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Row, func, literal_column, or_, select, update
+from sqlalchemy import ColumnElement, Row, func, literal_column, or_, select, update
 from sqlmodel import Session
 
 from tocsin_protocol.vocabulary import AlertState, TicketEventKind, TicketState
@@ -44,6 +44,8 @@ _TRANSITIONS = Transition.metadata.tables["transition"]
 _ALERTS = AlertRow.metadata.tables["alert"]
 _HOSTS = Host.metadata.tables["host"]
 
+_IS_WAITING: ColumnElement[bool] = literal_column("transition.consumed_ms IS NULL")
+"""Word for word the condition of its partial index."""
 _WAITING = (
     select(
         _TRANSITIONS.c.id,
@@ -64,7 +66,7 @@ _WAITING = (
     )
     .join_from(_TRANSITIONS, _ALERTS, _ALERTS.c.id == _TRANSITIONS.c.alert_id)
     .outerjoin(_HOSTS, _HOSTS.c.id == _ALERTS.c.host_id)
-    .where(literal_column("transition.consumed_ms IS NULL"))  # word for word its partial index
+    .where(_IS_WAITING)
     .order_by(_TRANSITIONS.c.id)
 )
 
@@ -98,6 +100,11 @@ def consume(session: Session, now_ms: int, *, reopen_ms: int, limit: int = LIMIT
 def is_waiting(session: Session) -> bool:
     """Whether there is a transition that nobody has consumed."""
     return session.execute(_WAITING.limit(1)).first() is not None
+
+
+def is_waiting(session: Session) -> bool:
+    """Whether there are transitions to consume."""
+    return session.execute(select(_TRANSITIONS.c.id).where(_IS_WAITING).limit(1)).first() is not None
 
 
 def ticket_key(client_id: int, alertname: str, labels: Mapping[str, str]) -> str:

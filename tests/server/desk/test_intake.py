@@ -314,6 +314,10 @@ def test_a_call_consumes_no_more_than_its_limit_oldest_first(world: World) -> No
 
     assert [one.ticket_id for one in happened] == [1, 2, 3]
     assert waiting(world) == 2
+    assert world.storage.read(intake.is_waiting)
+
+    world.consume()
+    assert not world.storage.read(intake.is_waiting)
 
 
 def test_whoever_loses_the_race_for_a_key_attaches_at_the_next_call(
