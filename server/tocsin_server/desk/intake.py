@@ -98,11 +98,6 @@ def consume(session: Session, now_ms: int, *, reopen_ms: int, limit: int = LIMIT
 
 
 def is_waiting(session: Session) -> bool:
-    """Whether there is a transition that nobody has consumed."""
-    return session.execute(_WAITING.limit(1)).first() is not None
-
-
-def is_waiting(session: Session) -> bool:
     """Whether there are transitions to consume."""
     return session.execute(select(_TRANSITIONS.c.id).where(_IS_WAITING).limit(1)).first() is not None
 
