@@ -1,0 +1,246 @@
+"""The one thing of the console that speaks HTTP.
+
+Every method is one call of `tocsin_protocol.api` and gives its type back. An answer is decoded, made harmless
+by `safe_tree`, and only then turned into its type: behind this boundary no string can act on a terminal. What
+goes wrong leaves as one of the errors of `tocsin_tui.errors`.
+"""
+
+import asyncio
+import hashlib
+import ssl
+from collections.abc import AsyncIterator
+from typing import NamedTuple, TypeVar
+from urllib.parse import urlsplit
+
+import httpx
+import httpx_sse
+import msgspec
+
+from tocsin_protocol import api
+from tocsin_tui.address import checked_url, is_loopback
+from tocsin_tui.errors import BadAnswer, BadConfig, ConsoleError, Overtaken, Refused, SignedOut, Unreachable
+from tocsin_tui.safe import safe_line, safe_tree
+
+ANSWER_S = 10.0
+SILENCE_S = 25.0
+"""A stream that says nothing for so long is dead: the server's comment line comes every 15 s."""
+
+T = TypeVar("T")
+
+
+class Event(NamedTuple):
+    """One server-sent event; `message` is nothing for those that carry nothing, such as `reset`."""
+
+    id: str
+    name: str
+    message: api.Message | None
+
+
+class Client:
+    """A connection to one server. `token` may come later, from `login`."""
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        token: str = "",
+        fingerprint: str = "",
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        self.url = checked_url(url)
+        self.token = token
+        self._fingerprint = fingerprint.replace(":", "").lower()
+        self._transport = transport
+        self._opened: httpx.AsyncClient | None = None
+
+    async def aclose(self) -> None:
+        if self._opened is not None:
+            await self._opened.aclose()
+            self._opened = None
+
+    async def login(self, login: str, password: str) -> api.LoginAnswer:
+        """Sign in; the token is kept for all that follows."""
+        question = api.LoginRequest(login=login, password=password)
+        answer = await self._post("/login", question, api.LoginAnswer)
+        self.token = answer.token
+        return answer
+
+    async def me(self) -> api.Person:
+        return await self._get("/me", api.Person)
+
+    async def status(self) -> api.ServerStatus:
+        return await self._get("/status", api.ServerStatus)
+
+    async def tickets(self, *, state: str = "open", cursor: str | None = None) -> api.TicketPage:
+        """One page of tickets; the server's order."""
+        return await self._get("/tickets", api.TicketPage, state=state, limit=str(api.MAX_PAGE), cursor=cursor)
+
+    async def ticket(self, ticket_id: int) -> api.TicketDetail:
+        return await self._get(f"/tickets/{ticket_id}", api.TicketDetail)
+
+    async def open_ticket(self, ticket: api.NewTicket) -> api.TicketDetail:
+        return await self._post("/tickets", ticket, api.TicketDetail)
+
+    async def take(self, ticket_id: int, version: int | None) -> api.TicketDetail:
+        return await self._post(f"/tickets/{ticket_id}/take", api.Change(version=version), api.TicketDetail)
+
+    async def release(self, ticket_id: int, version: int | None) -> api.TicketDetail:
+        return await self._post(f"/tickets/{ticket_id}/release", api.Change(version=version), api.TicketDetail)
+
+    async def reopen(self, ticket_id: int, version: int | None) -> api.TicketDetail:
+        return await self._post(f"/tickets/{ticket_id}/reopen", api.Change(version=version), api.TicketDetail)
+
+    async def comment(self, ticket_id: int, text: str) -> api.TicketDetail:
+        """Say something on a ticket; words are welcome whatever has changed, so no version goes along."""
+        return await self._post(f"/tickets/{ticket_id}/comment", api.NewComment(text=text), api.TicketDetail)
+
+    async def resolve(self, ticket_id: int, text: str, version: int | None) -> api.TicketDetail:
+        question = api.Resolution(text=text, version=version)
+        return await self._post(f"/tickets/{ticket_id}/resolve", question, api.TicketDetail)
+
+    async def alert_chart(self, alert_id: int, minutes: int) -> api.Chart:
+        return await self._get(f"/alerts/{alert_id}/chart", api.Chart, minutes=str(minutes))
+
+    async def hosts(self) -> api.HostPage:
+        return await self._get("/hosts", api.HostPage)
+
+    async def host(self, host_id: int) -> api.HostDetail:
+        return await self._get(f"/hosts/{host_id}", api.HostDetail)
+
+    async def host_chart(self, host_id: int, vital: str, minutes: int) -> api.Chart:
+        return await self._get(f"/hosts/{host_id}/chart", api.Chart, vital=vital, minutes=str(minutes))
+
+    async def events(self, last_id: str) -> AsyncIterator[Event]:
+        """The changes after `last_id`, until the stream ends; first comes `Event("", "open", None)`."""
+        headers = self._headers() | ({"last-event-id": last_id} if last_id else {})
+        timeout = httpx.Timeout(ANSWER_S, read=SILENCE_S)
+        try:
+            http = await self._http()
+            async with httpx_sse.aconnect_sse(
+                http, "GET", api.PREFIX + "/events", headers=headers, timeout=timeout
+            ) as source:
+                if source.response.is_error:
+                    await source.response.aread()
+                    raise complaint(source.response)
+                yield Event("", "open", None)
+                async for event in source.aiter_sse():
+                    if event.event in api.EVENTS:  # others are from a newer server
+                        yield Event(safe_line(event.id), event.event, _payload(event.event, event.data))
+        except httpx_sse.SSEError as error:
+            raise BadAnswer(f"{self.url} answers no event stream: is it a tocsin server?") from error
+        except httpx.HTTPError as error:
+            raise Unreachable(_why(error, self.url)) from error
+
+    async def _get(self, path: str, kind: type[T], **params: str | None) -> T:
+        asked = {name: value for name, value in params.items() if value is not None}
+        return await self._ask("GET", path, kind, params=asked)
+
+    async def _post(self, path: str, question: api.Question, kind: type[T]) -> T:
+        return await self._ask("POST", path, kind, content=msgspec.json.encode(question))
+
+    async def _ask(
+        self,
+        method: str,
+        path: str,
+        kind: type[T],
+        *,
+        params: dict[str, str] | None = None,
+        content: bytes | None = None,
+    ) -> T:
+        try:
+            http = await self._http()
+            response = await http.request(
+                method, api.PREFIX + path, params=params, content=content, headers=self._headers()
+            )
+        except httpx.HTTPError as error:
+            raise Unreachable(_why(error, self.url)) from error
+        if not response.is_success:
+            raise complaint(response)
+        return decode(response.content, kind)
+
+    def _headers(self) -> dict[str, str]:
+        headers = {"content-type": "application/json"}
+        return headers | {"authorization": f"Bearer {self.token}"} if self.token else headers
+
+    async def _http(self) -> httpx.AsyncClient:
+        if self._opened is None:
+            verify = await self._tls()
+            self._opened = httpx.AsyncClient(
+                base_url=self.url,
+                timeout=ANSWER_S,
+                verify=verify,
+                transport=self._transport,
+                trust_env=not is_loopback(self.url),  # a proxy has nothing to do with this machine
+            )
+        return self._opened
+
+    async def _tls(self) -> ssl.SSLContext:
+        if not self.url.startswith("https:"):
+            return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # never used; loading real roots takes 20 ms
+        if not self._fingerprint:
+            return ssl.create_default_context()
+        return await _pinned(self.url, self._fingerprint)
+
+
+def decode(body: bytes, kind: type[T]) -> T:
+    """An answer's body as its type, every string harmless."""
+    try:
+        return msgspec.convert(safe_tree(msgspec.json.decode(body)), kind)
+    except (msgspec.MsgspecError, RecursionError) as error:
+        raise BadAnswer(
+            f"the server's answer is not what this console knows: {safe_line(str(error))}"
+        ) from error
+
+
+def complaint(response: httpx.Response) -> ConsoleError:
+    """The error that an answer with a bad status is."""
+    try:
+        problem = decode(response.content, api.Problem)
+        said = problem.detail or problem.title
+        said += f": {problem.remedy}" if problem.remedy else ""
+    except BadAnswer:
+        said = f"the server answers {response.status_code}"
+    if response.status_code == httpx.codes.UNAUTHORIZED:
+        return SignedOut(said)
+    if response.status_code in {httpx.codes.CONFLICT, httpx.codes.PRECONDITION_FAILED}:
+        return Overtaken(said)
+    if response.is_client_error and response.status_code != httpx.codes.TOO_MANY_REQUESTS:
+        return Refused(said)
+    return Unreachable(said)
+
+
+def _payload(name: str, data: str) -> api.Message | None:
+    kind = api.EVENTS[name]
+    return None if kind is None else decode(data.encode(errors="replace"), kind)
+
+
+def _why(error: httpx.HTTPError, url: str) -> str:
+    if isinstance(error, httpx.ConnectError):
+        return f"{url} cannot be reached: {safe_line(str(error)) or 'no connection'}"
+    if isinstance(error, httpx.TimeoutException):
+        return f"{url} has not answered in time"
+    return f"the connection to {url} broke off: {safe_line(str(error)) or type(error).__name__}"
+
+
+async def _pinned(url: str, fingerprint: str) -> ssl.SSLContext:
+    """A context that trusts the one certificate with this fingerprint; nothing secret is sent before."""
+    parts = urlsplit(url)
+    looking = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    looking.check_hostname, looking.verify_mode = False, ssl.CERT_NONE
+    try:
+        async with asyncio.timeout(ANSWER_S):
+            _, writer = await asyncio.open_connection(parts.hostname, parts.port or 443, ssl=looking)
+    except (OSError, TimeoutError) as error:
+        raise Unreachable(f"{url} cannot be reached: {safe_line(str(error)) or 'no answer in time'}") from error
+    shown: bytes = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
+    writer.close()
+    actual = hashlib.sha256(shown).hexdigest()
+    if actual != fingerprint:
+        raise BadConfig(
+            f"{url} shows a certificate with fingerprint {actual}, not {fingerprint}: ask your administrator"
+        )
+    pinned = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    pinned.load_verify_locations(cadata=shown)
+    pinned.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    pinned.check_hostname = False  # the fingerprint says who it is, better than a name
+    return pinned

@@ -1,0 +1,89 @@
+"""What a technician types after `/`, as a question about a row.
+
+Words are looked for in what the row shows; `key:value` asks one field; a leading `-` turns either around. All
+must hold: `client:acme p:1 -owner:bob disk`. A key that nobody has is a word like any other, so `eth0:1`
+finds `eth0:1`.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from tocsin_protocol.api import HostRow, TicketRow
+
+Row = TicketRow | HostRow
+
+NOBODY = frozenset({"none", "nobody", "-", "--"})
+
+
+def ticket_fields(row: TicketRow) -> dict[str, str]:
+    """What a filter can ask of a ticket, by key."""
+    return {
+        "id": f"#{row.id}",
+        "client": row.client,
+        "site": row.site,
+        "host": row.host or "",
+        "owner": row.owner or "",
+        "p": str(row.priority),
+        "state": row.state.value,
+        "sev": row.severity.value if row.severity else "",
+        "alert": row.alert_state.value if row.alert_state else "",
+        "title": row.title,
+    }
+
+
+def host_fields(row: HostRow) -> dict[str, str]:
+    """What a filter can ask of a host, by key."""
+    return {
+        "host": row.name,
+        "client": row.client,
+        "site": row.site,
+        "state": row.state.value,
+        "kind": row.kind.value,
+        "job": row.job,
+        "os": row.os,
+        "p": str(row.worst_priority or ""),
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """A parsed filter. `text` is what was typed; an empty one lets everything through."""
+
+    text: str = ""
+    _tests: tuple[Callable[[Mapping[str, str]], bool], ...] = field(default=(), compare=False)
+
+    def __bool__(self) -> bool:
+        return bool(self._tests)
+
+    def admits(self, fields: Mapping[str, str]) -> bool:
+        """Whether a row with these fields passes."""
+        return all(test(fields) for test in self._tests)
+
+
+def parse_filter(text: str, *, keys: frozenset[str], me: str) -> Filter:
+    """The filter for what was typed; `owner:me` means `me`."""
+    return Filter(text.strip(), tuple(_test(word, keys, me) for word in text.casefold().split()))
+
+
+TICKET_KEYS = frozenset({"id", "client", "site", "host", "owner", "p", "state", "sev", "alert", "title"})
+HOST_KEYS = frozenset({"host", "client", "site", "state", "kind", "job", "os", "p"})
+
+
+def _test(word: str, keys: frozenset[str], me: str) -> Callable[[Mapping[str, str]], bool]:
+    wanted = not (word.startswith("-") and len(word) > 1)
+    bare = word if wanted else word[1:]
+    key, colon, value = bare.partition(":")
+    if not (colon and key in keys):
+        return lambda fields: (bare in haystack(fields)) is wanted
+    if key == "owner" and value == "me":
+        return lambda fields: (fields["owner"] == me) is wanted
+    if key == "owner" and value in NOBODY:
+        return lambda fields: (fields["owner"] == "") is wanted
+    if key in {"p", "state"}:
+        return lambda fields: fields[key].casefold().startswith(value) is wanted
+    return lambda fields: (value in fields[key].casefold()) is wanted
+
+
+def haystack(fields: Mapping[str, str]) -> str:
+    """Where words are looked for: everything that the row says."""
+    return " ".join(fields.values()).casefold()

@@ -1,0 +1,163 @@
+"""A chart drawn in characters: one braille line, the threshold it crosses, and marks below.
+
+A cell of braille is two dots wide and four high, so a chart of 60 cells shows 120 columns. Each column shows
+the range from the least to the greatest of its samples: a spike of one sample is seen whatever the width.
+Dots beyond the threshold are in another tone *and* on the other side of a drawn line. Where there was no
+sample there is no dot.
+"""
+
+import math
+import operator
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from tocsin_protocol.api import Chart
+from tocsin_tui.format import Line, Span, Tone, clip, clock, joined, line, one_line, quantity
+
+_DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
+"""The bit of the dot in a braille cell, by row from the top and by column."""
+
+AXIS = 9
+"""Cells left of the chart for the scale."""
+
+MARKS: dict[str, Span] = {
+    "active": ("◆", Tone.WARN),
+    "fired": ("▲", Tone.BAD),
+    "resolved": ("✓", Tone.GOOD),
+}
+
+_COMPARISONS: dict[str, Callable[[float, float], bool]] = {
+    "<": operator.lt,
+    ">": operator.gt,
+    "<=": operator.le,
+    ">=": operator.ge,
+    "==": operator.eq,
+    "!=": operator.ne,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """From values to rows of dots; row 0 is the top."""
+
+    low: float
+    high: float
+    rows: int
+
+    def row(self, value: float) -> int:
+        share = (value - self.low) / (self.high - self.low)
+        return max(0, min(self.rows - 1, round((1 - share) * (self.rows - 1))))
+
+
+def plot(chart: Chart, *, width: int, height: int, now: datetime, is_titled: bool = True) -> list[Line]:
+    """The chart in `height` lines of at most `width` cells: what it is, curve, time axis, legend."""
+    title = _title(chart, is_titled=is_titled)
+    columns, rows = max(8, width - AXIS - 1), max(2, height - 3)
+    values = [value for value in chart.values if value is not None and math.isfinite(value)]
+    if not values:
+        return [title, line(("no samples in this time", Tone.DIM))]
+    scale = _scale(values, chart.threshold, rows * 4)
+    body = _body(chart, scale, columns, rows)
+    return [title, *body, *_time_axis(chart, columns, now)]
+
+
+def _title(chart: Chart, *, is_titled: bool) -> Line:
+    latest = next((value for value in reversed(chart.values) if value is not None), None)
+    parts: list[Span] = [(f"{one_line(chart.title)}  ", Tone.STRONG)] if is_titled else []
+    parts += [("now ", Tone.DIM), (quantity(latest, chart.unit), Tone.STRONG)]
+    if chart.threshold is not None:
+        rule = f"{chart.operator or ''} {quantity(chart.threshold, chart.unit)}"
+        parts += [("  rule ", Tone.DIM), (rule, Tone.WARN)]
+    return Line(tuple(parts), wraps=False)
+
+
+def _scale(values: Sequence[float], threshold: float | None, rows: int) -> Scale:
+    low, high = min(values), max(values)
+    if threshold is not None and math.isfinite(threshold):
+        low, high = min(low, threshold), max(high, threshold)
+    if low > 0 and low < high * 0.5:
+        low = 0.0  # a scale that begins at nothing is read without thinking
+    margin = (high - low) * 0.05 or abs(high) * 0.1 or 1.0
+    return Scale(low if low == 0 else low - margin, high + margin, rows)
+
+
+def _body(chart: Chart, scale: Scale, columns: int, rows: int) -> list[Line]:
+    cells = _dots(chart.values, scale, columns, rows)
+    bad = _beyond(chart, columns)
+    threshold_row = None if chart.threshold is None else scale.row(chart.threshold) // 4
+    lines = []
+    for row in range(rows):
+        label, label_tone = _label(chart, scale, row, rows, threshold_row)
+        spans: list[Span] = [(label, label_tone)]
+        for column in range(columns):
+            bits = cells[row][column]
+            if bits:
+                spans.append((chr(0x2800 + bits), Tone.BAD if bad[column] else Tone.GOOD))
+            else:
+                spans.append(("┈", Tone.WARN) if row == threshold_row else (" ", Tone.PLAIN))
+        lines.append(Line(joined(spans)))
+    return lines
+
+
+def _dots(values: Sequence[float | None], scale: Scale, columns: int, rows: int) -> list[list[int]]:
+    cells = [[0] * columns for _ in range(rows)]
+    before: tuple[int, int] | None = None
+    for column in range(columns * 2):
+        found = _range(values, column, columns * 2)
+        if found is None:
+            before = None
+            continue
+        top, bottom = scale.row(found[1]), scale.row(found[0])
+        if before is not None:  # join to the column before, so that a step is a line and not two dots
+            top, bottom = min(top, before[1]), max(bottom, before[0])
+        for dot in range(top, bottom + 1):
+            cells[dot // 4][column // 2] |= _DOTS[dot % 4][column % 2]
+        before = (scale.row(found[1]), scale.row(found[0]))
+    return cells
+
+
+def _range(values: Sequence[float | None], column: int, columns: int) -> tuple[float, float] | None:
+    """The least and the greatest value of a column; with more columns than values, the value before."""
+    start = column * len(values) // columns
+    end = max(start + 1, (column + 1) * len(values) // columns)
+    present = [value for value in values[start:end] if value is not None and math.isfinite(value)]
+    return (min(present), max(present)) if present else None
+
+
+def _beyond(chart: Chart, columns: int) -> list[bool]:
+    """For each cell, whether any of its values is what the rule asks for."""
+    compare = _COMPARISONS.get(chart.operator or "")
+    if compare is None or chart.threshold is None:
+        return [False] * columns
+    ranges = (_range(chart.values, column, columns) for column in range(columns))
+    return [found is not None and any(compare(value, chart.threshold) for value in found) for found in ranges]
+
+
+def _label(chart: Chart, scale: Scale, row: int, rows: int, threshold_row: int | None) -> Span:
+    if row == threshold_row and chart.threshold is not None:
+        return (f"{clip(quantity(chart.threshold, chart.unit), AXIS - 1):>{AXIS - 1}}┤", Tone.WARN)
+    if row == 0:
+        return (f"{clip(quantity(scale.high, chart.unit), AXIS - 1):>{AXIS - 1}}┤", Tone.DIM)
+    if row == rows - 1:
+        return (f"{clip(quantity(scale.low, chart.unit), AXIS - 1):>{AXIS - 1}}┤", Tone.DIM)
+    return (" " * (AXIS - 1) + "│", Tone.DIM)
+
+
+def _time_axis(chart: Chart, columns: int, now: datetime) -> list[Line]:
+    """The line with the marks, and the line with the times and what the marks mean."""
+    length = timedelta(seconds=chart.step_s * max(1, len(chart.values) - 1))
+    axis: list[Span] = [(" " * (AXIS - 1) + "└", Tone.DIM), *([("─", Tone.DIM)] * columns)]
+    legend: list[str | Span] = []
+    for name, moment in sorted(chart.marks.items(), key=lambda mark: mark[1]):
+        glyph, tone = MARKS.get(name, ("+", Tone.PLAIN))
+        at = (moment - chart.start) / length
+        if 0 <= at <= 1:
+            axis[1 + min(columns - 1, int(at * columns))] = (glyph, tone)
+        legend += [(f"  {glyph}", tone), f" {name} {clock(moment, now)}"]
+    start, end = clock(chart.start, now), clock(chart.start + length, now)
+    times = line((" " * AXIS + start, Tone.DIM), *legend, ("  ", Tone.PLAIN), (end, Tone.DIM))
+    gap = AXIS + columns - len(times.text)
+    if gap > 0:
+        times = Line((*times.spans[:-2], (" " * (gap + 2), Tone.PLAIN), times.spans[-1]))
+    return [Line(joined(axis)), times]

@@ -1,0 +1,151 @@
+"""One host: its vitals with a chart, its alerts and tickets, and every reading it has sent last."""
+
+from collections.abc import Iterable
+from typing import ClassVar
+
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal
+from textual.widget import Widget
+from textual.widgets import Input
+
+from tocsin_protocol.api import HostDetail
+from tocsin_tui.format import EMPTY, RULE, Line, Tone, dim, line, strong
+from tocsin_tui.plot import plot
+from tocsin_tui.screens.page import Page
+from tocsin_tui.session import Session
+from tocsin_tui.sheets import host, ticket
+from tocsin_tui.state import LinkState
+from tocsin_tui.widgets.lines import Lines, Reader
+from tocsin_tui.widgets.paint import Painter
+
+VITALS = ("cpu", "memory", "filesystem", "load", "receive", "transmit")
+REFRESH_S = 5.0
+
+
+class HostScreen(Page):
+    """A host as it is now; it is read anew every few seconds."""
+
+    HERE = "Hosts"
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("m", "metric", "metric", id="host.metric", tooltip="Draw another vital"),
+        Binding(
+            "slash",
+            "filter",
+            "find reading",
+            key_display="/",
+            id="host.find",
+            tooltip="Find readings by name or label",
+        ),
+        Binding("backslash", "unfilter", show=False, id="host.unfind", tooltip="Show all readings"),
+        Binding("t", "ticket", "ticket", id="host.ticket", tooltip="Open the host's most urgent ticket"),
+        Binding("q,escape,h,left,backspace", "back", "back", key_display="q", id="go.back", tooltip="Back"),
+    ]
+
+    def __init__(self, session: Session, painter: Painter, host_id: int) -> None:
+        super().__init__(session, painter)
+        self.host_id = host_id
+        self._vital = VITALS[0]
+        self._wanted = ""
+
+    def body(self) -> Iterable[Widget]:
+        yield Lines(self.painter, id="what")
+        yield Horizontal(Lines(self.painter, id="vitals"), Lines(self.painter, id="curve"), id="glance")
+        yield Reader(self.painter, id="readings")
+        yield Input(id="filter", placeholder="part of a name or a label", select_on_focus=False)
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        self.query_one("#readings", Reader).focus()
+        self._read()
+        self.set_interval(REFRESH_S, self._read)
+
+    def crumb(self) -> str:
+        row = self.session.hosts.rows.get(self.host_id)
+        return f"› {row.name}" if row else ""
+
+    def show(self) -> None:
+        session, now = self.session, self.session.now()
+        row = session.hosts.rows.get(self.host_id)
+        if row is None:
+            self.query_one("#what", Lines).show([line(dim("reading the host…"))])
+            return
+        self.query_one("#what", Lines).show([*host.heading(row, now=now), RULE])
+        place = self.query_one("#vitals", Lines)
+        place.show(host.vitals(row.vitals, width=place.size.width))
+        self._show_curve()
+        self._show_readings(session.host_details.get(self.host_id))
+
+    def action_metric(self) -> None:
+        self._vital = VITALS[(VITALS.index(self._vital) + 1) % len(VITALS)]
+        self._read()
+        self.refresh_page()
+
+    def action_filter(self) -> None:
+        self.add_class("-filtering")
+        self.query_one("#filter", Input).focus()
+
+    def action_unfilter(self) -> None:
+        self._wanted = self.query_one("#filter", Input).value = ""
+        self._leave_filter()
+
+    def action_back(self) -> None:
+        if self.has_class("-filtering"):
+            self.action_unfilter()
+        else:
+            super().action_back()
+
+    def action_ticket(self) -> None:
+        detail = self.session.host_details.get(self.host_id)
+        if detail is None or not detail.tickets:
+            self.session.say("this host has no ticket", Tone.WARN)
+            self.refresh_page()
+            return
+        from tocsin_tui.screens.ticket import TicketScreen  # noqa: PLC0415 - the two screens lead to each other
+
+        first = min(detail.tickets, key=lambda row: (row.solved_at is not None, row.priority))
+        self.session.know(first)
+        self.app.push_screen(TicketScreen(self.session, self.painter, first.id))
+
+    def on_input_changed(self, message: Input.Changed) -> None:
+        self._wanted = message.value
+        self.refresh_page()
+
+    def on_input_submitted(self) -> None:
+        self._leave_filter()
+
+    def _leave_filter(self) -> None:
+        self.remove_class("-filtering")
+        self.query_one("#readings", Reader).focus()
+        self.refresh_page()
+
+    def _read(self) -> None:
+        if self.session.link.state is LinkState.LIVE:
+            self.run_worker(self._read_all(), group="host", exclusive=True)
+
+    async def _read_all(self) -> None:
+        await self.session.read_host(self.host_id)
+        await self.session.read_host_chart(self.host_id, self._vital)
+        self.refresh_page()
+
+    def _show_curve(self) -> None:
+        place = self.query_one("#curve", Lines)
+        chart = self.session.host_charts.get((self.host_id, self._vital))
+        if chart is None:
+            place.show([line(dim(f"reading {self._vital}…"))])
+        else:
+            place.show(plot(chart, width=place.size.width, height=place.size.height, now=self.session.now()))
+
+    def _show_readings(self, detail: HostDetail | None) -> None:
+        place, now = self.query_one("#readings", Reader), self.session.now()
+        if detail is None:
+            place.show([RULE, line(dim("reading what the host has sent…"))])
+            return
+        lines: list[Line] = [RULE]
+        if not self._wanted:
+            for alert in detail.alerts:
+                lines += [*ticket.alert_lines(alert, now=now)[:3], EMPTY]
+            lines += [*host.ticket_lines(detail.tickets, me=self.session.login, now=now), RULE]
+        readings = host.reading_lines(detail.readings, self._wanted)
+        count = f"{len(readings)} of {len(detail.readings)}" if self._wanted else str(len(detail.readings))
+        place.show([*lines, line(strong(f"{count} readings"), dim("   ↑ a counter")), *readings])

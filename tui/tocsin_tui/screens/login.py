@@ -1,0 +1,62 @@
+"""Signing in: login and password; what was typed stays when it is refused."""
+
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.screen import ModalScreen
+from textual.widgets import Input
+
+from tocsin_tui.errors import ConsoleError
+from tocsin_tui.format import Tone, dim, line, strong
+from tocsin_tui.session import Session
+from tocsin_tui.widgets.lines import Lines
+from tocsin_tui.widgets.paint import Painter
+
+
+class LoginScreen(ModalScreen[None]):
+    """A form over the queue, which keeps showing what was known."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+q,escape", "app.quit", "quit", id="login.quit", tooltip="Leave the console"),
+    ]
+
+    def __init__(self, session: Session, painter: Painter) -> None:
+        super().__init__()
+        self._session = session
+        self._painter = painter
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="window -small"):
+            yield Lines(self._painter, id="title")
+            yield Input(self._session.login, id="login", placeholder="login", select_on_focus=False)
+            yield Input(id="password", placeholder="password", password=True, select_on_focus=False)
+            yield Lines(self._painter, id="hint")
+
+    def on_mount(self) -> None:
+        self.query_one("#title", Lines).show([line(strong("Sign in"), dim(f"  {self._session.client.url}"))])
+        reason = self._session.link.reason
+        self._hint(reason or "enter signs in · esc leaves", Tone.WARN if reason else Tone.DIM)
+        self.query_one("#password" if self._session.login else "#login", Input).focus()
+
+    def on_input_submitted(self, message: Input.Submitted) -> None:
+        if message.input.id == "login":
+            self.query_one("#password", Input).focus()
+            return
+        self._hint("signing in…", Tone.DIM)
+        self.run_worker(self._sign_in(), group="sign in", exclusive=True)
+
+    async def _sign_in(self) -> None:
+        login, password = self.query_one("#login", Input), self.query_one("#password", Input)
+        try:
+            answer = await self._session.client.login(login.value.strip(), password.value)
+        except ConsoleError as error:
+            self._hint(str(error), Tone.BAD)
+            password.focus()
+            return
+        self._session.me = answer.person
+        self.dismiss()
+
+    def _hint(self, text: str, tone: Tone) -> None:
+        self.query_one("#hint", Lines).show([line((text, tone))])

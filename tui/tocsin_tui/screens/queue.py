@@ -1,0 +1,198 @@
+"""The queue: what is to be done, the most urgent first, with the ticket under the cursor beside it."""
+
+from collections.abc import Iterable
+from typing import ClassVar
+
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.widget import Widget
+from textual.widgets import Input
+
+from tocsin_protocol.api import TicketRow
+from tocsin_tui.format import EMPTY, RULE, Line, Span, Tone, dim, line
+from tocsin_tui.plot import plot
+from tocsin_tui.screens.verbs import TicketPage
+from tocsin_tui.session import Session
+from tocsin_tui.sheets import ticket
+from tocsin_tui.state import LinkState, View
+from tocsin_tui.widgets.lines import Lines
+from tocsin_tui.widgets.paint import Painter
+from tocsin_tui.widgets.table import Column, VirtualTable
+
+COLUMNS = (
+    Column("", 2),
+    Column("", 1),
+    Column("ID", 5, right=True),
+    Column("AGE", 5, right=True),
+    Column("CLIENT", 8),
+    Column("HOST", 12),
+    Column("SUBJECT", 0),
+    Column("OWNER", 7),
+)
+CHART_LINES = 10
+FILTER_TIP = "Filter: words, client:acme, p:1, -owner:bob"
+VIEW_TIP = "Another view: open, mine, unowned, solved"
+
+
+class QueueScreen(TicketPage):
+    """The first screen."""
+
+    HERE = "Queue"
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("slash", "filter", "filter", key_display="/", id="list.filter", tooltip=FILTER_TIP),
+        Binding("backslash", "unfilter", show=False, id="list.unfilter", tooltip="Clear the filter"),
+        Binding("right_square_bracket", "view(1)", "view", key_display="]", id="list.view", tooltip=VIEW_TIP),
+        Binding("left_square_bracket", "view(-1)", show=False, id="list.view_back", tooltip="The view before"),
+        Binding("q", "app.quit", "quit", id="go.quit", tooltip="Leave the console"),
+    ]
+
+    def __init__(self, session: Session, painter: Painter) -> None:
+        super().__init__(session, painter)
+        self.table: VirtualTable[TicketRow] = VirtualTable(
+            session.tickets, COLUMNS, self._cells, painter, id="table"
+        )
+
+    def body(self) -> Iterable[Widget]:
+        yield Horizontal(
+            Vertical(
+                Lines(self.painter, id="heading"),
+                self.table,
+                Lines(self.painter, id="empty"),
+                Lines(self.painter, id="foot"),
+                id="list",
+            ),
+            Lines(self.painter, id="preview"),
+            id="body",
+        )
+        yield Input(
+            id="filter", placeholder="words  client:acme  p:1  owner:me  -host:atlas", select_on_focus=False
+        )
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        self.table.focus()
+
+    def in_hand(self) -> TicketRow | None:
+        return self.session.tickets.current
+
+    def crumb(self) -> str:
+        view = "" if self.session.view is View.OPEN else self.session.view.value
+        wanted = self.session.ticket_filter.text
+        return " ".join(part for part in (view, f"/{wanted}" if wanted else "") if part)
+
+    def note(self) -> str:
+        return f"view {self.session.view.value} " if self.is_roomy else ""
+
+    def show(self) -> None:
+        session = self.session
+        self.table.sync()
+        is_empty = not session.tickets.order
+        self.set_class(is_empty, "-empty")
+        self.query_one("#heading", Lines).show([self.table.heading()])
+        self.query_one("#empty", Lines).show(self._nothing() if is_empty else ())
+        self.query_one("#foot", Lines).show([self._foot()])
+        self._show_preview()
+
+    def action_filter(self) -> None:
+        self.add_class("-filtering")
+        field = self.query_one("#filter", Input)
+        field.value = self.session.ticket_filter.text
+        field.focus()
+
+    def action_unfilter(self) -> None:
+        self.query_one("#filter", Input).value = ""
+        self.session.filter_tickets("")
+        self._leave_filter()
+
+    def action_view(self, by: int) -> None:
+        views = list(View)
+        view = views[(views.index(self.session.view) + by) % len(views)]
+        self.session.look(view)
+        if view is View.SOLVED:
+            self.run_worker(self.session.read_solved(), group="solved", exclusive=True)
+        self.refresh_page()
+
+    def on_input_changed(self, message: Input.Changed) -> None:
+        if self.has_class("-filtering"):
+            self.session.filter_tickets(message.value)
+            self.refresh_page()
+
+    def on_input_submitted(self) -> None:
+        self._leave_filter()
+
+    def key_escape(self) -> None:
+        if self.has_class("-filtering"):
+            self.action_unfilter()
+
+    def on_virtual_table_moved(self) -> None:
+        self._show_preview()
+        self.query_one("#foot", Lines).show([self._foot()])
+
+    def on_virtual_table_chosen(self) -> None:
+        row = self.in_hand()
+        if row is None:
+            return
+        from tocsin_tui.screens.ticket import TicketScreen  # noqa: PLC0415 - not needed for the first frame
+
+        self.app.push_screen(TicketScreen(self.session, self.painter, row.id))
+
+    def _leave_filter(self) -> None:
+        self.remove_class("-filtering")
+        self.table.focus()
+        self.refresh_page()
+
+    def _cells(self, row: TicketRow, is_ghost: bool) -> tuple[Span, ...]:  # noqa: FBT001 - as the table calls it
+        session = self.session
+        cells = ticket.cells(row, me=session.login, now=session.now(), is_ghost=is_ghost)
+        if row.id in session.underway:
+            text, tone = cells[-1]
+            return (*cells[:-1], (f"⧗{text}", tone))
+        return cells
+
+    def _foot(self) -> Line:
+        session = self.session
+        waiting = session.tickets.waiting()
+        new = [f"+{waiting.above} new above ▲"] if waiting.above else []
+        new += [f"+{waiting.below} new below ▼"] if waiting.below else []
+        total = session.counts.open if session.counts else len(session.tickets.rows)
+        shown = len(session.tickets)
+        is_part = session.view is not View.SOLVED and shown != total
+        count = f" {shown} of {total} open" if is_part else f" {shown} {session.view.value}"
+        return line(dim(count if session.has_snapshot else ""), *[(f" · {part}", Tone.FRESH) for part in new])
+
+    def _nothing(self) -> list[Line]:
+        session = self.session
+        if session.has_snapshot:
+            total = session.counts.open if session.counts else 0
+            return ticket.nothing_here(session.view.value, session.ticket_filter.text, total)
+        if session.link.state is LinkState.CONNECTING:
+            return [line(dim("reading the queue…"))]
+        return [
+            line(("The server cannot be reached; nothing is known yet.", Tone.BAD)),
+            EMPTY,
+            line(dim("R tries now · it tries by itself as well")),
+        ]
+
+    def _show_preview(self) -> None:
+        session, row = self.session, self.session.tickets.current
+        preview = self.query_one("#preview", Lines)
+        if row is None:
+            preview.show(())
+            return
+        detail = session.details.get(row.id)
+        now, me = session.now(), session.login
+        if not self.is_roomy:
+            preview.show([RULE, *ticket.digest(row, detail, me=me, now=now)])
+        else:
+            chart = self._chart(row.id, preview.size.width)
+            preview.show(ticket.preview(row, detail, chart, me=me, now=now))
+        session.want(row)
+
+    def _chart(self, ticket_id: int, width: int) -> list[Line]:
+        detail = self.session.details.get(ticket_id)
+        chart = self.session.charts.get(detail.alerts[0].id) if detail and detail.alerts else None
+        if chart is None or width < 20:
+            return []
+        drawn = plot(chart, width=width, height=CHART_LINES, now=self.session.now(), is_titled=False)
+        return [EMPTY, *drawn]

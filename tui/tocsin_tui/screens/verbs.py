@@ -1,0 +1,147 @@
+"""What can be done with a ticket, on every screen where there is one under the cursor."""
+
+from typing import ClassVar
+
+from textual.binding import Binding, BindingType
+
+from tocsin_protocol.api import NewTicket, TicketRow
+from tocsin_protocol.vocabulary import OPEN_TICKET_STATES
+from tocsin_tui.format import Tone
+from tocsin_tui.screens.page import Page
+
+TITLE_LENGTH = 60
+
+
+class TicketPage(Page):
+    """A page with a ticket in hand."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("c", "take", "take", id="ticket.take", tooltip="Take the ticket"),
+        Binding("n", "note", "note", id="ticket.note", tooltip="Write a comment"),
+        Binding("d", "resolve", "done", id="ticket.resolve", tooltip="Resolve it, with what was done"),
+        Binding("C", "release", "release", show=False, id="ticket.release", tooltip="Give the ticket back"),
+        Binding("o", "reopen", "reopen", show=False, id="ticket.reopen", tooltip="Open a solved ticket again"),
+        Binding(
+            "t", "new", "new", show=False, id="ticket.new", tooltip="Open a new ticket for this client and host"
+        ),
+        Binding("H", "host", "host", show=False, id="ticket.host", tooltip="The ticket's host"),
+        Binding("y", "copy", "copy", show=False, id="ticket.copy", tooltip="Copy number and title"),
+    ]
+
+    def in_hand(self) -> TicketRow | None:
+        """The ticket that the keys are for."""
+        raise NotImplementedError
+
+    def action_take(self) -> None:
+        row = self._in_hand()
+        if row is None:
+            return
+        if row.owner == self.session.login:
+            self._say(f"#{row.id} is yours already")
+        elif row.state not in OPEN_TICKET_STATES:
+            self._say(f"#{row.id} is {row.state.value}: o opens it again")
+        else:
+            self.run_worker(self.session.take(row))
+            self.refresh_page()
+
+    def action_release(self) -> None:
+        row = self._in_hand()
+        if row is None:
+            return
+        if row.owner is None:
+            self._say(f"#{row.id} has no owner")
+            return
+        self.run_worker(self.session.release(row))
+        self.refresh_page()
+
+    def action_note(self) -> None:
+        row = self._in_hand()
+        if row is not None:
+            self._ask(f"Note on #{row.id} {_short(row.title)}", f"note {row.id}", row, is_long=True)
+
+    def action_resolve(self) -> None:
+        row = self._in_hand()
+        if row is None:
+            return
+        if row.state not in OPEN_TICKET_STATES:
+            self._say(f"#{row.id} is {row.state.value} already")
+            return
+        self._ask(
+            f"Resolve #{row.id} {_short(row.title)}: what was it?", f"resolve {row.id}", row, is_long=False
+        )
+
+    def action_reopen(self) -> None:
+        row = self._in_hand()
+        if row is None:
+            return
+        if row.state in OPEN_TICKET_STATES:
+            self._say(f"#{row.id} is open")
+            return
+        self.run_worker(self.session.reopen(row))
+
+    def action_new(self) -> None:
+        row = self._in_hand()
+        if row is None:
+            return
+        from tocsin_tui.screens.composer import Composer  # noqa: PLC0415 - not needed for the first frame
+
+        async def send(title: str) -> bool:
+            question = NewTicket(client=row.client, title=title, host_id=row.host_id)
+            return await self.session.open_ticket(question) is not None
+
+        place = f"{row.client}, {row.host}" if row.host else row.client
+        title = f"New ticket for {place}: its title"
+        self.app.push_screen(
+            Composer(self.session, self.painter, title=title, draft=f"new {place}", send=send, is_long=False)
+        )
+
+    def action_host(self) -> None:
+        row = self._in_hand()
+        if row is None:
+            return
+        if row.host_id is None:
+            self._say(f"#{row.id} is about no host")
+            return
+        from tocsin_tui.screens.host import HostScreen  # noqa: PLC0415 - not needed for the first frame
+
+        self.app.push_screen(HostScreen(self.session, self.painter, row.host_id))
+
+    def action_copy(self) -> None:
+        row = self._in_hand()
+        if row is not None:
+            self.app.copy_to_clipboard(f"#{row.id} {row.title}")
+            self._say(f"copied #{row.id}")
+
+    def _in_hand(self) -> TicketRow | None:
+        row = self.in_hand()
+        if row is None:
+            self._say("there is no ticket here")
+        return row
+
+    def _ask(self, title: str, draft: str, row: TicketRow, *, is_long: bool) -> None:
+        from tocsin_tui.screens.composer import Composer  # noqa: PLC0415 - not needed for the first frame
+
+        async def send(text: str) -> bool:
+            current = self.session.tickets.rows.get(row.id, row)
+            act = self.session.comment if is_long else self.session.resolve
+            return await act(current, text)
+
+        self.app.push_screen(
+            Composer(
+                self.session,
+                self.painter,
+                title=title,
+                draft=draft,
+                send=send,
+                is_long=is_long,
+                may_be_empty=not is_long,
+            )
+        )
+
+    def _say(self, text: str) -> None:
+        self.session.say(text, Tone.WARN)
+        self.refresh_page()
+
+
+def _short(title: str) -> str:
+    return title if len(title) <= TITLE_LENGTH else title[:TITLE_LENGTH] + "…"

@@ -1,0 +1,433 @@
+"""One technician at one server: what is known here, kept fresh, and the acts.
+
+It takes a snapshot, follows the stream of changes from there, and begins again whenever the line breaks; what
+is known stays. Acts are shown at once where that is safe and put right by the answer. Whatever goes wrong
+ends as a notice, one line for the screen: nothing here raises at a screen, and nothing here knows one.
+"""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from typing import TYPE_CHECKING, TypeVar
+
+import msgspec
+
+from tocsin_protocol.api import (
+    Alert,
+    Chart,
+    HostChanged,
+    HostDetail,
+    HostRow,
+    NewTicket,
+    Person,
+    ServerStatus,
+    TicketChanged,
+    TicketCounts,
+    TicketDetail,
+    TicketRow,
+)
+from tocsin_protocol.vocabulary import OPEN_TICKET_STATES, TicketEventKind, TicketState
+from tocsin_tui import filters
+from tocsin_tui.errors import ConsoleError, Overtaken, SignedOut
+from tocsin_tui.filters import Filter
+from tocsin_tui.format import Tone
+from tocsin_tui.state import (
+    Link,
+    LinkState,
+    Listing,
+    View,
+    backoff_s,
+    is_in_view,
+    is_newer,
+    recency,
+    trouble,
+    urgency,
+)
+
+if TYPE_CHECKING:
+    from tocsin_tui.client import Client, Event
+
+T = TypeVar("T")
+
+STATUS_S = 15.0
+WANTED_S = 0.15
+"""How long the cursor has to rest on a ticket at most before it is read."""
+CHART_S = 10.0
+"""The age at which a chart that goes on is drawn anew."""
+KEPT_DETAILS = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """The message line."""
+
+    text: str
+    tone: Tone
+    at: datetime
+
+
+class Session:
+    """What the screens show, and what they ask for."""
+
+    def __init__(
+        self, connect: Callable[[], "Client"], *, wall: Callable[[], datetime], monotonic: Callable[[], float]
+    ) -> None:
+        self._connect = connect
+        self.me: Person | None = None
+        self.server: ServerStatus | None = None
+        self.counts: TicketCounts | None = None
+        self.link = Link()
+        self.notice: Notice | None = None
+        self.tickets: Listing[TicketRow] = Listing(urgency)
+        self.view = View.OPEN
+        self.ticket_filter = Filter()
+        self.hosts: Listing[HostRow] = Listing(trouble)
+        self.host_filter = Filter()
+        self.has_snapshot = False
+        self.details: dict[int, TicketDetail] = {}
+        self.charts: dict[int, Chart] = {}
+        self.host_details: dict[int, HostDetail] = {}
+        self.host_charts: dict[tuple[int, str], Chart] = {}
+        self.wanted: int | None = None
+        """The ticket that is looked at."""
+        self._charted_s: dict[int, float] = {}
+        self.drafts: dict[str, str] = {}
+        """What was typed and not sent, by what it was for."""
+        self.underway: set[int] = set()
+        """Tickets whose change is shown but not yet confirmed."""
+        self.rings = 0
+        """How many tickets of priority 1 have opened while we listened."""
+        self._wall = wall
+        self._monotonic = monotonic
+        self._skew = timedelta(0)
+        self._last_id = ""
+        self._poke = asyncio.Event()
+        self._show_tickets()
+
+    @cached_property
+    def client(self) -> "Client":
+        """The connection; made when it is first needed, which is after the first frame is painted."""
+        return self._connect()
+
+    async def aclose(self) -> None:
+        if "client" in self.__dict__:
+            await self.client.aclose()
+
+    @property
+    def login(self) -> str:
+        return self.me.login if self.me else ""
+
+    def now(self) -> datetime:
+        """The present by the server's clock, for ages."""
+        return self._wall() + self._skew
+
+    def say(self, text: str, tone: Tone = Tone.PLAIN) -> None:
+        """Put a sentence on the message line."""
+        self.notice = Notice(text, tone, self._wall())
+
+    def age_of(self, notice: Notice) -> float:
+        """How many seconds ago it was said."""
+        return (self._wall() - notice.at).total_seconds()
+
+    # ------------------------------------------------------------------ the line to the server
+
+    async def run(self) -> None:
+        """Keep everything fresh until the session ends; returns when one has to sign in again."""
+        attempt = 0
+        while True:
+            try:
+                await self._follow()
+                attempt, reason = 0, "the stream has ended"
+            except SignedOut as error:
+                self.link = Link(LinkState.SIGNED_OUT, self.link.as_of, reason=str(error))
+                return
+            except ConsoleError as error:
+                attempt, reason = attempt + 1, str(error)
+            await self._pause(attempt, reason)
+
+    def hurry(self) -> None:
+        """Try the line again now."""
+        self._poke.set()
+
+    async def refresh(self) -> None:
+        """Ask for everything anew."""
+        if self.link.state is not LinkState.LIVE:
+            self.hurry()
+            return
+        self.say("refreshed", Tone.GOOD)
+        await self._answer(self._take_snapshot())
+
+    async def watch_status(self) -> None:
+        """Ask for the server's status every so often, as long as the line is up."""
+        while True:
+            await asyncio.sleep(STATUS_S)
+            if self.link.state is LinkState.LIVE:
+                with suppress(ConsoleError):  # the stream notices a line that is down, and says so
+                    await self._read_status()
+
+    async def _follow(self) -> None:
+        """Snapshot where one is needed, then the stream until it ends."""
+        if not self.has_snapshot:
+            await self._take_snapshot()
+        async for event in self.client.events(self._last_id):
+            self._heard()
+            self._last_id = event.id or self._last_id
+            if event.name == "reset":
+                await self._take_snapshot()
+            else:
+                await self._apply(event)
+
+    async def _apply(self, event: "Event") -> None:
+        match event.message:
+            case TicketChanged(ticket=row, happened=happened, counts=counts):
+                self.counts = counts
+                self._merge(row)
+                if happened in {TicketEventKind.OPENED, TicketEventKind.REOPENED} and row.priority == 1:
+                    self.rings += 1
+            case HostChanged(host=host):
+                self.hosts.merge(host, self._monotonic())
+            case _ if event.name == "rules":
+                await self._read_status()
+
+    async def _take_snapshot(self) -> None:
+        self.me = await self.client.me()
+        await self._read_status()
+        first = page = await self.client.tickets()
+        rows = list(page.tickets)
+        self.counts = page.counts
+        if not self.has_snapshot:
+            for row in rows:
+                self._merge(row)  # what is most urgent is on the screen before the last page has come
+        while page.next is not None:
+            page = await self.client.tickets(cursor=page.next)
+            rows += page.tickets
+        self._replace_open(rows)
+        self._last_id = first.seen  # what has changed since the first page comes again by the stream
+        await self._read_hosts()
+        self.has_snapshot = True
+        self._heard()
+
+    async def _read_status(self) -> None:
+        self.server = await self.client.status()
+        self._skew = self.server.now - self._wall()
+        self._heard()
+
+    async def _read_hosts(self) -> None:
+        page = await self.client.hosts()
+        self.hosts.replace(page.hosts, self._monotonic())
+
+    def _heard(self) -> None:
+        state = LinkState.LIVE if self.has_snapshot else LinkState.CONNECTING
+        self.link = Link(state, self._wall())
+
+    async def _pause(self, attempt: int, reason: str) -> None:
+        delay_s = backoff_s(attempt, random.random())  # noqa: S311 - jitter
+        state = LinkState.STALE if attempt == 0 else LinkState.OFFLINE
+        self.link = Link(state, self.link.as_of, self._wall() + timedelta(seconds=delay_s), reason)
+        self._poke.clear()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._poke.wait(), delay_s)
+
+    # ------------------------------------------------------------------ what the lists show
+
+    def look(self, view: View) -> None:
+        """Show another view of the tickets."""
+        self.view = view
+        self._show_tickets()
+
+    def filter_tickets(self, text: str) -> None:
+        """Show only tickets that match what was typed."""
+        self.ticket_filter = filters.parse_filter(text, keys=filters.TICKET_KEYS, me=self.login)
+        self._show_tickets()
+
+    def filter_hosts(self, text: str) -> None:
+        """Show only hosts that match what was typed."""
+        wanted = filters.parse_filter(text, keys=filters.HOST_KEYS, me=self.login)
+        self.host_filter = wanted
+        self.hosts.show(lambda row: not wanted or wanted.admits(filters.host_fields(row)))
+
+    def settle(self, *, is_idle: bool) -> bool:
+        """Let rows take their places; whether any has moved."""
+        moved = self.tickets.settle(self._monotonic(), is_idle=is_idle)
+        return self.hosts.settle(self._monotonic(), is_idle=is_idle) or moved
+
+    def _show_tickets(self) -> None:
+        view, wanted = self.view, self.ticket_filter
+
+        def admits(row: TicketRow) -> bool:
+            if not is_in_view(row, view, self.login):
+                return False
+            return not wanted or wanted.admits(filters.ticket_fields(row))
+
+        self.tickets.show(admits, recency if view is View.SOLVED else urgency)
+
+    def _merge(self, row: TicketRow) -> None:
+        known = self.tickets.rows.get(row.id)
+        if known is None or is_newer(row, known):
+            self.tickets.merge(row, self._monotonic())
+
+    def _replace_open(self, rows: list[TicketRow]) -> None:
+        solved = [row for row in self.tickets.rows.values() if row.state not in OPEN_TICKET_STATES]
+        self.tickets.replace({row.id: row for row in [*solved, *rows]}.values(), self._monotonic())
+
+    # ------------------------------------------------------------------ what a screen wants to see
+
+    async def read_solved(self) -> None:
+        """The tickets solved last: one page is what a technician looks back at."""
+        page = await self._answer(self.client.tickets(state="solved"))
+        for row in page.tickets if page else []:
+            self._merge(row)
+
+    def want(self, row: TicketRow) -> None:
+        """The technician looks at this ticket: what is known of it is to be fresh."""
+        self.wanted = row.id
+
+    def know(self, row: TicketRow) -> None:
+        """Take a row that came with something else."""
+        self._merge(row)
+
+    async def watch_wanted(self) -> None:
+        """Read the ticket that is looked at, where it has changed since, and its chart as it goes on."""
+        while True:
+            await asyncio.sleep(WANTED_S)
+            row = self.tickets.rows.get(self.wanted or 0)
+            if row is None or self.link.state is not LinkState.LIVE:
+                continue
+            detail = self.details.get(row.id)
+            if detail is None or detail.ticket.version != row.version:
+                detail = await self.read_ticket(row.id)
+            if detail is not None and detail.alerts and self._is_chart_old(detail.alerts[0]):
+                await self.read_chart(detail)
+
+    def _is_chart_old(self, alert: Alert) -> bool:
+        read_s = self._charted_s.get(alert.id)
+        if read_s is None:
+            return True
+        return alert.resolved_at is None and self._monotonic() - read_s > CHART_S
+
+    async def read_ticket(self, ticket_id: int) -> TicketDetail | None:
+        """A ticket with its timeline, and its first alert's chart."""
+        detail = await self._answer(self.client.ticket(ticket_id))
+        if detail is not None:
+            self._keep(detail)
+        return detail
+
+    async def read_chart(self, detail: TicketDetail) -> None:
+        """The first alert's metric, from before the breach until now or until it was over."""
+        if detail.alerts:
+            alert = detail.alerts[0]
+            began = alert.active_at or detail.ticket.opened_at
+            chart = await self._answer(self.client.alert_chart(alert.id, chart_minutes(began, self.now())))
+            self._charted_s[alert.id] = self._monotonic()
+            if chart is not None:
+                self.charts[alert.id] = chart
+
+    async def read_hosts(self) -> None:
+        await self._answer(self._read_hosts())
+
+    async def read_host(self, host_id: int) -> None:
+        """A host with its readings, alerts and tickets, and the chart of its processors."""
+        detail = await self._answer(self.client.host(host_id))
+        if detail is not None:
+            self.host_details[host_id] = detail
+            self.hosts.merge(detail.host, self._monotonic())
+
+    async def read_host_chart(self, host_id: int, vital: str) -> None:
+        chart = await self._answer(self.client.host_chart(host_id, vital, 60))
+        if chart is not None:
+            self.host_charts[host_id, vital] = chart
+
+    def _keep(self, detail: TicketDetail) -> None:
+        self.details.pop(detail.ticket.id, None)
+        self.details[detail.ticket.id] = detail
+        if len(self.details) > KEPT_DETAILS:
+            del self.details[next(iter(self.details))]
+        self._merge(detail.ticket)
+
+    # ------------------------------------------------------------------ acts
+
+    async def take(self, row: TicketRow) -> bool:
+        """Make a ticket one's own; shown at once."""
+        wish = msgspec.structs.replace(row, owner=self.login, state=TicketState.IN_PROGRESS)
+        return await self._act(row, wish, self.client.take(row.id, row.version), f"took #{row.id}")
+
+    async def release(self, row: TicketRow) -> bool:
+        """Give a ticket back; shown at once."""
+        wish = msgspec.structs.replace(row, owner=None)
+        return await self._act(row, wish, self.client.release(row.id, row.version), f"released #{row.id}")
+
+    async def comment(self, row: TicketRow, text: str) -> bool:
+        """Say something on a ticket."""
+        return await self._act(row, row, self.client.comment(row.id, text), f"noted on #{row.id}")
+
+    async def resolve(self, row: TicketRow, text: str) -> bool:
+        """Solve a ticket."""
+        return await self._act(row, row, self.client.resolve(row.id, text, row.version), f"solved #{row.id}")
+
+    async def reopen(self, row: TicketRow) -> bool:
+        """Open a solved ticket again."""
+        return await self._act(row, row, self.client.reopen(row.id, row.version), f"reopened #{row.id}")
+
+    async def open_ticket(self, ticket: NewTicket) -> TicketDetail | None:
+        """Open a ticket by hand."""
+        detail = await self._answer(self.client.open_ticket(ticket))
+        if detail is not None:
+            self._keep(detail)
+            self.say(f"opened #{detail.ticket.id}", Tone.GOOD)
+        return detail
+
+    async def _act(self, row: TicketRow, wish: TicketRow, asked: Awaitable[TicketDetail], done: str) -> bool:
+        """Show the wish, ask, and show what is true."""
+        self.underway.add(row.id)
+        self._merge(wish)
+        try:
+            self._keep(await asked)
+        except Overtaken as error:
+            await self._concede(row, str(error))
+            return False
+        except ConsoleError as error:
+            self.tickets.merge(row, self._monotonic())
+            self._complain(error)
+            return False
+        finally:
+            self.underway.discard(row.id)
+        self.say(done, Tone.GOOD)
+        return True
+
+    async def _concede(self, row: TicketRow, said: str) -> None:
+        """Somebody was first: read the ticket again and say who."""
+        self.tickets.merge(row, self._monotonic())
+        detail = await self.read_ticket(row.id)
+        holder = detail.ticket.owner if detail else None
+        if holder and holder not in {row.owner, self.login}:
+            self.say(f"{holder} was faster: #{row.id} is theirs", Tone.WARN)
+        else:
+            self.say(f"#{row.id} has changed since you read it: {said}", Tone.WARN)
+
+    async def _answer(self, asked: Awaitable[T]) -> T | None:
+        """What was asked for, or nothing and a notice."""
+        try:
+            return await asked
+        except ConsoleError as error:
+            self._complain(error)
+            return None
+
+    def _complain(self, error: ConsoleError) -> None:
+        if isinstance(error, SignedOut):
+            self.link = Link(LinkState.SIGNED_OUT, self.link.as_of, reason=str(error))
+        self.say(str(error), Tone.BAD)
+
+
+def chart_minutes(began: datetime, now: datetime) -> int:
+    """How far back a chart reaches: some time before the breach, at most a day."""
+    since = (now - began).total_seconds() / 60
+    return min(24 * 60, int(since + max(15.0, since / 4)) + 1)
+
+
+def wall_clock() -> datetime:
+    """The present, aware."""
+    return datetime.now(UTC)

@@ -1,0 +1,165 @@
+"""A host in words: its row in the list, its vitals, its readings."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from tocsin_protocol.api import HostRow, Reading, TicketRow, Vitals
+from tocsin_protocol.vocabulary import HostState, SeriesKind
+from tocsin_tui.format import (
+    Line,
+    Span,
+    Tone,
+    bar,
+    clock,
+    dim,
+    duration,
+    host_state,
+    labels,
+    level,
+    line,
+    number,
+    owner,
+    percent,
+    priority,
+    seconds,
+    size,
+    strong,
+)
+
+_SAID_ELSEWHERE = ("instance", "job", "site", "client")
+
+
+def cells(row: HostRow, *, now: datetime) -> tuple[Span, ...]:
+    """The row's cells: state, name, client, site, tickets, cpu, memory, disk, load, seen, os."""
+    vitals = row.vitals
+    known = row.state is HostState.UP
+    return (
+        host_state(row.state),
+        (row.name, Tone.STRONG),
+        (row.client, Tone.PLAIN),
+        (row.site, Tone.DIM),
+        _tickets(row),
+        *(
+            _share(ratio, known=known)
+            for ratio in (vitals.cpu_ratio, vitals.memory_ratio, vitals.filesystem_ratio)
+        ),
+        (number(vitals.load1) if known else "–", Tone.PLAIN if known else Tone.DIM),
+        _seen(row, now),
+        (row.os, Tone.DIM),
+    )
+
+
+def _tickets(row: HostRow) -> Span:
+    if not row.open_tickets:
+        return ("", Tone.DIM)
+    glyph, tone = priority(row.worst_priority or 4)
+    return (glyph if row.open_tickets == 1 else f"{glyph} x{row.open_tickets}", tone)
+
+
+def _share(ratio: float | None, *, known: bool) -> Span:
+    if not known or ratio is None:
+        return ("–", Tone.DIM)
+    tone = level(ratio)
+    return (f"{ratio * 100:.0f} %", Tone.PLAIN if tone is Tone.GOOD else tone)
+
+
+def _seen(row: HostRow, now: datetime) -> Span:
+    match row.state:
+        case HostState.UP:
+            return ("up", Tone.GOOD)
+        case HostState.SILENT if row.last_seen:
+            return (f"silent {duration(now - row.last_seen)}", Tone.UNKNOWN)
+        case _:
+            return (row.state.value, Tone.DIM)
+
+
+def heading(row: HostRow, *, now: datetime) -> list[Line]:
+    """The first lines of a host: which, what, and since when it is known."""
+    seen = f"seen {seconds(now - row.last_seen)} ago" if row.last_seen else "never seen"
+    boot = row.vitals.boot_at
+    what = " · ".join(
+        part
+        for part in (
+            row.client,
+            row.site,
+            row.kind.value,
+            row.os,
+            f"agent {row.agent_version}" if row.agent_version else "",
+        )
+        if part
+    )
+    return [
+        line(host_state(row.state), strong(f" {row.name}"), "  ", (row.state.value, host_state(row.state)[1])),
+        line(what, dim(f" · {seen}"), dim(f" · up {duration(now - boot)}") if boot else ""),
+    ]
+
+
+def vitals(known: Vitals, *, width: int) -> list[Line]:
+    """Gauges and rates."""
+    gauge = max(8, min(24, width - 22))
+    return [
+        _gauge("cpu", known.cpu_ratio, gauge, ""),
+        _gauge("memory", known.memory_ratio, gauge, ""),
+        _gauge("disk", known.filesystem_ratio, gauge, known.filesystem_mountpoint or ""),
+        line(dim("load    "), number(known.load1)),
+        line(
+            dim("network "),
+            f"in {size(known.receive_bytes_per_s, per='/s')}",
+            dim(" · "),
+            f"out {size(known.transmit_bytes_per_s, per='/s')}",
+        ),
+    ]
+
+
+def _gauge(name: str, ratio: float | None, width: int, note: str) -> Line:
+    return line(dim(f"{name:7} "), (bar(ratio, width), level(ratio)), f" {percent(ratio):>6}", dim(f"  {note}"))
+
+
+def ticket_lines(tickets: Sequence[TicketRow], *, me: str, now: datetime) -> list[Line]:
+    """The host's tickets, a line each."""
+    if not tickets:
+        return [line(dim("no tickets"))]
+    return [
+        line(
+            priority(row.priority),
+            f" #{row.id} ",
+            row.title,
+            dim(f"  {clock(row.opened_at, now)}  {row.state.value.replace('_', ' ')}  "),
+            owner(row.owner, me),
+            hang=4,
+        )
+        for row in tickets
+    ]
+
+
+def reading_lines(readings: Iterable[Reading], wanted: str) -> list[Line]:
+    """The last sample of every series whose name or labels contain what is wanted."""
+    needle = wanted.casefold()
+    lines = []
+    for reading in readings:
+        told = labels(reading.labels, hidden=_SAID_ELSEWHERE)
+        if needle and needle not in f"{reading.name} {told}".casefold():
+            continue
+        kind = " ↑" if reading.kind is SeriesKind.COUNTER else ""
+        lines.append(
+            line(
+                reading.name,
+                dim("{" + told + "}") if told else "",
+                "  ",
+                (f"{number(reading.value)}{kind}", Tone.STRONG),
+                hang=2,
+            )
+        )
+    return lines
+
+
+def nothing_here(filter_text: str, total: int) -> list[Line]:
+    """What stands where the list is empty."""
+    if filter_text:
+        return [line(dim(f"0 of {total} match "), strong(f'"{filter_text}"'), dim("  ·  \\ clears the filter"))]
+    return [
+        line("No host is enrolled yet."),
+        line(),
+        line(dim("on the server:  tocsin-server enrol-token create --client CLIENT --site SITE")),
+        line(dim("on the host:    tocsin-agent enrol TOKEN && tocsin-agent run")),
+    ]
