@@ -99,8 +99,7 @@ class Judge:
         if place is None:
             return None
         watch, key = place
-        alert = watch.alerts.get(key)
-        return watch.values.get(key, alert.value if alert else None)
+        return watch.values.get(key)
 
     def restore(self) -> None:
         """Take up the alerts that were active at the last end; their rules get them with the next round."""

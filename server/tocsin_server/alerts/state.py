@@ -64,6 +64,8 @@ def advance(life: Life, seen: Verdict, terms: Terms, now_ms: int) -> Life:
 
 def _held(life: Life, terms: Terms, now_ms: int) -> Life:
     """The condition is true."""
+    if life.state is AlertState.FIRING and life.keep_firing_since_ms is None:
+        return life  # what most alerts are in most rounds
     if life.state in ALARMING:
         return replace(life, state=AlertState.FIRING, keep_firing_since_ms=None)
     since_ms = life.active_ms if life.state is AlertState.PENDING and life.active_ms is not None else now_ms
