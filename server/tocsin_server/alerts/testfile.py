@@ -1,0 +1,185 @@
+"""A file of unit tests for rules, in promtool's format, read as strictly as promtool reads it."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import yaml
+
+from tocsin_server.alerts.durations import parse_duration
+from tocsin_server.alerts.notation import parse_series, parse_values
+from tocsin_server.alerts.rulefile import read_text
+from tocsin_server.alerts.yaml_nodes import BadYaml, Fields, Text, composed, line_of, scalar
+from tocsin_server.promql import BadExpression, Expression, parse
+
+DEFAULT_INTERVAL_MS = 60_000
+
+_FILE_FIELDS = ("rule_files", "evaluation_interval", "group_eval_order", "fuzzy_compare", "tests")
+_CASE_FIELDS = (
+    "name",
+    "interval",
+    "input_series",
+    "alert_rule_test",
+    "promql_expr_test",
+    "external_labels",
+    "external_url",
+)
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class InputSeries:
+    """A series that a case plays; None is a gap."""
+
+    labels: Mapping[str, str]
+    values: tuple[float | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ExpectedAlert:
+    """One alert that has to fire."""
+
+    labels: Mapping[str, str]
+    annotations: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class AlertQuestion:
+    """Which alerts of a name fire at a moment."""
+
+    at_ms: int
+    alertname: str
+    expected: tuple[ExpectedAlert, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One row of an expression's result."""
+
+    labels: Mapping[str, str]
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
+class ExpressionQuestion:
+    """What an expression gives at a moment."""
+
+    at_ms: int
+    expression: Expression
+    expected: tuple[Sample, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One test: series, and questions to ask while they play."""
+
+    name: str
+    interval_ms: int
+    series: tuple[InputSeries, ...]
+    alerts: tuple[AlertQuestion, ...]
+    expressions: tuple[ExpressionQuestion, ...]
+    external_labels: Mapping[str, str]
+    external_url: str
+
+    @property
+    def end_ms(self) -> int:
+        questions: list[AlertQuestion | ExpressionQuestion] = [*self.alerts, *self.expressions]
+        return max((question.at_ms for question in questions), default=0)
+
+
+@dataclass(frozen=True, slots=True)
+class UnitTests:
+    """A whole file. `rule_files` are patterns, relative to it."""
+
+    rule_files: tuple[str, ...]
+    interval_ms: int
+    group_order: tuple[str, ...]
+    is_fuzzy: bool
+    cases: tuple[Case, ...]
+
+
+def read_unit_tests(path: Path) -> UnitTests:
+    """Read a file; raises `BadYaml`."""
+    document = composed(read_text(path))
+    if document is None:
+        raise BadYaml(1, "the file is empty")
+    fields = Fields(document, _FILE_FIELDS, what="a file of unit tests")
+    interval_ms = _duration(fields, "evaluation_interval", DEFAULT_INTERVAL_MS) or DEFAULT_INTERVAL_MS
+    return UnitTests(
+        rule_files=tuple(scalar(node, "a rule file") for node in fields.items("rule_files")),
+        interval_ms=interval_ms,
+        group_order=tuple(scalar(node, "a group") for node in fields.items("group_eval_order")),
+        is_fuzzy=fields.text("fuzzy_compare", "false").text == "true",
+        cases=tuple(_case(node, interval_ms) for node in fields.items("tests")),
+    )
+
+
+def _case(node: yaml.Node, interval_ms: int) -> Case:
+    fields = Fields(node, _CASE_FIELDS, what="a test")
+    return Case(
+        name=fields.text("name").text,
+        interval_ms=_duration(fields, "interval", interval_ms) or interval_ms,
+        series=tuple(_series(item) for item in fields.items("input_series")),
+        alerts=tuple(_alert_question(item) for item in fields.items("alert_rule_test")),
+        expressions=tuple(_expression_question(item) for item in fields.items("promql_expr_test")),
+        external_labels=_labels(fields, "external_labels"),
+        external_url=fields.text("external_url").text,
+    )
+
+
+def _series(node: yaml.Node) -> InputSeries:
+    fields = Fields(node, ("series", "values"), what="an input series")
+    values = _read(fields.text("values"), parse_values)
+    return InputSeries(_read(fields.wanted("series"), parse_series), tuple(values))
+
+
+def _alert_question(node: yaml.Node) -> AlertQuestion:
+    fields = Fields(node, ("eval_time", "alertname", "exp_alerts"), what="an alert_rule_test")
+    return AlertQuestion(
+        at_ms=_duration(fields, "eval_time", 0),
+        alertname=fields.wanted("alertname").text,
+        expected=tuple(_expected_alert(item) for item in fields.items("exp_alerts")),
+    )
+
+
+def _expected_alert(node: yaml.Node) -> ExpectedAlert:
+    fields = Fields(node, ("exp_labels", "exp_annotations"), what="an expected alert")
+    return ExpectedAlert(_labels(fields, "exp_labels"), _labels(fields, "exp_annotations"))
+
+
+def _expression_question(node: yaml.Node) -> ExpressionQuestion:
+    fields = Fields(node, ("expr", "eval_time", "exp_samples"), what="a promql_expr_test")
+    return ExpressionQuestion(
+        at_ms=_duration(fields, "eval_time", 0),
+        expression=_read(fields.wanted("expr"), parse),
+        expected=tuple(_sample(item) for item in fields.items("exp_samples")),
+    )
+
+
+def _sample(node: yaml.Node) -> Sample:
+    fields = Fields(node, ("labels", "value", "histogram"), what="an expected sample")
+    if fields.node("histogram") is not None:
+        raise BadYaml(line_of(node), "native histograms are not offered")
+    labels = fields.text("labels")
+    # YAML writes infinity and NaN with a dot, Prometheus without.
+    value = _read(
+        fields.text("value", "0"), lambda text: float(text.replace(".inf", "inf").replace(".nan", "nan"))
+    )
+    return Sample(_read(labels, parse_series) if labels.text else {}, value)
+
+
+def _labels(fields: Fields, name: str) -> dict[str, str]:
+    return {key: text.text for key, text in fields.texts(name).items()}
+
+
+def _duration(fields: Fields, name: str, default_ms: int) -> int:
+    return default_ms if fields.node(name) is None else _read(fields.text(name), parse_duration)
+
+
+def _read(text: Text, parser: Callable[[str], T]) -> T:
+    try:
+        return parser(text.text)
+    except (ValueError, BadExpression) as error:
+        raise BadYaml(text.line, str(error)) from error

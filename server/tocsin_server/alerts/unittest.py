@@ -1,0 +1,85 @@
+"""`rules check` and `rules test`: promtool's format and promtool's verdicts.
+
+What promtool does not know is left out, unless the rules are to be tested `as_served`: then a firing alert
+whose data stops goes on firing, as it does in the server.
+"""
+
+import glob
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from tocsin_server.alerts.play import Play
+from tocsin_server.alerts.rulefile import RuleFileErrors, load_rule_files
+from tocsin_server.alerts.rules import AlertingRule, OnNoData, Rule, RuleSet
+from tocsin_server.alerts.testfile import read_unit_tests
+from tocsin_server.alerts.yaml_nodes import BadYaml
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What to print, and whether all is well."""
+
+    text: str
+    passed: bool
+
+
+def check_rules(files: Iterable[Path]) -> Report:
+    """Load each file and say what is wrong in it."""
+    reports = [_checked(Path(file)) for file in files]
+    return Report("\n".join(report.text for report in reports), all(report.passed for report in reports))
+
+
+def _checked(file: Path) -> Report:
+    try:
+        rules = load_rule_files([file])
+    except RuleFileErrors as error:
+        return _report("Checking", file, [str(wrong) for wrong in error.errors])
+    return _report("Checking", file, [], success=f"SUCCESS: {len(rules)} rules found")
+
+
+def run_rule_tests(files: Iterable[Path], *, as_served: bool = False) -> Report:
+    """Run files of unit tests."""
+    reports = [_tested(Path(file), as_served=as_served) for file in files]
+    return Report("\n".join(report.text for report in reports), all(report.passed for report in reports))
+
+
+def _tested(file: Path, *, as_served: bool) -> Report:
+    try:
+        tests = read_unit_tests(file)
+        rules = load_rule_files(_meant(file.parent, tests.rule_files))
+    except BadYaml as error:
+        return _report("Unit Testing: ", file, [f"{file}:{error}"])
+    except RuleFileErrors as error:
+        return _report("Unit Testing: ", file, [str(wrong) for wrong in error.errors])
+    ordered = _ordered(rules if as_served else _without_unknown(rules), tests.group_order)
+    failures = [failure for case in tests.cases for failure in Play(tests, case, ordered).failures()]
+    return _report("Unit Testing: ", file, failures)
+
+
+def _report(doing: str, file: Path, failures: Sequence[str], *, success: str = "SUCCESS") -> Report:
+    if not failures:
+        return Report(f"{doing} {file}\n  {success}\n", passed=True)
+    told = "\n".join(f"    {failure}" for failure in failures)
+    return Report(f"{doing} {file}\n  FAILED:\n{told}\n", passed=False)
+
+
+def _meant(folder: Path, patterns: Iterable[str]) -> list[Path]:
+    # pathlib's own glob does not take patterns with `..` in them.
+    return [Path(found) for pattern in patterns for found in sorted(glob.glob(str(folder / pattern)))]  # noqa: PTH207
+
+
+def _ordered(rules: RuleSet, order: Sequence[str]) -> RuleSet:
+    place = {name: index for index, name in enumerate(order)}
+    return RuleSet(tuple(sorted(rules.groups, key=lambda group: place.get(group.name, 0))))
+
+
+def _without_unknown(rules: RuleSet) -> RuleSet:
+    """The rules as Prometheus means them: no row is false."""
+
+    def plain(rule: Rule) -> Rule:
+        return replace(rule, on_no_data=OnNoData.RESOLVE) if isinstance(rule, AlertingRule) else rule
+
+    return RuleSet(
+        tuple(replace(group, rules=tuple(plain(rule) for rule in group.rules)) for group in rules.groups)
+    )

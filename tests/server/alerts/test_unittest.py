@@ -1,0 +1,237 @@
+"""`rules check` and `rules test` give promtool's verdicts."""
+
+import os
+from pathlib import Path
+from textwrap import indent
+
+import pytest
+import yaml
+
+from tocsin_server.alerts.unittest import check_rules, run_rule_tests
+
+CORPORA = Path(os.environ.get("TOCSIN_CORPORA") or Path(__file__).parents[4] / "shared" / "corpora")
+
+RULES = """
+groups:
+  - name: hosts
+    rules:
+      - record: job:up:sum
+        expr: sum by (job) (up)
+      - alert: Down
+        expr: up == 0
+        for: 2m
+        labels: {severity: page}
+        annotations: {summary: "{{ $labels.instance }} is down in {{ $externalLabels.region }}: {{ $value }}"}
+      - alert: Twin
+        expr: twins
+        labels: {instance: all}
+"""
+
+HEAD = """
+rule_files: ["*les.yml"]
+evaluation_interval: 1m
+tests:
+  - name: a host goes down
+    interval: 1m
+    external_labels: {region: eu}
+    input_series:
+      - {series: 'up{job="node", instance="atlas"}', values: "1 0 0 0 0 _x10"}
+      - {series: 'up{job="node", instance="borea"}', values: "1x20"}
+"""
+
+DOWN = """
+exp_alerts:
+  - exp_labels: {job: node, instance: atlas, severity: page}
+    exp_annotations: {summary: "atlas is down in eu: 0"}
+"""
+
+
+@pytest.fixture
+def run(tmp_path):
+    (tmp_path / "rules.yml").write_text(RULES)
+
+    def run(questions, *, head=HEAD, as_served=False):
+        path = tmp_path / "tests.yml"
+        path.write_text(head + indent(questions, "    "))
+        return run_rule_tests([path], as_served=as_served)
+
+    return run
+
+
+def asks(eval_time, expected="exp_alerts: []"):
+    return f"alert_rule_test:\n  - eval_time: {eval_time}\n    alertname: Down\n{indent(expected, '    ')}\n"
+
+
+@pytest.mark.parametrize(
+    "questions",
+    [
+        asks("2m"),  # pending is not firing
+        asks("3m", DOWN),
+        asks("3m59s", DOWN),  # the state is that of the evaluation before
+        asks("2m59s"),
+        asks("8m59s", DOWN),  # the last sample is looked back to for 5 minutes
+        asks("10m"),
+    ],
+)
+def test_alerts_that_fire_as_expected_pass(run, questions):
+    report = run(questions)
+
+    assert report.passed, report.text
+    assert report.text.endswith("tests.yml\n  SUCCESS\n")
+
+
+def test_alerts_that_differ_are_shown_beside_each_other(run):
+    report = run(asks("3m"))
+
+    assert not report.passed
+    assert "FAILED:\n    name: a host goes down, alertname: Down, time: 3m\n        exp: nothing" in report.text
+    assert "labels {alertname='Down', instance='atlas', job='node', severity='page'}" in report.text
+    assert "annotations {summary='atlas is down in eu: 0'}" in report.text
+
+
+@pytest.mark.parametrize(
+    "change",
+    [("is down", "is up"), ("severity: page", "severity: pager"), ("instance: atlas", "instance: borea")],
+)
+def test_a_label_or_annotation_that_differs_fails(run, change):
+    assert not run(asks("3m", DOWN.replace(*change))).passed
+
+
+def test_as_served_an_alert_whose_data_has_stopped_goes_on_firing(run):
+    assert run(asks("10m"), as_served=False).passed
+    assert run(asks("10m", DOWN), as_served=True).passed
+
+
+def test_expressions_are_asked_at_the_exact_moment(run):
+    report = run("""
+promql_expr_test:
+  - {expr: "timestamp(up{instance='borea'})", eval_time: 90s, exp_samples: [{labels: '{instance="borea", job="node"}', value: 60}]}
+  - {expr: "job:up:sum", eval_time: 1m30s, exp_samples: [{labels: 'job:up:sum{job="node"}', value: 1}]}
+  - {expr: "1 / 3", eval_time: 0, exp_samples: [{value: 0.3333333333333333}]}
+  - {expr: "vector(1) / 0", eval_time: 0, exp_samples: [{labels: '{}', value: .inf}]}
+  - {expr: "vector(0) / 0", eval_time: 0, exp_samples: [{value: .nan}]}
+  - {expr: "missing", eval_time: 0}
+  - {expr: 'ALERTS{alertstate="pending"}', eval_time: 2m, exp_samples: [{labels: 'ALERTS{alertname="Down", alertstate="pending", instance="atlas", job="node", severity="page"}', value: 1}]}
+  - {expr: 'ALERTS{alertstate="pending"}', eval_time: 3m}
+  - {expr: 'ALERTS_FOR_STATE', eval_time: 3m, exp_samples: [{labels: 'ALERTS_FOR_STATE{alertname="Down", instance="atlas", job="node", severity="page"}', value: 60}]}
+""")  # noqa: E501 - one question a line
+
+    assert report.passed, report.text
+
+
+@pytest.mark.parametrize(
+    ("question", "shown"),
+    [
+        (
+            "{expr: job:up:sum, eval_time: 0}",
+            "exp: nothing\n        got:\n            {__name__='job:up:sum', job='node'} 2.0",
+        ),
+        ("{expr: 0.1 + 0.2, eval_time: 0, exp_samples: [{value: 0.3}]}", "0.30000000000000004"),
+        ("{expr: vector(1), eval_time: 0, exp_samples: [{value: 1}, {value: 1}]}", "exp:"),
+        ("{expr: up + on (job) up, eval_time: 0}", "err: "),
+    ],
+)
+def test_expressions_that_differ_are_shown(run, question, shown):
+    report = run(f"promql_expr_test: [{question}]\n")
+
+    assert not report.passed
+    assert shown in report.text
+
+
+def test_a_file_may_ask_for_fuzzy_comparison(run):
+    question = "promql_expr_test: [{expr: 0.1 + 0.2, eval_time: 0, exp_samples: [{value: 0.3}]}]\n"
+
+    assert run(question, head="fuzzy_compare: true\n" + HEAD).passed
+
+
+def test_a_rule_that_cannot_be_evaluated_fails_the_test(run):
+    twins = "".join(f"      - {{series: 'twins{{instance=\"{name}\"}}', values: '1'}}\n" for name in "ab")
+
+    report = run(asks("0m"), head=HEAD + twins)
+
+    assert not report.passed
+    assert "rule: Twin, time: 0s, err: two results are the same alert" in report.text
+
+
+def test_groups_are_evaluated_in_the_order_that_the_file_asks_for(run, tmp_path):
+    (tmp_path / "rules.yml").write_text("""
+groups:
+  - {name: second, rules: [{record: b, expr: a + 1}]}
+  - {name: first, rules: [{record: a, expr: "1"}]}
+""")
+    question = "promql_expr_test: [{expr: b, eval_time: 0, exp_samples: [{labels: b, value: 2}]}]\n"
+
+    assert not run(question).passed
+    assert run(question, head="group_eval_order: [first, second]\n" + HEAD).passed
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("", ":1: the file is empty"),
+        ("rule_files: [x]\ntest: []\n", ":2: a file of unit tests has no field 'test'; did you mean 'tests'"),
+        ("tests: [{input_series: [{series: 'up{', values: '1'}]}]\n", ":1: 'up{' is not a series"),
+        ("tests: [{input_series: [{series: up, values: 1x}]}]\n", ":1: '1x' is not a value"),
+        ("tests: [{alert_rule_test: [{eval_time: soon, alertname: A}]}]\n", ":1: 'soon' is not a duration"),
+        ("tests: [{alert_rule_test: [{eval_time: 1m}]}]\n", ":1: an alert_rule_test needs 'alertname'"),
+        ("tests: [{promql_expr_test: [{eval_time: 1m, expr: 'sum(('}]}]\n", ":1: "),
+        ("tests: [{promql_expr_test: [{expr: up, exp_samples: [{value: one}]}]}]\n", ":1: could not convert"),
+        (
+            "tests: [{promql_expr_test: [{expr: up, exp_samples: [{histogram: '{{}}'}]}]}]\n",
+            ":1: native histograms are not offered",
+        ),
+    ],
+)
+def test_a_file_with_a_mistake_fails_with_its_line(tmp_path, text, why):
+    path = tmp_path / "tests.yml"
+    path.write_text(text)
+
+    report = run_rule_tests([path])
+
+    assert not report.passed
+    assert f"{path}{why}" in report.text
+
+
+def test_tests_of_rules_that_cannot_be_read_fail(run, tmp_path):
+    (tmp_path / "rules.yml").write_text("groups: [{name: a, rules: [{alert: A}]}]")
+
+    report = run(asks("0m"))
+
+    assert not report.passed
+    assert "a rule needs 'expr'" in report.text
+
+
+def test_check_tells_how_many_rules_there_are_and_what_is_wrong(tmp_path):
+    good, bad = tmp_path / "good.yml", tmp_path / "bad.yml"
+    good.write_text(RULES)
+    bad.write_text("groups: [{name: a, rules: [{alert: A}, {alert: B}]}]")
+
+    assert check_rules([good]).passed
+    assert f"Checking {good}\n  SUCCESS: 3 rules found\n" == check_rules([good]).text
+
+    report = check_rules([good, bad])
+
+    assert not report.passed
+    assert report.text.count("a rule needs 'expr'") == 2
+
+
+@pytest.mark.skipif(not CORPORA.is_dir(), reason=f"no unit tests of others in {CORPORA}")
+@pytest.mark.parametrize("name", ["unittest", "long-period", "at-modifier-test", "negative-offset-test"])
+def test_promtools_own_tests_pass(tmp_path, name):
+    """Skipped inside: native histograms, and the rule `suquery_interval_test`, which asks for a subquery."""
+    for source in (CORPORA / "promtool").glob("*.yml"):
+        (tmp_path / source.name).write_text(source.read_text())
+    rules = yaml.safe_load((tmp_path / "rules.yml").read_text())
+    for group in rules["groups"]:
+        group["rules"] = [rule for rule in group["rules"] if rule.get("record") != "suquery_interval_test"]
+    (tmp_path / "rules.yml").write_text(yaml.safe_dump(rules))
+    tests = yaml.safe_load((tmp_path / f"{name}.yml").read_text())
+    for test in tests["tests"]:
+        for list_name, key in (("input_series", "series"), ("promql_expr_test", "expr")):
+            if list_name in test:
+                test[list_name] = [each for each in test[list_name] if "histogram" not in each[key]]
+    (tmp_path / f"{name}.yml").write_text(yaml.safe_dump(tests))
+
+    report = run_rule_tests([tmp_path / f"{name}.yml"])
+
+    assert report.passed, report.text
