@@ -47,11 +47,11 @@ class Steps:
 
 
 def steps_until(now_ms: int, minutes: int, interval_ms: int) -> Steps:
-    """At most `MAX_POINTS` moments, no closer than samples come, at round times so that no chart jitters."""
+    """At most `MAX_POINTS` moments, no closer than samples come, the last of them this second."""
     span_ms = minutes * MINUTE_MS
     step_ms = max(interval_ms, -(-span_ms // MAX_POINTS // 1000) * 1000)
     count = min(MAX_POINTS, span_ms // step_ms + 1)
-    end_ms = now_ms - now_ms % step_ms
+    end_ms = now_ms - now_ms % 1000
     return Steps(end_ms - step_ms * (count - 1), step_ms, count)
 
 
@@ -84,7 +84,7 @@ def _alert_chart(deps: Deps, alert: AlertRow, minutes: int) -> Chart:
     host = deps.estate.host(alert.host_id) if alert.host_id is not None else None
     steps = steps_until(deps.clock.now_ms(), minutes, deps.settings.interval_s * 1000)
     lines = _lines(deps, host, drawn, steps) if host is not None else []
-    mine = [line.values for line in lines if is_part_of(line.labels, alert.labels)]
+    mine = [line.values for line in lines if is_part_of(line.labels, alert.row_labels)]
     return _chart(drawn.text, unit_of(drawn.text), steps, mine[:1], compared, _marks(alert))
 
 
@@ -108,7 +108,7 @@ def _lines(deps: Deps, host: HostFacts, expression: Expression, steps: Steps) ->
 
 
 def is_part_of(labels: Mapping[str, str], whole: Mapping[str, str]) -> bool:
-    """Whether an alert's labels hold all of a line's; the metric's name is none of them."""
+    """Whether the labels of an alert's row hold all of a line's; the metric's name is none of them."""
     return all(whole.get(name) == value for name, value in labels.items() if name != NAME)
 
 

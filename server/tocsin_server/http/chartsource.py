@@ -33,6 +33,8 @@ def source_of(
 
 def up_from(heard: Ints, *, end_ms: int, interval_ms: int) -> tuple[Ints, Floats]:
     """1 whenever it was heard; in a pause of three pushes or more 0, each interval, as the server writes it."""
+    if not len(heard):
+        return heard, np.zeros(0)
     ends = np.append(heard[1:], end_ms)
     silences = [
         np.arange(begin + (MISSED_PUSHES_UNTIL_SILENT + 1) * interval_ms, end, interval_ms)

@@ -28,7 +28,7 @@ async def own_metrics(deps: Wired, request: Request[Any, Any, Any]) -> Response[
             refresh(deps)
             return encode(deps.health.registry)
 
-    return Response(await asyncio.to_thread(page), media_type=content_type)
+    return Response(await asyncio.to_thread(page), media_type=content_type.replace("; charset=utf-8", ""))
 
 
 def refresh(deps: Deps) -> None:

@@ -26,7 +26,8 @@ from tocsin_server.http.questions import Id
 from tocsin_server.http.sessions import Connection, bearer
 from tocsin_server.series.schema import TARGET_LABELS
 
-TEXT_FORMAT = "text/plain; version=0.0.4; charset=utf-8"
+TEXT_FORMAT = "text/plain; version=0.0.4"
+"""The framework adds the charset."""
 _HOST_HEADER = re.compile(r"(?:[A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?")
 _LOOPBACK = re.compile(r"(?:127\.[0-9.]{5,11}|localhost|\[::1\])(?::[0-9]{1,5})?")
 _TYPES = {SeriesKind.UNTYPED: "untyped", SeriesKind.GAUGE: "gauge", SeriesKind.COUNTER: "counter"}

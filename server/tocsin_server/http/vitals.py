@@ -29,11 +29,14 @@ class Vital:
     unit: str
 
 
-_CPU = '1 - avg without (cpu, mode) (rate(node_cpu_seconds_total{mode="idle"}[2m]))'
+_COVERED = "rate(node_time_seconds[1m])"
+"""How much of the minute there are samples of: 1, but less for a host that has only just come. What is divided
+by it is right from the second sample on, instead of after a minute."""
+_CPU = f'1 - avg without (cpu, mode) (rate(node_cpu_seconds_total{{mode="idle"}}[1m])) / {_COVERED}'
 _MEMORY = "1 - node_memory_MemAvailable_bytes / node_memory_MemTotal_bytes"
 _FILESYSTEM = f'1 - node_filesystem_avail_bytes{{fstype!~"{_READ_ONLY}"}} / node_filesystem_size_bytes'
-_RECEIVE = 'sum without (device) (rate(node_network_receive_bytes_total{device!="lo"}[2m]))'
-_TRANSMIT = 'sum without (device) (rate(node_network_transmit_bytes_total{device!="lo"}[2m]))'
+_RECEIVE = f'sum without (device) (rate(node_network_receive_bytes_total{{device!="lo"}}[1m])) / {_COVERED}'
+_TRANSMIT = f'sum without (device) (rate(node_network_transmit_bytes_total{{device!="lo"}}[1m])) / {_COVERED}'
 
 VITALS: tuple[Vital, ...] = (
     Vital("cpu", "cpu_ratio", parse(_CPU), "ratio"),

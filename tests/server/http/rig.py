@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import httpx
@@ -25,6 +26,7 @@ from tocsin_server.http.broker import Broker
 from tocsin_server.http.build import build
 from tocsin_server.http.deps import Deps
 from tocsin_server.http.hostrows import HostRows
+from tocsin_server.http.needs import Asgi
 from tocsin_server.http.vitals import VitalSigns, vital_windows
 from tocsin_server.ingest.inbox import HostFrame
 from tocsin_server.ingest.presence import Presence
@@ -78,6 +80,23 @@ class FakeNotices:
         self.told.extend(happenings)
 
 
+class _Current:
+    """The parts of the test that runs: the routes take their time to be built, so all tests share them."""
+
+    deps: Deps
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.deps, name)
+
+
+_CURRENT = _Current()
+
+
+@cache
+def _application() -> Asgi:
+    return build(_CURRENT)
+
+
 @dataclass
 class Rig:
     """The server and the hands of a test on it."""
@@ -99,7 +118,8 @@ class Rig:
     def client(self, who: str | None = "alice", **options: Any) -> httpx.AsyncClient:
         """Somebody's HTTP client; nobody's without a name."""
         headers = {"authorization": f"Bearer {self.tokens[who]}"} if who else {}
-        transport = httpx.ASGITransport(build(self.deps), raise_app_exceptions=False)
+        _CURRENT.deps = self.deps
+        transport = httpx.ASGITransport(_application(), raise_app_exceptions=False)
         return httpx.AsyncClient(
             transport=transport,
             base_url="http://127.0.0.1:8443",
@@ -135,6 +155,7 @@ class Rig:
                 "job": "node",
                 "site": "berlin",
             },
+            "row_labels": TARGET,
             "annotations": {},
             "state": AlertState.FIRING,
             "value": 5.0,

@@ -1,0 +1,141 @@
+"""What people do to a ticket over HTTP: everybody is told, and nobody overwrites anybody."""
+
+from typing import Any
+
+import httpx
+import pytest
+from tests.server.http.rig import Rig
+
+from tocsin_protocol.vocabulary import TicketEventKind
+
+TICKETS = "/api/v1/tickets"
+
+
+async def opened(via: httpx.AsyncClient, **values: Any) -> dict[str, Any]:
+    """A ticket of Acme's that Alice has opened."""
+    new = {"client": "acme", "title": "The bell is silent"} | values
+    detail: dict[str, Any] = (await via.post(TICKETS, json=new)).raise_for_status().json()
+    return detail["ticket"]
+
+
+async def test_a_ticket_goes_its_way_and_every_step_is_told(rig: Rig, alice: httpx.AsyncClient) -> None:
+    ticket = await opened(alice, host_id=rig.host_id("acme", "atlas"))
+    path = f"{TICKETS}/{ticket['id']}"
+
+    taken = (await alice.post(f"{path}/take", json={"version": ticket["version"]})).json()
+    said = (await alice.post(f"{path}/comment", json={"text": "looking"})).json()
+    solved = (await alice.post(f"{path}/resolve", json={"text": "rung by hand"})).json()
+    again = (await alice.post(f"{path}/reopen", json={})).json()
+    free = (await alice.post(f"{path}/release", json={})).json()
+
+    assert (ticket["host"], ticket["site"], ticket["client"]) == ("atlas", "berlin", "acme")
+    assert taken["ticket"]["owner"] == "alice"
+    assert said["events"][-1]["text"] == "looking"
+    assert solved["ticket"]["state"] == "solved"
+    assert again["ticket"]["state"] == "in_progress"
+    assert free["ticket"]["owner"] is None
+    assert [happening.kind for happening in rig.notices.told] == [
+        TicketEventKind.OPENED,
+        TicketEventKind.TAKEN,
+        TicketEventKind.COMMENTED,
+        TicketEventKind.SOLVED,
+        TicketEventKind.REOPENED,
+        TicketEventKind.RELEASED,
+    ]
+
+
+async def test_a_ticket_that_has_changed_since_is_not_overwritten(rig: Rig, alice: httpx.AsyncClient) -> None:
+    ticket = await opened(alice)
+    path = f"{TICKETS}/{ticket['id']}"
+    await alice.post(f"{path}/comment", json={"text": "first"})
+    rig.notices.told.clear()
+
+    late = await alice.post(f"{path}/resolve", json={"version": ticket["version"]})
+
+    assert late.status_code == 412
+    assert "commented by alice" in late.json()["detail"]
+    assert rig.notices.told == []
+
+
+async def test_a_ticket_that_somebody_else_has_is_not_taken(rig: Rig, alice: httpx.AsyncClient) -> None:
+    ticket = await opened(alice)
+    await alice.post(f"{TICKETS}/{ticket['id']}/take", json={})
+
+    async with rig.client("bob") as bob:
+        refused = await bob.post(f"{TICKETS}/{ticket['id']}/take", json={})
+
+    assert refused.status_code == 409
+    assert "alice" in refused.json()["detail"]
+
+
+async def test_the_queue_is_asked_by_client_host_owner_and_state(rig: Rig, alice: httpx.AsyncClient) -> None:
+    atlas = rig.host_id("acme", "atlas")
+    mine = await opened(alice, host_id=atlas)
+    other = await opened(alice, client="globex", title="Another")
+    await alice.post(f"{TICKETS}/{mine['id']}/take", json={})
+    await alice.post(f"{TICKETS}/{other['id']}/resolve", json={})
+
+    async def ids(**question: Any) -> list[int]:
+        page = (await alice.get(TICKETS, params=question)).raise_for_status().json()
+        return [ticket["id"] for ticket in page["tickets"]]
+
+    assert await ids() == [mine["id"]]
+    assert await ids(state="solved") == [other["id"]]
+    assert await ids(state="all", client="globex") == [other["id"]]
+    assert await ids(host=atlas) == [mine["id"]]
+    assert await ids(owner="alice") == [mine["id"]]
+    assert await ids(owner="bob") == []
+
+
+async def test_the_queue_comes_in_pages(alice: httpx.AsyncClient) -> None:
+    ids = [(await opened(alice, title=f"Bell {number}"))["id"] for number in range(3)]
+
+    first = (await alice.get(TICKETS, params={"limit": 2})).json()
+    second = (await alice.get(TICKETS, params={"limit": 2, "cursor": first["next"]})).json()
+
+    assert [ticket["id"] for ticket in first["tickets"] + second["tickets"]] == ids
+    assert second["next"] is None
+    assert first["counts"]["open"] == 3
+
+
+async def test_a_page_says_which_events_it_holds_already(rig: Rig, alice: httpx.AsyncClient) -> None:
+    before = (await alice.get(TICKETS)).json()["seen"]
+    rig.deps.broker.publish("rules", None)
+    after = (await alice.get(TICKETS)).json()["seen"]
+
+    assert before != after == rig.deps.broker.newest_id()
+
+
+@pytest.mark.parametrize(
+    ("new", "status"),
+    [
+        ({"client": "nobody", "title": "x"}, 404),
+        ({"client": "acme", "title": ""}, 422),
+        ({"client": "acme", "title": "x", "priority": 9}, 422),
+        ({"client": "acme"}, 400),
+    ],
+)
+async def test_a_ticket_that_makes_no_sense_is_refused(
+    rig: Rig, alice: httpx.AsyncClient, new: dict[str, Any], status: int
+) -> None:
+    assert (await alice.post(TICKETS, json=new)).status_code == status
+    assert rig.notices.told == []
+
+
+async def test_a_ticket_cannot_be_about_another_clients_host(rig: Rig, alice: httpx.AsyncClient) -> None:
+    new = {"client": "acme", "title": "x", "host_id": rig.host_id("globex", "atlas")}
+
+    assert (await alice.post(TICKETS, json=new)).status_code == 404
+
+
+async def test_alerts_carry_the_value_of_this_second(rig: Rig, alice: httpx.AsyncClient) -> None:
+    alert_id = rig.alert()
+    rig.judge.values[alert_id] = 7.5
+
+    one = (await alice.get(f"/api/v1/alerts/{alert_id}")).json()
+    page = (await alice.get("/api/v1/alerts", params={"client": "acme"})).json()["alerts"]
+    elsewhere = (await alice.get("/api/v1/alerts", params={"client": "globex"})).json()["alerts"]
+
+    assert one["value"] == page[0]["value"] == 7.5
+    assert (one["host"], one["rule_group"], one["expression"]) == ("atlas", "host", "node_load1 > 4")
+    assert elsewhere == []
