@@ -5,6 +5,7 @@ The peer is a chain on other terms: Prometheus with Alertmanager at defaults of 
 interval (10 s) is not in the figure: a breach is pushed as it happens.
 """
 
+import contextlib
 import statistics
 import tempfile
 import threading
@@ -39,6 +40,7 @@ class TicketTimes(threading.Thread):
 
     def run(self) -> None:
         with (
+            contextlib.suppress(httpx.HTTPError),  # the server ends before the stream does
             self._server.api(self._session) as api,
             api.stream("GET", "/events", timeout=httpx.Timeout(60)) as stream,
         ):
