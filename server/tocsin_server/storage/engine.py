@@ -191,7 +191,7 @@ class Storage:
     def _checkpoint(self) -> None:
         wal = self.path.with_name(self.path.name + "-wal")
         try:
-            if wal.stat().st_size < CHECKPOINT_PAGES * 4096:
+            if not wal.exists() or wal.stat().st_size < CHECKPOINT_PAGES * 4096:
                 return
             connection = self._writer.raw_connection()
             try:
@@ -199,7 +199,7 @@ class Storage:
             finally:
                 connection.close()
         except (OSError, DBAPIError):
-            _log.warning("the database's journal could not be folded in", event_key="checkpoint_failed")
+            _log.warning("the database's journal could not be folded in", action="checkpoint_failed")
 
 
 def _run(session: Session, act: _Act) -> None:
