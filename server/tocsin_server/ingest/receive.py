@@ -73,7 +73,7 @@ class Receiver:
         marks = [_mark(at, push.frames[at], frame) for at, frame in enumerate(frames)]
         schemas = {mark.schema_id: session.schemas[mark.schema_id].deflated for mark in marks}
         fresh = await self._journal.append(Arrival(agent.id, received_ms, marks, schemas, body))
-        new = frames if len(fresh) == len(frames) else [frames[at] for at in sorted(fresh)]
+        new = [frames[at] for at in fresh]
         self._inbox.put(new)
         self._tally(body, push, new, received_ms)
         return msgspec.msgpack.encode(

@@ -14,6 +14,7 @@ that an agent has pushed can pass for a record, because no agent knows the marke
 """
 
 import enum
+import secrets
 import struct
 import zlib
 from collections.abc import Iterator, Sequence
@@ -74,6 +75,11 @@ class Damage(NamedTuple):
 
     offset: int
     end: int
+
+
+def new_marker() -> bytes:
+    """A marker that nobody can guess."""
+    return secrets.token_bytes(_MARKER_BYTES)
 
 
 def segment_head(marker: bytes) -> bytes:

@@ -1,19 +1,13 @@
 """One segment file that is being written: what `append` has returned from is on the disk.
 
-After a failed write the file is cut back to its last durable byte and may be used again. After a failed
-fdatasync it may not: the kernel has dropped the dirty pages and marked them clean, so a second fdatasync would
-report success for bytes that never reached the disk. Such a segment is `is_spoilt`, and the journal opens
-another.
+After an error a segment is not written again. After a failed fdatasync it must not be: the kernel has dropped
+the dirty pages and called them clean, so a second fdatasync would report success for bytes that never reached
+the disk. A new segment costs next to nothing, so there is no other case.
 """
 
 import contextlib
 import os
-import secrets
 from pathlib import Path
-
-from tocsin_server.ingest.records import segment_head
-
-_MARKER_BYTES = 8
 
 
 class Disk:
@@ -31,19 +25,16 @@ class SegmentFile:
 
     def __init__(self, path: Path, *, disk: Disk) -> None:
         self.path = path
-        self.number = number_of(path)
-        self.marker = secrets.token_bytes(_MARKER_BYTES)
-        self.is_spoilt = False
         self.size = 0
         self._disk = disk
         self._descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600)
 
     @classmethod
-    def create(cls, path: Path, *, disk: Disk) -> "SegmentFile":
-        """A new segment that survives a power cut; where that fails, nothing is left behind."""
+    def create(cls, path: Path, content: bytes, *, disk: Disk) -> "SegmentFile":
+        """A new segment that survives a power cut with this in it; where that fails, nothing is left behind."""
         segment = cls(path, disk=disk)
         try:
-            segment.append(segment_head(segment.marker))
+            segment.append(content)
             _sync_folder(path.parent)
         except OSError:
             segment.discard()
@@ -51,17 +42,12 @@ class SegmentFile:
         return segment
 
     def append(self, content: bytes) -> int:
-        """Write, and return the offset once it is durable; an `OSError` leaves the file as it was."""
+        """Write, and return the offset once it is durable. After an `OSError`, let go of the segment."""
         begin = self.size
         try:
             self._write(content, begin)
-        except OSError:
-            self._cut(begin)
-            raise
-        try:
             self._disk.fdatasync(self._descriptor)
         except OSError:
-            self.is_spoilt = True
             self._cut(begin)
             raise
         self.size = begin + len(content)
@@ -83,7 +69,7 @@ class SegmentFile:
             left, offset = left[written:], offset + written
 
     def _cut(self, size: int) -> None:
-        """Best effort: what a failed cut leaves behind is overwritten, or told apart by replay."""
+        """Best effort: a replay tells what a failed cut leaves behind from what was stored later."""
         with contextlib.suppress(OSError):
             os.ftruncate(self._descriptor, size)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import msgpack
 import pytest
 import pytest_asyncio
+from bench.fleet import pack_schema, push_body
 from tests.server.ingest.rig import OTHER_SCHEMA, SCHEMA, Rig, RigAgent, enrolled, running
 
 from tocsin_protocol import wire
@@ -91,6 +92,7 @@ async def test_guessing_invitations_is_slowed_for_one_address_only(rig: Rig) -> 
         (msgpack.packb({"v": 1, "surprise": 1}), 422),
         (msgpack.packb([1, 2, 3]), 422),
     ],
+    ids=range(6),
 )
 async def test_nonsense_is_refused_before_anything_is_believed(
     rig: Rig, path: str, body: bytes, status: int
@@ -131,8 +133,6 @@ async def test_a_session_ends_after_its_hour(rig: Rig, atlas: RigAgent) -> None:
 
 
 async def test_a_body_that_was_changed_on_its_way_is_not_authenticated(rig: Rig, atlas: RigAgent) -> None:
-    from bench.fleet import push_body
-
     body = push_body(atlas.epoch, [atlas.frame(0)], now_ms=0, schemas=True)
     headers = atlas.headers(body)
 
@@ -161,8 +161,6 @@ async def test_a_revoked_agent_is_refused_and_told_why(rig: Rig, atlas: RigAgent
 
 
 async def test_a_host_that_is_not_the_agents_own_is_refused(atlas: RigAgent) -> None:
-    from bench.fleet import pack_schema
-
     schema = pack_schema([("node_load1", 1, {})], host="switch-1")
 
     answer = await atlas.push(atlas.frame(0, schema=schema))
@@ -199,8 +197,6 @@ async def test_a_body_is_capped_while_it_streams_in(rig: Rig) -> None:
 
 
 async def test_a_body_in_pieces_is_one_body(rig: Rig, atlas: RigAgent) -> None:
-    from bench.fleet import push_body
-
     body = push_body(atlas.epoch, [atlas.frame(0)], now_ms=rig.clock.now_ms(), schemas=True)
 
     answer = await rig.post(wire.PUSH_PATH, b"", atlas.headers(body), pieces=[body[:9], body[9:], b""])
@@ -209,8 +205,6 @@ async def test_a_body_in_pieces_is_one_body(rig: Rig, atlas: RigAgent) -> None:
 
 
 async def test_an_agent_that_hangs_up_is_not_answered(rig: Rig, atlas: RigAgent) -> None:
-    from bench.fleet import push_body
-
     body = push_body(atlas.epoch, [atlas.frame(0)], now_ms=rig.clock.now_ms(), schemas=True)
 
     answer = await rig.post(wire.PUSH_PATH, b"", atlas.headers(body), pieces=[])
@@ -253,6 +247,7 @@ FRAME = [1, 0, wire.schema_id(SCHEMA), [NOW], struct.pack("<2d", 1, 2)]
         (deflated([1, NOW, [b"\xc1"], []]), 400),
         (deflated([1, NOW, [msgpack.packb(["", []])], []]), 422),
     ],
+    ids=range(22),
 )
 async def test_a_push_that_makes_no_sense_is_refused_whole(
     rig: Rig, atlas: RigAgent, body: bytes, status: int
@@ -289,7 +284,7 @@ async def test_a_push_that_is_half_new_stores_the_new_half(rig: Rig, atlas: RigA
     answer = await atlas.push(*[atlas.frame(seq) for seq in range(4)])
 
     assert answer.said["acked"] == 4
-    assert [0.0, 2.0, 1.0, 3.0] == [float(frame.matrix[0, 0]) for frame in rig.inbox.drain()]
+    assert [float(frame.matrix[0, 0]) for frame in rig.inbox.drain()] == [0.0, 2.0, 1.0, 3.0]
 
 
 async def test_a_time_in_the_future_becomes_the_time_of_receipt(rig: Rig, atlas: RigAgent) -> None:
@@ -334,7 +329,7 @@ async def test_two_schemas_in_one_push_each_carry_their_frames(rig: Rig, atlas: 
     answer = await atlas.push(atlas.frame(0), atlas.frame(1, schema=OTHER_SCHEMA))
 
     assert answer.status == 200
-    assert [2, 1] == [frame.matrix.shape[1] for frame in rig.inbox.drain()]
+    assert [frame.matrix.shape[1] for frame in rig.inbox.drain()] == [2, 1]
 
 
 async def test_requests_are_counted_by_path_and_status(rig: Rig, atlas: RigAgent) -> None:

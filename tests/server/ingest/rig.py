@@ -1,9 +1,11 @@
 """The receive path alone, real from the ASGI edge to the files, on a clock that tests move."""
 
-import asyncio
+import functools
 import hashlib
 import hmac
+import json
 import os
+import tempfile
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -14,7 +16,7 @@ import msgpack
 from bench.fleet import PushFrame, pack_schema, push_body
 from nacl.bindings import crypto_scalarmult, crypto_scalarmult_base
 from nacl.signing import SigningKey, VerifyKey
-from sqlmodel import SQLModel
+from sqlmodel import Session, SQLModel
 
 import tocsin_server.estate.store  # noqa: F401 - its tables
 from tocsin_protocol import wire
@@ -30,7 +32,7 @@ from tocsin_server.http.agents import AgentsApp
 from tocsin_server.ingest.enrolments import Enrolments
 from tocsin_server.ingest.hello import Greeter
 from tocsin_server.ingest.inbox import Inbox
-from tocsin_server.ingest.journal import Journal
+from tocsin_server.ingest.journal import SEGMENT_BYTES, Journal
 from tocsin_server.ingest.presence import Presence
 from tocsin_server.ingest.receive import Receiver
 from tocsin_server.ingest.segment import Disk
@@ -57,8 +59,6 @@ class Answer:
     @property
     def said(self) -> dict[str, Any]:
         """The body: msgpack of an answer, JSON of a problem."""
-        import json
-
         if self.headers["content-type"] == wire.CONTENT_TYPE:
             unpacked: dict[str, Any] = msgpack.unpackb(self.content)
             return unpacked
@@ -69,24 +69,30 @@ class Answer:
 class Rig:
     """Everything that a push meets. `restart` keeps the folder and forgets the rest, as a process would."""
 
-    def __init__(self, folder: Path, *, disk: Disk | None = None) -> None:
+    def __init__(self, folder: Path, *, disk: Disk | None = None, segment_bytes: int = SEGMENT_BYTES) -> None:
         self.folder = folder
+        self.segment_bytes = segment_bytes
         self.disk = disk
         self.clock = FakeClock()
+        for name, content in _founded().items():
+            (folder / name).write_bytes(content)
+            (folder / name).chmod(0o600)
         self.identity = open_identity(folder)
-        path = folder / "tocsin.db"
-        engine = sqlite_engine(path, read_only=False)
-        SQLModel.metadata.create_all(engine)
-        engine.dispose()
-        self.storage = Storage(path)
-        self.storage.write(self._found)
+        self.storage = Storage(folder / "tocsin.db")
         self.start()
 
     def start(self) -> None:
         self.health = Health()
         self.estate = Estate(self.storage)
         self.estate.reload()
-        self.journal = Journal(self.folder / "journal", clock=self.clock, health=self.health, disk=self.disk)
+        self.journal = Journal(
+            self.folder / "journal",
+            clock=self.clock,
+            health=self.health,
+            gather_s=0,
+            disk=self.disk,
+            segment_bytes=self.segment_bytes,
+        )
         self.inbox = Inbox()
         self.presence = Presence(interval_s=10, started_ms=self.clock.now_ms())
         self.presence.remember(self.journal.last_heard_ms)
@@ -166,9 +172,20 @@ class Rig:
         answered = {name.decode(): value.decode() for name, value in sent[0]["headers"]}
         return Answer(sent[0]["status"], answered, sent[1]["body"])
 
-    def _found(self, session) -> None:
-        for slug in ("acme", "globex"):
-            add_site(session, add_client(session, slug, slug.title(), 0), "main", "Main", 0)
+
+@functools.cache
+def _founded() -> dict[str, bytes]:
+    """A data folder with keys and two clients; made once, because that takes longer than a usual test."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        open_identity(folder)
+        engine = sqlite_engine(folder / "tocsin.db", read_only=False)
+        SQLModel.metadata.create_all(engine)
+        with Session(engine) as session, session.begin():
+            for slug in ("acme", "globex"):
+                add_site(session, add_client(session, slug, slug.title(), 0), "main", "Main", 0)
+        engine.dispose()
+        return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
 @dataclass
@@ -259,10 +276,12 @@ async def enrolled(rig: Rig, name: str = "atlas", client: str = "acme") -> RigAg
 
 
 @asynccontextmanager
-async def running(folder: Path, *, disk: Disk | None = None) -> AsyncIterator[Rig]:
+async def running(
+    folder: Path, *, disk: Disk | None = None, segment_bytes: int = SEGMENT_BYTES
+) -> AsyncIterator[Rig]:
     """A rig for the length of a test."""
-    rig = await asyncio.to_thread(Rig, folder, disk=disk)
+    rig = Rig(folder, disk=disk, segment_bytes=segment_bytes)
     try:
         yield rig
     finally:
-        await asyncio.to_thread(rig.close)
+        rig.close()
