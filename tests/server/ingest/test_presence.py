@@ -1,0 +1,50 @@
+"""Who is there: three pushes may be missing, and the server's own start counts as having heard everybody."""
+
+from tocsin_server.ingest.presence import Presence
+
+START = 1_000_000
+
+
+def test_a_host_is_silent_once_three_pushes_are_missing() -> None:
+    presence = Presence(interval_s=10, started_ms=START)
+
+    presence.heard(7, at_ms=START + 5000, skew_ms=0)
+
+    assert presence.is_up(7, START + 37_000)
+    assert not presence.is_up(7, START + 37_001)
+
+
+def test_a_server_that_was_down_takes_nobody_for_silent() -> None:
+    presence = Presence(interval_s=10, started_ms=START)
+    presence.remember({7: START - 3_600_000})
+
+    assert presence.is_up(7, START + 32_000)
+    assert not presence.is_up(7, START + 32_001)
+    assert presence.last_seen_ms(7) == START - 3_600_000
+
+
+def test_what_is_remembered_never_replaces_what_was_heard() -> None:
+    presence = Presence(interval_s=10, started_ms=START)
+    presence.heard(7, at_ms=START, skew_ms=0)
+
+    presence.remember({7: START - 1})
+
+    assert presence.last_seen_ms(7) == START
+
+
+def test_a_host_that_never_pushed_is_told_from_a_silent_one() -> None:
+    presence = Presence(interval_s=10, started_ms=START)
+
+    assert not presence.was_heard(7)
+    assert presence.last_seen_ms(7) is None
+    assert presence.is_up(7, START)
+
+
+def test_skew_is_known_of_hosts_heard_since_the_start() -> None:
+    presence = Presence(interval_s=10, started_ms=START)
+    presence.remember({7: START})
+    presence.heard(8, at_ms=START, skew_ms=-2500)
+
+    assert presence.skew_s(7) is None
+    assert presence.skew_s(8) == -2.5
+    assert presence.skew_s(9) is None
