@@ -1,12 +1,18 @@
 """A stream ends when the console leaves, when it is nobody's any more, when it is stuck, and at the end."""
 
 import asyncio
+import socket
+import time
 from typing import Any
 
+import httpx
 import pytest
+import uvicorn
+from tests.server.http.rig import Rig
 
 from tocsin_server.http import events
 from tocsin_server.http.broker import Broker
+from tocsin_server.http.build import build
 from tocsin_server.http.events import Stream, while_there
 
 
@@ -114,3 +120,31 @@ async def test_what_goes_wrong_is_not_hidden() -> None:
 
     with pytest.raises(ConnectionError):
         await while_there(Stream(Broker(), broken, is_welcome=yes).run(None), wire.receive)
+
+
+async def test_over_a_real_connection_it_is_heard_and_ends_with_the_server(rig: Rig) -> None:
+    listening = socket.create_server(("127.0.0.1", 0))
+    app = build(rig.deps)
+    server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="off", timeout_graceful_shutdown=3))
+    serving = asyncio.create_task(server.serve(sockets=[listening]))
+    url = f"http://127.0.0.1:{listening.getsockname()[1]}/api/v1/events"
+    headers = {"authorization": f"Bearer {rig.tokens['charlie']}"}
+    heard: list[str] = []
+
+    async with (
+        httpx.AsyncClient(trust_env=False, timeout=5) as client,
+        client.stream("GET", url, headers=headers) as stream,
+    ):
+        assert stream.status_code == 200
+        async for line in stream.aiter_lines():
+            heard.append(line)
+            if line == "retry: 1000":
+                rig.deps.broker.publish("rules", None)
+            if line == "event: rules":
+                rig.deps.broker.close()
+                server.should_exit = True
+                asked = time.monotonic()
+
+    await asyncio.wait_for(serving, 5)
+    assert time.monotonic() - asked < 3
+    assert f"id: {rig.deps.broker.newest_id()}" in heard
