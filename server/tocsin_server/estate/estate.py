@@ -4,6 +4,7 @@ A picture never changes; `reload` swaps in a new one when the tables have change
 any time. It is at most as old as the last reload: that is how soon a revoked agent is refused.
 """
 
+import threading
 from dataclasses import dataclass
 from typing import Any
 
@@ -85,6 +86,7 @@ class Estate:
 
     def __init__(self, storage: Storage) -> None:
         self._storage = storage
+        self._reloading = threading.Lock()
         self._rows: tuple[_Rows, ...] = ([], [], [])
         self._picture = _draw([], [], [])
         self.generation = 0
@@ -93,16 +95,17 @@ class Estate:
     def reload(self) -> bool:
         """Look at the tables; whether anything has changed.
 
-        The rows are read plainly and compared as they are: 10,000 hosts take some 20 ms, a new picture
-        another 20.
+        The rows are read plainly and compared as they are: 10,000 hosts take some 30 ms, a new picture
+        another 80.
         """
-        rows = self._storage.read(_read)
-        if rows == self._rows:
-            return False
-        self._picture = _draw(*rows)
-        self._rows = rows
-        self.generation += 1
-        return True
+        with self._reloading:  # or who read first could draw last
+            rows = self._storage.read(_read)
+            if rows == self._rows:
+                return False
+            self._picture = _draw(*rows)
+            self._rows = rows
+            self.generation += 1
+            return True
 
     def clients(self) -> list[ClientFacts]:
         return list(self._picture.clients.values())

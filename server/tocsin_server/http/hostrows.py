@@ -3,6 +3,7 @@
 Everything here may wait for the database or for the head, so it is not for the event loop.
 """
 
+from collections import Counter
 from collections.abc import Mapping
 
 from sqlmodel import Session, col, select
@@ -51,6 +52,10 @@ class HostRows:
         if host is None:
             return None
         return self._row(host, state, self._storage.read(open_by_host), self._vitals.of_all())
+
+    def states(self) -> Counter[HostState]:
+        """How many hosts in service are in each state."""
+        return Counter(self.state(host.id) for host in self._estate.hosts())
 
     def state(self, host_id: int) -> HostState:
         """What is known of a host in service by its pushes."""

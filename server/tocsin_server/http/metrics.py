@@ -2,7 +2,6 @@
 
 import asyncio
 import threading
-from collections import Counter
 from typing import Any
 
 from litestar import Request, Response, get
@@ -13,6 +12,7 @@ from tocsin_protocol.vocabulary import AlertState, HostState
 from tocsin_server.alerts.store import AlertRow
 from tocsin_server.desk.queue import open_by_client
 from tocsin_server.http.deps import Deps, Wired
+from tocsin_server.http.status import series_in_head
 
 _WATCHED = (AlertState.PENDING, AlertState.FIRING, AlertState.UNKNOWN)
 _one_at_a_time = threading.Lock()
@@ -32,13 +32,13 @@ async def own_metrics(deps: Wired, request: Request[Any, Any, Any]) -> Response[
 
 
 def refresh(deps: Deps) -> None:
-    """Take the pictures; waits for the database."""
+    """Take the pictures; waits for the database and the head."""
     health = deps.health
     health.inbox.set(len(deps.inbox))
-    health.head_series.set(deps.head.series_count)
+    health.head_series.set(series_in_head(deps))
     health.rules.set(len(deps.judge.rules))
     health.rule_problems.set(len(deps.judge.problems))
-    hosts = Counter(deps.hosts.state(host.id) for host in deps.estate.hosts())
+    hosts = deps.hosts.states()
     for state in (HostState.UP, HostState.SILENT, HostState.AWAITED):
         health.hosts.labels(state).set(hosts[state])
     alerts, tickets = deps.storage.read(_count)
