@@ -35,7 +35,7 @@ from tocsin_server.promql.syntax import (
     Text,
     is_scalar,
 )
-from tocsin_server.series.arrays import Bools
+from tocsin_server.series.arrays import Bools, Floats
 from tocsin_server.series.labels import NAME, Labels, where_equal
 from tocsin_server.series.source import Source
 
@@ -77,15 +77,24 @@ class _Identity:
 
 
 class Inquiry:
-    """Verdicts on identities of one expression at one instant; each part is evaluated once at most."""
+    """Verdicts on identities of one expression at one instant; each part is evaluated once at most.
+
+    Whose part of the whole cannot be evaluated gets no verdict. What the parts say of that is not heard: a
+    comparison in its `bool` form loses the name, and rows that differ in nothing else are no mistake here.
+    """
 
     def __init__(self, expression: Expression, source: Source, at_ms: int) -> None:
+        whole = Evaluation(source, at_ms)
+        whole.rows(expression.root)
+        self._failures = whole.failures
         self._root = expression.root
-        self._evaluation = Evaluation(source, at_ms)
+        self._parts = Evaluation(source, at_ms)
         self._results: dict[int, Dense] = {}
 
     def verdict(self, *, client_id: int, labels: Mapping[str, str]) -> Verdict:
         """The verdict on the rows of these labels."""
+        if client_id in self._failures:
+            return Verdict.UNKNOWN
         return self._judge(self._root, _Identity(client_id, labels))
 
     def _judge(self, node: Node, identity: _Identity) -> Verdict:
@@ -103,21 +112,23 @@ class Inquiry:
             case Binary():
                 return self._judge_binary(node, identity)
 
-    def _rows(self, node: Node, *, shape: Node | None = None) -> Dense:
-        """A node's rows, remembered by the node; `shape` is evaluated in its place."""
+    def _rows(self, node: Node) -> Dense:
+        """A node's rows; a comparison's in `bool` form."""
         key = id(node)
         if key not in self._results:
-            self._results[key] = self._evaluation.rows(shape or node)
+            asked = replace(node, as_bool=True) if isinstance(node, Binary) and _is_filter(node) else node
+            self._results[key] = self._parts.rows(asked)
         return self._results[key]
 
-    def _found(self, dense: Dense, identity: _Identity) -> Bools:
-        if identity.client_id in self._evaluation.failures:
-            return dense.present & False
-        return dense.present & identity.rows(dense.labels)
+    def _values(self, node: Node, identity: _Identity) -> Floats:
+        """The values of an identity's rows."""
+        dense = self._rows(node)
+        values: Floats = dense.values[dense.present & identity.rows(dense.labels)]
+        return values
 
     def _presence(self, node: Node, identity: _Identity) -> Verdict:
         """True where there is a row; one that is missing is unknown."""
-        return Verdict.TRUE if self._found(self._rows(node), identity).any() else Verdict.UNKNOWN
+        return Verdict.TRUE if len(self._values(node, identity)) else Verdict.UNKNOWN
 
     def _judge_call(self, node: Call, identity: _Identity) -> Verdict:
         if is_scalar(node):
@@ -139,8 +150,7 @@ class Inquiry:
         grouping = node.grouping
         if node.operator not in SELECTING:
             identity = identity.less(grouping.ignored) if grouping.without else identity.within(grouping.labels)
-        below = self._judge(node.expression, identity)
-        is_left_out = below is not Verdict.UNKNOWN
+        is_left_out = self._judge(node.expression, identity) is not Verdict.UNKNOWN
         return Verdict.FALSE if is_left_out else Verdict.UNKNOWN
 
     def _judge_binary(self, node: Binary, identity: _Identity) -> Verdict:
@@ -151,20 +161,21 @@ class Inquiry:
             return self._judge_unless(node, left, right)
         if node.operator == "or":
             return _any([self._judge(node.left, identity), self._judge(node.right, identity)])
-        if node.operator in COMPARISONS and not node.as_bool:
-            asked = self._rows(node, shape=replace(node, as_bool=True))
-            found = self._found(asked, identity)
-            if found.any():
-                return Verdict.TRUE if asked.values[found].any() else Verdict.FALSE
+        if _is_filter(node) and len(answers := self._values(node, identity)):
+            return Verdict.TRUE if answers.any() else Verdict.FALSE
         below = _all([self._judge(node.left, left), self._judge(node.right, right)])
         if node.operator == "and" or below is not Verdict.TRUE:
             return below
         return self._presence(node, identity)
 
     def _judge_unless(self, node: Binary, left: _Identity, right: _Identity) -> Verdict:
-        if self._found(self._rows(node.right), right).any():
+        if self._judge(node.right, right) is Verdict.TRUE:
             return Verdict.FALSE
         return self._judge(node.left, left)
+
+
+def _is_filter(node: Binary) -> bool:
+    return node.operator in COMPARISONS and not node.as_bool and not is_scalar(node)
 
 
 def _sides(node: Binary, identity: _Identity) -> tuple[_Identity, _Identity]:

@@ -1,6 +1,11 @@
-"""Random expressions over the metrics `a`, `b` and `c` with labels `x` and `y`, for hypothesis."""
+"""Random expressions over metrics `a`, `b`, `c` with labels `x` and `y`, and series to ask, for hypothesis."""
+
+import math
 
 from hypothesis import strategies as st
+from tests.server.promql.worlds import NOW, STEP
+
+from tocsin_server.series.arrays import stale
 
 _MATCHERS = st.sampled_from(["", '{x="1"}', '{x!="1"}', '{y=~"1|2"}', '{x!~"2"}', '{y=""}'])
 _SELECTORS = st.builds(
@@ -50,3 +55,23 @@ def _grown(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
 
 
 EXPRESSIONS = st.recursive(LEAVES, _grown, max_leaves=5)
+
+
+CLIENTS = (3, 5, 8)
+STALE = float(stale(1)[0])
+
+VALUES = st.sampled_from([0.0, 1.0, 2.0, 5.0, -1.0, math.nan, math.inf, STALE, STALE])
+LABELS = st.fixed_dictionaries(
+    {"__name__": st.sampled_from("abc")},
+    optional={"x": st.sampled_from("12"), "y": st.sampled_from("12")},
+)
+SERIES = st.tuples(st.sampled_from(CLIENTS), LABELS, st.lists(VALUES, min_size=1, max_size=6))
+
+
+@st.composite
+def series(draw: st.DrawFn) -> list[tuple]:
+    rows = {}
+    for client, labels, values in draw(st.lists(SERIES, max_size=14)):
+        times = [NOW - STEP * back for back in reversed(range(len(values)))]
+        rows[client, *sorted(labels.items())] = (client, client * 10, labels, times, values)
+    return list(rows.values())

@@ -29,8 +29,10 @@ DISKS = (
 
 
 def test_a_row_says_whose_it_is() -> None:
-    (row,) = evaluate(parse("free < 10"), world(*DISKS), NOW).rows()
+    vector = evaluate(parse("free < 10"), world(*DISKS), NOW)
 
+    (row,) = vector.rows()
+    assert len(vector) == 1
     assert row == Row(ACME, ATLAS, {"__name__": "free", "device": "sda"}, 5.0)
 
 
@@ -77,6 +79,15 @@ def test_a_row_says_whose_it_is() -> None:
             'label_replace(free{device="sda"}, "disk", "$1-${2}$$", "device", "(..)(.)")',
             {(1, ("__name__", "free"), ("device", "sda"), ("disk", "sd-a$")): 5},
         ),
+        (
+            'label_replace(free{device="sda"}, "device", "$1$none$7", "device", "(?:x)(.*)")',
+            {(1, ("__name__", "free"), ("device", "sda")): 5},
+        ),
+        (
+            'label_replace(free{device="sda"}, "device", "$none$7$d", "device", "s(?P<d>.).*")',
+            {(1, ("__name__", "free"), ("device", "d")): 5},
+        ),
+        ("timestamp(-free) - time()", {(1, ("device", "sda")): 0, (1, ("device", "sdb")): 0}),
         ('absent(free{device="sda"})', {}),
         ('absent(free{device="sdc", x=~".+"})', {(1, ("device", "sdc")): 1}),
         ("absent(free > 1000)", {(1,): 1}),

@@ -3,32 +3,11 @@
 import math
 
 from hypothesis import given, settings
-from hypothesis import strategies as st
-from tests.server.promql.expressions import EXPRESSIONS
+from tests.server.promql.expressions import CLIENTS, EXPRESSIONS, series
 from tests.server.promql.worlds import NOW, STEP
 
 from tocsin_server.promql import Vector, evaluate, evaluate_range, parse
-from tocsin_server.series.arrays import stale
 from tocsin_server.series.fixed import FixedSource
-
-CLIENTS = (3, 5, 8)
-STALE = float(stale(1)[0])
-
-VALUES = st.sampled_from([0.0, 1.0, 2.0, 5.0, -1.0, math.nan, math.inf, STALE, STALE])
-LABELS = st.fixed_dictionaries(
-    {"__name__": st.sampled_from("abc")},
-    optional={"x": st.sampled_from("12"), "y": st.sampled_from("12")},
-)
-SERIES = st.tuples(st.sampled_from(CLIENTS), LABELS, st.lists(VALUES, min_size=1, max_size=6))
-
-
-@st.composite
-def series(draw: st.DrawFn) -> list[tuple]:
-    rows = {}
-    for client, labels, values in draw(st.lists(SERIES, max_size=14)):
-        times = [NOW - STEP * back for back in reversed(range(len(values)))]
-        rows[client, *sorted(labels.items())] = (client, client * 10, labels, times, values)
-    return list(rows.values())
 
 
 def seen(vector: Vector, client: int) -> tuple[dict, str | None]:

@@ -44,6 +44,8 @@ TOO_MUCH_INK = (
         ("a +", "the expression cannot be read: invalid promql query"),
         ("", "the expression cannot be read: no expression found in input"),
         ('a{x=~"("}', "the expression cannot be read: illegal regex for ("),
+        # The parser's regular expressions allow what RE2 does not.
+        ('a{x=~"b{1001}"}', "the regular expression 'b{1001}' cannot be used: invalid repetition size: {1001}"),
         ('label_replace(a, "", "b", "c", "d")', "label_replace: the name of the destination label is empty"),
         (
             'label_replace(a, "b", "c", "d", "(")',
@@ -111,6 +113,7 @@ def test_what_is_spelled_anew_reads_the_same(text: str) -> None:
         "a == bool on (x) group_right (y) b",
         "sum without () (a)",
         "a / Inf",
+        "-(a) + -Inf",
     ],
 )
 def test_every_form_is_spelled_as_it_reads(text: str) -> None:
@@ -133,6 +136,7 @@ def test_arithmetic_on_constants_is_done_at_the_door() -> None:
     ("text", "windows"),
     [
         ("a", {"a": 0}),
+        ("-sum by (x) (topk(scalar(b), rate(a[5m])))", {"a": 300_000, "b": 0}),
         ("1", {}),
         ("rate(a[5m]) > a", {"a": 300_000}),
         ("rate(a[5m]) + delta(a[1h] offset 1d)", {"a": 90_000_000}),

@@ -1,9 +1,12 @@
 """Why a row has gone: its condition is false, or nobody knows."""
 
 import pytest
+from hypothesis import given, settings
+from tests.server.promql.expressions import CLIENTS, EXPRESSIONS, series
 from tests.server.promql.worlds import ACME, NOW, OTHER, flat, world
 
-from tocsin_server.promql import Inquiry, Verdict, parse, verdict
+from tocsin_server.promql import Inquiry, Verdict, evaluate, parse, verdict
+from tocsin_server.series.fixed import FixedSource
 
 HEALTHY = (
     flat("up", 1, instance="atlas"),
@@ -92,6 +95,15 @@ T, F, U = Verdict.TRUE, Verdict.FALSE, Verdict.UNKNOWN
         ("up > bool 5", ATLAS, T),
         ("quiet > bool 5", ATLAS, U),
         ("up > up * 2", ATLAS, F),
+        # Constants and sums of what is there.
+        ("time()", {}, T),
+        ("time() > bool 5", {}, T),
+        ("-time() + vector(1)", {}, T),
+        ("sum(free)", {}, T),
+        ("info * on (instance) group_right (version) (up == 0)", {**ATLAS, "version": "2"}, F),
+        # Without the name two rows are the same: one that is true is enough, and it is no mistake.
+        ('{device="sdb"} > 90', SDB, T),
+        ('{device="sdb"} > 900', SDB, F),
         # A mistake in the client's own data.
         ("up + on (instance) free > 1000", ATLAS, U),
     ],
@@ -102,7 +114,7 @@ def test_the_verdict_on(text: str, labels: dict[str, str], expected: Verdict) ->
     assert expected is asked
 
 
-def test_an_inquiry_answers_for_many_and_evaluates_once() -> None:
+def test_an_inquiry_answers_for_many_and_evaluates_each_part_once() -> None:
     class Counting:
         def __init__(self) -> None:
             self.source = world(*HEALTHY)
@@ -117,4 +129,14 @@ def test_an_inquiry_answers_for_many_and_evaluates_once() -> None:
 
     assert inquiry.verdict(client_id=ACME, labels=SDA) is F
     assert inquiry.verdict(client_id=ACME, labels=SDB) is T
-    assert source.instants == 2
+    assert source.instants == 4  # the whole once and, for the bool form, its parts once
+
+
+@settings(max_examples=60, deadline=None)
+@given(series(), EXPRESSIONS)
+def test_a_row_that_is_there_is_true(rows: list[tuple], text: str) -> None:
+    expression, source = parse(text), FixedSource.from_series(rows, clients=CLIENTS)
+    inquiry = Inquiry(expression, source, NOW)
+
+    for row in evaluate(expression, source, NOW).rows():
+        assert inquiry.verdict(client_id=row.client_id, labels=row.labels) is T
