@@ -21,7 +21,9 @@ class Schedule:
     def advance(self, now_s: float) -> None:
         """The next instant after `now_s`."""
         passed = math.floor((now_s - self._origin_s) / self.interval_s) + 1
-        self.due_s = self._origin_s + max(passed, 0) * self.interval_s
+        due_s = self._origin_s + max(passed, 0) * self.interval_s
+        # Rounding can give `now_s` itself.
+        self.due_s = due_s if due_s > now_s else due_s + self.interval_s
 
     def steer(self, interval_s: float, now_s: float) -> None:
         """The server has asked for another interval, from now on; within reason."""
