@@ -2,12 +2,13 @@
 
 import os
 import shutil
+from contextlib import closing
 
 from tocsin_agent.collectors.kernel import read_once, readable
 from tocsin_agent.collectors.system import parse_os_release
 from tocsin_agent.connection import Connection
 from tocsin_agent.errors import AgentError, NoDelivery, NotEnrolled, Refused
-from tocsin_agent.greeting import enrol
+from tocsin_agent.greeting import Enrolled, enrol
 from tocsin_agent.identity import FILE, Identity, load, new_seed, save
 from tocsin_agent.state import StateLock
 from tocsin_protocol.wire import Invitation, decode_invitation
@@ -22,14 +23,8 @@ def enrol_host(token: str, state: str, *, name: str, replaces: bool) -> Identity
         path = f"{state}/{FILE}"
         if os.path.exists(path) and not replaces:
             raise AgentError(f"{path} exists: this host is enrolled already; --force gives it a new identity")
-        connection = Connection(invitation.url, fingerprint=invitation.fingerprint)
         seed = new_seed()
-        try:
-            enrolled = enrol(connection, invitation, seed=seed, name=name, os_name=_os_name())
-        except Refused as error:
-            raise AgentError(f"{invitation.url} refuses to enrol {name!r}: {error}") from error
-        except NoDelivery as error:
-            raise AgentError(f"cannot enrol: {error}") from error
+        enrolled = _redeem(invitation, seed=seed, name=name)
         identity = Identity(
             *enrolled,
             url=invitation.url,
@@ -45,6 +40,16 @@ def enrol_host(token: str, state: str, *, name: str, replaces: bool) -> Identity
                 f"{path} cannot be written ({error.strerror}): make room, then enrol with a new token"
             ) from error
     return identity
+
+
+def _redeem(invitation: Invitation, *, seed: bytes, name: str) -> Enrolled:
+    with closing(Connection(invitation.url, fingerprint=invitation.fingerprint)) as connection:
+        try:
+            return enrol(connection, invitation, seed=seed, name=name, os_name=_os_name())
+        except Refused as error:
+            raise AgentError(f"{invitation.url} refuses to enrol {name!r}: {error}") from error
+        except NoDelivery as error:
+            raise AgentError(f"cannot enrol: {error}") from error
 
 
 def _invitation(token: str) -> Invitation:
