@@ -17,21 +17,19 @@ import structlog
 
 from tocsin_protocol.api import RuleProblem
 from tocsin_protocol.vocabulary import AlertState
-from tocsin_server.alerts.ground import Yield
-from tocsin_server.alerts.proclaim import ALERTS, SINCE, Proclaimer
+from tocsin_server.alerts.alert import REASON, Alert, Change, Key
 from tocsin_server.alerts.recorder import Recorder
-from tocsin_server.alerts.rules import AlertingRule, Group, Rule, RuleSet
+from tocsin_server.alerts.roster import Course, Roster
+from tocsin_server.alerts.rules import Group, Rule, RuleSet
 from tocsin_server.alerts.settle import active_alerts, write_changes
 from tocsin_server.alerts.state import ACTIVE, UNBORN
-from tocsin_server.alerts.watch import Alert, Change, HostOf, Key, Watch
+from tocsin_server.alerts.watch import HostOf, Watch
 from tocsin_server.health import Health
 from tocsin_server.series.head import Head
 from tocsin_server.storage.engine import Storage
 
 _log = structlog.get_logger()
 
-REASON = "tocsin_reason"
-"""The annotation in which a transition says what the condition alone does not tell."""
 _GONE = "the rule is no longer in force, or names this alert otherwise"
 
 
@@ -44,21 +42,6 @@ class Round:
     changes: tuple[Change, ...]
 
 
-@dataclass(slots=True)
-class _Course:
-    """A group of rules and the stretch of time in which it was last judged."""
-
-    group: Group
-    members: tuple[Watch | Recorder, ...]
-    slot: int | None = None
-
-    def begin(self, now_ms: int) -> bool:
-        """Whether it is due: once in each stretch of `interval`, and in every round where there is none."""
-        slot = now_ms if self.group.interval_ms is None else now_ms // self.group.interval_ms
-        is_due, self.slot = slot != self.slot, slot
-        return is_due
-
-
 class Judge:
     """All rules in force and their alerts. `round` and `settle` belong to one thread, in turn."""
 
@@ -69,12 +52,7 @@ class Judge:
         self._host_of = host_of
         self._rules = RuleSet()
         self._is_renewed = False
-        self._courses: tuple[_Course, ...] = ()
-        self._proclaimers: tuple[Proclaimer, ...] = ()
-        self._yields: dict[str, Yield] = {}
-        self._ended: dict[str, Yield] = {}
-        """What rules have yielded that are gone."""
-        self._watches: dict[str, Watch] = {}
+        self._roster = Roster(self._rules, host_of=host_of)
         self._places: dict[int, tuple[Watch, Key]] = {}
         """Where the alert of a row is, for whoever asks by its id."""
         self._restored: list[Alert] = []
@@ -118,13 +96,9 @@ class Judge:
         if self._is_renewed:
             self._is_renewed = False
             self._adopt(self._rules)
-        for proclaimer in self._proclaimers:
-            proclaimer.proclaim(self._head, now_ms)
-        for ended in self._ended.values():
-            ended.record(self._head, {}, now_ms)
-        changes = [
-            change for course in self._courses if course.begin(now_ms) for change in self._run(course, now_ms)
-        ]
+        self._roster.prepare(self._head, now_ms)
+        due = [course for course in self._roster.courses if course.begin(now_ms)]
+        changes = [change for course in due for change in self._run(course, now_ms)]
         changes += [_gone(alert, now_ms) for alert in self._gone.values()]
         dated = tuple(replace(change, sample_ms=self._sample_ms(change.alert)) for change in changes)
         took_s = time.perf_counter() - began
@@ -150,7 +124,7 @@ class Judge:
         self._count(done.changes)
         return sum(change.is_transition for change in done.changes)
 
-    def _run(self, course: _Course, now_ms: int) -> Iterator[Change]:
+    def _run(self, course: Course, now_ms: int) -> Iterator[Change]:
         at_ms = now_ms - course.group.query_offset_ms
         for member in course.members:
             try:
@@ -180,14 +154,11 @@ class Judge:
 
     def _adopt(self, rules: RuleSet) -> None:
         """Put rules in force; alerts go on where a rule of the same key still names them so."""
-        alerts = [
-            *self._restored,
-            *(alert for watch in self._watches.values() for alert in watch.alerts.values()),
-        ]
-        self._restored = []
-        self._equip(rules)
+        alerts = [*self._restored, *self._active()]
+        self._restored, self._places = [], {}
+        self._roster = Roster(rules, host_of=self._host_of, yields=self._roster.yields)
         for alert in alerts:
-            watch = self._watches.get(alert.rule_key)
+            watch = self._roster.watches.get(alert.rule_key)
             if watch is not None and watch.owns(alert):
                 self._keep(alert)
             else:
@@ -196,38 +167,14 @@ class Judge:
         self._failing = {key: problem for key, problem in self._failing.items() if key in keys}
         self._health.rules.set(len(rules))
 
-    def _equip(self, rules: RuleSet) -> None:
-        """Make what the rules need, with what their predecessors have yielded."""
-        before, self._yields = {**self._ended, **self._yields}, {}
-        self._courses = tuple(_Course(group, self._members(group, before)) for group in rules.groups)
-        watches = [each for course in self._courses for each in course.members if isinstance(each, Watch)]
-        self._watches = {watch.rule.key: watch for watch in watches}
-        self._places = {}
-        is_asked = bool(rules.windows().keys() & {ALERTS, SINCE, ""})
-        self._proclaimers = tuple(self._proclaimer(watch, before) for watch in watches if is_asked)
-        self._ended = {key: ended for key, ended in before.items() if key not in self._yields}
-
-    def _members(self, group: Group, before: Mapping[str, Yield]) -> tuple[Watch | Recorder, ...]:
-        return tuple(
-            Watch(rule, host_of=self._host_of, limit=group.limit)
-            if isinstance(rule, AlertingRule)
-            else Recorder(rule, self._yield(rule.key, rule.name, before), limit=group.limit)
-            for rule in group.rules
-        )
-
-    def _proclaimer(self, watch: Watch, before: Mapping[str, Yield]) -> Proclaimer:
-        key = watch.rule.key
-        states = self._yield(f"{key}/{ALERTS}", ALERTS, before)
-        return Proclaimer(watch, states, self._yield(f"{key}/{SINCE}", SINCE, before))
-
-    def _yield(self, key: str, name: str, before: Mapping[str, Yield]) -> Yield:
-        return self._yields.setdefault(key, before.get(key) or Yield(key, name))
+    def _active(self) -> Iterator[Alert]:
+        return (alert for watch in self._roster.watches.values() for alert in watch.alerts.values())
 
     def _keep(self, alert: Alert) -> None:
         """An alert stands as it is written."""
         if self._gone.pop((alert.rule_key, alert.key), None) is not None or alert.id is None:
             return
-        watch = self._watches[alert.rule_key]
+        watch = self._roster.watches[alert.rule_key]
         watch.keep(alert)
         if alert.key in watch.alerts:
             self._places[alert.id] = watch, alert.key
@@ -241,9 +188,7 @@ class Judge:
         for change in changes:
             if change.is_transition:
                 self._health.transitions.labels(state=change.alert.life.state.value).inc()
-        counts = Counter(
-            alert.life.state for watch in self._watches.values() for alert in watch.alerts.values()
-        )
+        counts = Counter(alert.life.state for alert in self._active())
         for state in ACTIVE:
             self._health.alerts.labels(state=state.value).set(counts[state])
 

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from tocsin_server.alerts.alert import ALERT_NAME
 from tocsin_server.alerts.durations import written_duration
 from tocsin_server.alerts.ground import Yield
 from tocsin_server.alerts.proclaim import ALERTS, SINCE, Proclaimer
@@ -18,7 +19,7 @@ from tocsin_server.alerts.testfile import (
     Sample,
     UnitTests,
 )
-from tocsin_server.alerts.watch import ALERT_NAME, Watch
+from tocsin_server.alerts.watch import Watch
 from tocsin_server.errors import TocsinError
 from tocsin_server.promql import evaluate
 from tocsin_server.series.fixed import ANONYMOUS

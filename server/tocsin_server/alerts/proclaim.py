@@ -3,8 +3,9 @@
 import numpy as np
 
 from tocsin_protocol.vocabulary import AlertState
+from tocsin_server.alerts.alert import Alert
 from tocsin_server.alerts.ground import Ground, Portion, Yield
-from tocsin_server.alerts.watch import Alert, Watch
+from tocsin_server.alerts.watch import Watch
 
 ALERTS = "ALERTS"
 SINCE = "ALERTS_FOR_STATE"

@@ -12,9 +12,9 @@ from sqlalchemy import insert, update
 from sqlmodel import Session, col, select
 
 from tocsin_protocol.vocabulary import AlertState
+from tocsin_server.alerts.alert import ALERT_NAME, Alert, Change
 from tocsin_server.alerts.state import ACTIVE, Life
 from tocsin_server.alerts.store import AlertRow, Transition
-from tocsin_server.alerts.watch import ALERT_NAME, Alert, Change
 
 _CHUNK = 500
 """How many values one question carries; SQLite takes 32,766."""

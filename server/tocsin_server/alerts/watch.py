@@ -10,71 +10,28 @@ at: healthy series cost nothing here. Judging proposes changes; `keep` takes one
 import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from tocsin_protocol.vocabulary import AlertState
+from tocsin_server.alerts.alert import ALERT_NAME, REASON, Alert, Change, Key
 from tocsin_server.alerts.fingerprint import fingerprint
 from tocsin_server.alerts.rules import AlertingRule, OnNoData
-from tocsin_server.alerts.state import ACTIVE, UNBORN, Life, Terms, advance
+from tocsin_server.alerts.state import ACTIVE, Life, Terms, advance
 from tocsin_server.alerts.templates import Facts, Template, TemplateFailed
 from tocsin_server.promql import Row, Vector, Verdict, evaluate
 from tocsin_server.promql.verdict import Inquiry
 from tocsin_server.series.labels import NAME
 from tocsin_server.series.source import Source
 
-ALERT_NAME = "alertname"
 MAX_ASKED = 500
 """How many alerts without a row are asked for in one round, the others in the next: asking for one takes
 0.4 ms over 10,000 hosts, and when ten thousand hosts go dark the rounds have to go on."""
 
-Key = tuple[int, str]
-"""What an alert is known by within its rule: client and fingerprint."""
 HostOf = Callable[[int, str], int | None]
 """(client, instance) → host."""
 
-
-@dataclass(frozen=True, slots=True)
-class Alert:
-    """One alert of one rule as it stands."""
-
-    rule_key: str
-    expression: str
-    client_id: int
-    host_id: int | None
-    labels: Mapping[str, str]
-    """Its identity, Prometheus's: the row's labels under the rule's, with `alertname`."""
-    fingerprint: str
-    row: Mapping[str, str]
-    """The labels of the expression's own row, `__name__` among them: what templates see."""
-    life: Life = UNBORN
-    value: float = math.nan
-    """The expression's last value while it was true, as of the last change."""
-    annotations: Mapping[str, str] = field(default_factory=dict)
-    """As they read at the last change."""
-    id: int | None = None
-    """Its row in the database, once it has one."""
-
-    @property
-    def key(self) -> Key:
-        return self.client_id, self.fingerprint
-
-
 _Seen = dict[Key, tuple[Alert, float]]
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """An alert that is to stand otherwise. `is_transition` says that its state changes, and not only a date."""
-
-    old: AlertState
-    alert: Alert
-    at_ms: int
-    sample_ms: int | None = None
-    """When the newest sample of its host was read there."""
-
-    @property
-    def is_transition(self) -> bool:
-        return self.old is not self.alert.life.state
+_Memory = tuple[int, int | None, frozenset[tuple[str, str]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +62,7 @@ class Watch:
         self._limit = limit
         self._host_of = host_of
         self._outside = Facts({}, math.nan, external_labels or {}, external_url)
-        self._newborns: dict[tuple[int, frozenset[tuple[str, str]]], Alert] = {}
+        self._newborns: dict[_Memory, Alert] = {}
         self._turn = 0
         self._remembers = not any(template.uses_value for template in rule.labels.values())
 
@@ -140,9 +97,9 @@ class Watch:
     def _identified(self, vector: Vector, failures: dict[int, str]) -> _Seen:
         """The rows by their alerts' keys, less those of clients that fail."""
         seen: _Seen = {}
-        newborns: dict[tuple[int, frozenset[tuple[str, str]]], Alert] = {}
+        newborns: dict[_Memory, Alert] = {}
         for row in vector.rows():
-            memory = (row.client_id, frozenset(row.labels.items()))
+            memory = (row.client_id, row.host_id, frozenset(row.labels.items()))
             newborn = self._newborns.get(memory) or self._newborn(row)
             if self._remembers:
                 newborns[memory] = newborn
@@ -175,11 +132,21 @@ class Watch:
         for alert, answer in answers:
             life = advance(alert.life, answer, self._terms, now_ms)
             if life != alert.life:
-                yield self._change(alert, life, self.values[alert.key], now_ms)
+                change = self._change(alert, life, self.values[alert.key], now_ms)
+                yield _because_retired(change) if self._is_retired(alert) else change
 
     def _needs_asking(self, alert: Alert) -> bool:
         """Whether it makes a difference if its condition is false or unknown."""
-        return alert.life.state is not AlertState.PENDING and self.rule.on_no_data is not OnNoData.RESOLVE
+        if alert.life.state is AlertState.PENDING or self.rule.on_no_data is OnNoData.RESOLVE:
+            return False
+        return not self._is_retired(alert)
+
+    def _is_retired(self, alert: Alert) -> bool:
+        """Whether its host is watched no longer: nothing will ever be known of it again."""
+        instance = alert.row.get("instance")
+        if alert.host_id is None or instance is None:
+            return False
+        return self._host_of(alert.client_id, instance) != alert.host_id
 
     def _in_turn(self, alerts: list[Alert]) -> list[Alert]:
         if len(alerts) <= MAX_ASKED:
@@ -227,6 +194,11 @@ def _ask(alert: Alert, inquiry: Inquiry) -> Verdict:
     labels = {name: value for name, value in alert.row.items() if name != NAME}
     answer = inquiry.verdict(client_id=alert.client_id, labels=labels)
     return Verdict.FALSE if answer is Verdict.TRUE else answer
+
+
+def _because_retired(change: Change) -> Change:
+    annotations = {**change.alert.annotations, REASON: "the host is watched no longer"}
+    return replace(change, alert=replace(change.alert, annotations=annotations))
 
 
 def _filled(template: Template, facts: Facts) -> str:

@@ -64,6 +64,7 @@ class Bell:
     storage: Storage
     health: Health
     judge: Judge
+    hosts: dict
     now_ms: int = START_MS
     _schemas: dict = field(default_factory=dict)
 
@@ -115,13 +116,12 @@ class Bell:
     def restart(self):
         """Another judge over the same database and head, with the rules in force."""
         rules = self.judge.rules
-        self.judge = new_judge(self.head, self.storage, self.health)
+        self.judge = new_judge(self.head, self.storage, self.health, self.hosts)
         self.judge.restore()
         self.judge.replace_rules(rules)
 
 
-def new_judge(head, storage, health):
-    hosts = {(client_id, name): host_id for host_id, (client_id, name) in HOSTS.items()}
+def new_judge(head, storage, health, hosts):
     return Judge(
         head=head, storage=storage, health=health, host_of=lambda client_id, name: hosts.get((client_id, name))
     )
@@ -135,4 +135,5 @@ def bell(empty_database, tmp_path):
     for host_id, (client_id, name) in HOSTS.items():
         head.enlist(host_id, client_id=client_id, target={"instance": name, "job": "node", "site": "berlin"})
     with Storage(path) as storage:
-        yield Bell(head, storage, health, new_judge(head, storage, health))
+        hosts = {(client_id, name): host_id for host_id, (client_id, name) in HOSTS.items()}
+        yield Bell(head, storage, health, new_judge(head, storage, health, hosts), hosts)

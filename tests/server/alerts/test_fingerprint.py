@@ -1,6 +1,6 @@
 """Fingerprints are Prometheus's own, so an alert has one name everywhere."""
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tocsin_server.alerts.fingerprint import fingerprint
@@ -21,6 +21,7 @@ def test_a_label_is_hashed_with_a_separator_behind_name_and_value():
 
 
 @given(LABELS, st.randoms())
+@settings(max_examples=30)
 def test_the_order_of_labels_does_not_matter(labels, random):
     shuffled = list(labels.items())
     random.shuffle(shuffled)
@@ -29,5 +30,6 @@ def test_the_order_of_labels_does_not_matter(labels, random):
 
 
 @given(LABELS, LABELS)
+@settings(max_examples=30)
 def test_other_labels_have_another_fingerprint(left, right):
     assert (left == right) == (fingerprint(left) == fingerprint(right))

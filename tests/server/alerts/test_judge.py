@@ -520,3 +520,16 @@ def test_when_very_many_go_dark_each_is_asked_in_its_turn(bell, monkeypatch):
 
     assert [len(bell.round()) for _ in range(4)] == [4, 4, 1, 0]
     assert {alert.state for alert in bell.alerts()} == {AlertState.UNKNOWN}
+
+
+def test_an_alert_of_a_host_that_is_retired_resolves_and_says_so(bell):
+    bell.rules(HOT)
+    bell.send(ATLAS, temperature=81)
+    bell.round()
+    bell.head.retire(ATLAS)
+    assert bell.round() == [("firing", "unknown")]
+
+    del bell.hosts[ACME, "atlas"]
+
+    assert bell.round() == [("unknown", "resolved")]
+    assert bell.transitions()[-1].annotations["tocsin_reason"] == "the host is watched no longer"
