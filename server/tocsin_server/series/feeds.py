@@ -96,7 +96,7 @@ class Feed:
     def write(self, time_ms: int, values: Floats) -> None:
         """A frame newer than the newest, in the order of the layout."""
         finest_ms = self._rings.depths.finest_ms
-        advance = self._count == 0 or self.newest_ms - self._before_newest_ms >= finest_ms
+        advance = self.newest_ms - self._before_newest_ms >= finest_ms
         if advance:
             while self._pace_ms > finest_ms and self._is_too_fast(time_ms):
                 self._pace_ms /= 2

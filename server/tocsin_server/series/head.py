@@ -12,34 +12,23 @@ whoever touches it holds `lock`.
 import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple
 
 import numpy as np
 
-from tocsin_protocol.vocabulary import SeriesKind
-from tocsin_server.series.arrays import NEVER, Floats, Ints, is_stale
+from tocsin_server.series.arrays import NEVER, Floats, Ints
 from tocsin_server.series.feeds import Feed
-from tocsin_server.series.labels import NAME
+from tocsin_server.series.forgetting import Forgetting
 from tocsin_server.series.layouts import Catalogue, Layout
 from tocsin_server.series.matchers import Matcher
 from tocsin_server.series.readings import HeadSelection
 from tocsin_server.series.rings import Rings
+from tocsin_server.series.samples import Sample, last_samples
 from tocsin_server.series.schema import Schema
 from tocsin_server.series.selections import Selections
 from tocsin_server.series.source import Instant, Window
 from tocsin_server.series.symbols import Symbols
 
 UP = "up"
-
-
-class Sample(NamedTuple):
-    """The last sample of one series."""
-
-    name: str
-    labels: dict[str, str]
-    kind: SeriesKind
-    value: float
-    time_ms: int
 
 
 class _Host:
@@ -57,16 +46,21 @@ class Head:
 
     def __init__(self, *, interval_s: float = 10.0) -> None:
         self.lock = threading.RLock()
-        self.symbols = Symbols()
         self._interval_ms = round(interval_s * 1000)
-        self._catalogue = Catalogue(self.symbols)
-        self._rings = Rings(self.symbols, interval_s=interval_s)
-        self._selections = Selections(self._rings, self._catalogue)
+        self._catalogue = Catalogue()
+        self._rings = Rings(self._catalogue, interval_s=interval_s)
+        self._selections = Selections(self._rings)
+        self._forgetting = Forgetting(self._rings)
         self._hosts: dict[int, _Host] = {}
         self._recorded: dict[tuple[str, int], Feed] = {}
         self._gauges: dict[tuple[str, ...], Layout] = {}
         self._hosts_of_client: Counter[int] = Counter()
         self._clients: Ints = np.zeros(0, np.int64)
+
+    @property
+    def symbols(self) -> Symbols:
+        """The words of all labels; others once in a while, when those that nobody uses are forgotten."""
+        return self._catalogue.symbols
 
     @property
     def clients(self) -> Ints:
@@ -126,6 +120,8 @@ class Head:
             return
         feed = host.own
         if feed.layout is None or feed.layout.schema_id != schema.id:
+            if self._forgetting.is_due:
+                self._forget()
             feed.adopt(self._catalogue.of_schema(schema))
         for time_ms, values in zip(times_ms, matrix, strict=True):
             if time_ms > feed.newest_ms:
@@ -189,7 +185,8 @@ class Head:
         host = self._hosts.get(host_id)
         if host is None:
             return []
-        return sorted((*self._samples(host.beats), *self._samples(host.own)), key=lambda sample: sample.name)
+        found = [sample for feed in (host.own, host.beats) for sample in last_samples(feed, self._selections)]
+        return sorted(found, key=lambda sample: sample.name)
 
     def select(self, name: str | None, matchers: Sequence[Matcher]) -> HeadSelection:
         """See `Source`."""
@@ -211,6 +208,14 @@ class Head:
             yield host.beats
         yield from self._recorded.values()
 
+    def _forget(self) -> None:
+        """Number words and sets anew; what was made of the old numbers is made again when it is needed."""
+        self._forgetting.forget()
+        self._selections.clear()
+        self._gauges.clear()
+        for feed in self._recorded.values():
+            feed.layout = None
+
     def _layout_of_gauges(self, names: tuple[str, ...]) -> Layout:
         layout = self._gauges.get(names)
         if layout is None:
@@ -229,13 +234,3 @@ class Head:
         known = sorted(client for client, hosts in self._hosts_of_client.items() if hosts)
         if known != self._clients.tolist():
             self._clients = np.array(known, np.int64)
-
-    def _samples(self, feed: Feed) -> Iterator[Sample]:
-        for seat in feed.seats():
-            values = seat.bank.values[seat.rows, seat.slot]
-            present = np.flatnonzero(~is_stale(values))
-            labels = self._selections.describe([(seat.bank, seat.rows[present])])
-            kinds = feed.kinds(seat.columns[present])
-            for place, (value, kind) in enumerate(zip(values[present].tolist(), kinds, strict=True)):
-                own = labels.row(place)
-                yield Sample(own.pop(NAME), own, kind, value, feed.newest_ms)

@@ -56,9 +56,9 @@ class Layout:
 class Catalogue:
     """All keys that were ever seen, and the layouts that are in use."""
 
-    def __init__(self, symbols: Symbols) -> None:
-        self.symbols = symbols
-        self.sets = LabelSets(symbols)
+    def __init__(self) -> None:
+        self.symbols = Symbols()
+        self.sets = LabelSets(self.symbols)
         self._label_names: dict[int, set[str]] = {}
         self._layouts: WeakValueDictionary[int, Layout] = WeakValueDictionary()
 
@@ -81,9 +81,33 @@ class Catalogue:
         keys = [self._key(name, ((label, row[label]) for label in row if label != NAME)) for row in rows]
         return _layout(keys, np.full(len(keys), SeriesKind.UNTYPED, np.uint8))
 
+    def __len__(self) -> int:
+        """How many words and sets there are."""
+        return len(self.symbols) + len(self.sets)
+
     def label_names(self, metrics: Iterable[int]) -> list[str]:
         """The names of all labels that these metrics have ever had, targets' aside."""
         return sorted({name for metric in metrics for name in self._label_names.get(metric, ())})
+
+    def forget(self, metrics: Codes, sets: Codes) -> tuple[Codes, Codes]:
+        """Begin anew with these metrics and sets; gives the new numbers by the old, 0 for what is forgotten.
+
+        Old symbols stay good for the `Labels` that were made of them. Layouts in use are good for their frames,
+        but their keys are not: they have to be made again before they are adopted again.
+        """
+        symbols, label_sets, label_names = self.symbols, self.sets, self._label_names
+        self.symbols = Symbols()
+        self.sets = LabelSets(self.symbols)
+        self._layouts.clear()
+        self._label_names = {}
+        new_metrics = np.zeros(len(symbols), np.int32)
+        for metric in metrics.tolist():
+            new_metrics[metric] = self.symbols.code(symbols.word(metric))
+            self._label_names[int(new_metrics[metric])] = label_names[metric]
+        new_sets = np.zeros(len(label_sets), np.int32)
+        for number in sets.tolist():
+            new_sets[number] = self.sets.number(label_sets.labels(number))
+        return new_metrics, new_sets
 
     def _key(self, name: str, labels: Iterable[tuple[str, str]]) -> int:
         metric = self.symbols.code(name)

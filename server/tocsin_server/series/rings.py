@@ -8,8 +8,8 @@ from tocsin_server.series.arrays import Codes, Ints, grown
 from tocsin_server.series.banks import Bank
 from tocsin_server.series.depths import Depths
 from tocsin_server.series.labels import NO_HOST
+from tocsin_server.series.layouts import Catalogue
 from tocsin_server.series.numbers import Numbers
-from tocsin_server.series.symbols import Symbols
 
 STAMPED = ("instance", "job", "site")
 """The target labels, which the server says of every series of a host."""
@@ -18,11 +18,11 @@ STAMPED = ("instance", "job", "site")
 class Owners:
     """Whose a feed is: client, host and the codes of its target labels, by the owner's number."""
 
-    def __init__(self, symbols: Symbols) -> None:
+    def __init__(self, catalogue: Catalogue) -> None:
         self.clients: Ints = np.zeros(0, np.int64)
         self.hosts: Ints = np.zeros(0, np.int64)
         self.targets: Codes = np.zeros((0, len(STAMPED)), np.int32)
-        self._symbols = symbols
+        self._catalogue = catalogue
         self._numbers = Numbers()
 
     def add(self, client_id: int, host_id: int | None, target: Mapping[str, str]) -> int:
@@ -33,7 +33,8 @@ class Owners:
         self.targets = grown(self.targets, self._numbers.limit)
         self.clients[owner] = client_id
         self.hosts[owner] = NO_HOST if host_id is None else host_id
-        self.targets[owner] = [self._symbols.code(target.get(name, "")) for name in STAMPED]
+        code = self._catalogue.symbols.code
+        self.targets[owner] = [code(target.get(name, "")) for name in STAMPED]
         return owner
 
     def drop(self, owner: int) -> None:
@@ -42,12 +43,12 @@ class Owners:
 
 
 class Rings:
-    """`generations` counts by metric code, `generation` over all: they move when series come, go or move."""
+    """`generation` counts when series come, go or move; `generations` says by metric code when last."""
 
-    def __init__(self, symbols: Symbols, *, interval_s: float) -> None:
-        self.symbols = symbols
+    def __init__(self, catalogue: Catalogue, *, interval_s: float) -> None:
+        self.catalogue = catalogue
         self.depths = Depths(interval_s=interval_s)
-        self.owners = Owners(symbols)
+        self.owners = Owners(catalogue)
         self.banks: dict[int, Bank] = {}
         self.generations: dict[int, int] = {}
         self.generation = 0
@@ -66,7 +67,7 @@ class Rings:
     def depths_of(self, metrics: Codes, pace_ms: float) -> Ints:
         """How deep each of these series is to be kept; each distinct metric is asked once."""
         distinct, inverse = np.unique(metrics, return_inverse=True)
-        word = self.symbols.word
+        word = self.catalogue.symbols.word
         asked = [self.depths.depth(word(code), pace_ms) for code in distinct.tolist()]
         return np.array(asked, np.int64)[inverse]
 
@@ -74,5 +75,5 @@ class Rings:
         """Series of these metrics have come, gone or moved."""
         codes: Iterable[int] = np.unique(metrics).tolist()
         for code in codes:
-            self.generations[code] = self.generations.get(code, 0) + 1
             self.generation += 1
+            self.generations[code] = self.generation

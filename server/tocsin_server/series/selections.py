@@ -12,7 +12,6 @@ import numpy as np
 from tocsin_server.series.arrays import Codes, Places
 from tocsin_server.series.banks import Bank
 from tocsin_server.series.labels import NAME, Labels
-from tocsin_server.series.layouts import Catalogue
 from tocsin_server.series.matchers import Matcher, Matchers
 from tocsin_server.series.readings import HeadSelection, Reading
 from tocsin_server.series.rings import STAMPED, Rings
@@ -24,9 +23,9 @@ _LIMIT = 1024
 class Selections:
     """The selectors that were asked, with the generation at which each answer was good."""
 
-    def __init__(self, rings: Rings, catalogue: Catalogue) -> None:
+    def __init__(self, rings: Rings) -> None:
         self._rings = rings
-        self._catalogue = catalogue
+        self._catalogue = rings.catalogue
         self._remembered: OrderedDict[tuple[str | None, Matchers], tuple[int, HeadSelection]] = OrderedDict()
 
     def select(self, name: str | None, matchers: Matchers) -> HeadSelection:
@@ -44,6 +43,10 @@ class Selections:
             self._remembered.popitem(last=False)
         return selection
 
+    def clear(self) -> None:
+        """Make every selection again."""
+        self._remembered.clear()
+
     def describe(self, parts: Sequence[tuple[Bank, Places]]) -> Labels:
         """The labels of some rows, one bank after the other."""
         owners = _chain([bank.owners[bank.lines[rows]] for bank, rows in parts])
@@ -57,12 +60,12 @@ class Selections:
             stamped = whose.targets[owners, place]
             # A host's own label of that name was moved aside, a recording rule has no target: one of both is 0.
             columns[label] = columns[label] + stamped if label in columns else stamped
-        return Labels(self._rings.symbols, whose.clients[owners], whose.hosts[owners], columns)
+        return Labels(self._catalogue.symbols, whose.clients[owners], whose.hosts[owners], columns)
 
     def _generation(self, name: str | None) -> int:
         if name is None:
             return self._rings.generation
-        code = self._rings.symbols.find(name)
+        code = self._catalogue.symbols.find(name)
         return 0 if code is None else self._rings.generations.get(code, 0)
 
     def _select(self, name: str | None, matchers: Matchers) -> HeadSelection:
@@ -71,11 +74,11 @@ class Selections:
         elif matchers:
             whole = self.select(name, ())
         else:
-            code = self._rings.symbols.find(name)
+            code = self._catalogue.symbols.find(name)
             return self._whole([] if code is None else [code])
         wanted = np.ones(len(whole.labels), np.bool_)
         for matcher in matchers:
-            wanted &= matcher.passing(whole.labels.column(matcher.name), self._rings.symbols)
+            wanted &= matcher.passing(whole.labels.column(matcher.name), self._catalogue.symbols)
         return whole if wanted.all() else whole.take(np.flatnonzero(wanted))
 
     def _whole(self, metrics: Sequence[int]) -> HeadSelection:
@@ -87,7 +90,7 @@ class Selections:
     def _named(self, matchers: Iterable[Matcher]) -> list[int]:
         """The metrics whose name passes; those that have no series any more do no harm."""
         by_name = [matcher for matcher in matchers if matcher.name == NAME]
-        word = self._rings.symbols.word
+        word = self._catalogue.symbols.word
         return [
             code for code in self._rings.generations if all(matcher.matches(word(code)) for matcher in by_name)
         ]

@@ -39,26 +39,37 @@ class Symbols:
 
 
 class LabelSets:
-    """Sets of labels and their numbers, and for each label name the codes that all sets give it."""
+    """Sets of labels and their numbers, and for each label name the codes that all sets give it.
+
+    Number 0 is the empty set.
+    """
 
     def __init__(self, symbols: Symbols) -> None:
         self._symbols = symbols
         self._numbers: dict[tuple[tuple[str, int], ...], int] = {}
+        self._sets: list[tuple[tuple[str, int], ...]] = []
         self._columns: dict[str, Codes] = {}
+        self.number(())
 
     def __len__(self) -> int:
-        return len(self._numbers)
+        return len(self._sets)
 
     def number(self, labels: Iterable[tuple[str, str]]) -> int:
         """The number of a set, given on first sight. A label with an empty value is none."""
         pairs = tuple(sorted((name, self._symbols.code(value)) for name, value in labels if value))
         number = self._numbers.get(pairs)
         if number is None:
-            number = self._numbers[pairs] = len(self._numbers)
+            number = self._numbers[pairs] = len(self._sets)
+            self._sets.append(pairs)
             for name, code in pairs:
                 column = self._columns[name] = self._column(name)
                 column[number] = code
         return number
+
+    def labels(self, number: int) -> list[tuple[str, str]]:
+        """The set of a number."""
+        word = self._symbols.word
+        return [(name, word(code)) for name, code in self._sets[number]]
 
     def codes(self, name: str, numbers: Codes) -> Codes:
         """What each of these sets says of one label, 0 for nothing."""
@@ -66,4 +77,4 @@ class LabelSets:
         return self._columns[name][numbers]
 
     def _column(self, name: str) -> Codes:
-        return grown(self._columns.get(name, np.zeros(0, np.int32)), len(self._numbers))
+        return grown(self._columns.get(name, np.zeros(0, np.int32)), len(self._sets))

@@ -7,6 +7,9 @@ import pytest
 
 from tocsin_protocol.vocabulary import SeriesKind
 from tocsin_protocol.wire import STALE_NAN
+from tocsin_server.series.arrays import NEVER
+from tocsin_server.series.banks import Bank
+from tocsin_server.series.forgetting import Forgetting
 from tocsin_server.series.head import Head, Sample
 from tocsin_server.series.labels import NO_HOST
 from tocsin_server.series.matchers import Matcher, MatchKind
@@ -530,3 +533,52 @@ def test_selectors_are_remembered_within_bounds(head: Head) -> None:
 
     assert len(head._selections._remembered) <= 1024
     assert head.select("load", ()) is kept
+
+
+# -- names that nobody uses any more
+
+
+def test_words_of_series_that_are_gone_are_forgotten_and_everything_else_stays(head: Head) -> None:
+    head._forgetting = Forgetting(head._rings, few=100)
+    head.require({"disk": 60_000})
+    head.enlist(BOREAS, client_id=BOLT, target={"instance": "boreas", **NODE})
+    head.record("rule", "job:load", ACME, [{"job": "node"}], np.array([4.0]), NOW_MS)
+    head.beat(BOREAS, up=True, at_ms=NOW_MS)
+    push(head, 0, 1.0, 5.0, of=LOAD_AND_DISK, host_id=BOREAS)
+    never = head.select("never", ())
+    symbols = head.symbols
+    for turn in range(1, 500):
+        push(head, turn, 0.0, of=schema(("net", {"device": f"veth{turn}"}), number=1_000 + turn))
+
+    assert len(head._catalogue) < 200
+    assert head.symbols is not symbols
+    assert [head.select(name, ()).labels.symbols for name in ("never", "load")] == [head.symbols] * 2
+    assert head.select("never", ()) is not never
+    assert rows(head, "disk") == [{"__name__": "disk", "device": "sda", "instance": "boreas", **NODE}]
+    assert rows(head, "net", Matcher("device", MatchKind.EQUAL, "veth499")) != []
+    assert (instant(head, "load", 0), window(head, "disk", -1, 0)) == ([1.0], [[5.0]])
+    assert (instant(head, "job:load", 0), instant(head, "up", 0)) == ([4.0], [1.0])
+
+
+def test_after_forgetting_every_writer_goes_on_with_the_same_series(head: Head) -> None:
+    for second in (0, 10):
+        push(head, second, 1.0, second, of=LOAD_AND_DISK)
+        head.beat(ATLAS, up=True, at_ms=NOW_MS + second * 1000, notes={"skew": 0.5})
+        head.record("rule", "job:load", ACME, [{"job": "node"}], np.array([4.0]), NOW_MS + second * 1000)
+        head._forget()
+
+    assert head.series_count == 5
+    assert (instant(head, "disk", 10), instant(head, "skew", 10), instant(head, "job:load", 10)) == (
+        [10],
+        [0.5],
+        [4],
+    )
+
+
+def test_a_line_that_is_used_again_has_seen_no_instants() -> None:
+    bank = Bank(3)
+    line = bank.add_line(0, np.array([1, 2, 3]))
+    bank.drop_line(line)
+
+    assert bank.add_line(0, np.array([9])) == line
+    assert bank.times[line].tolist() == [NEVER, NEVER, 9]

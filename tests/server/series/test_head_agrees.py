@@ -202,6 +202,7 @@ EVENTS = st.one_of(
     st.tuples(st.just("down"), HOSTS),
     st.tuples(st.just("record"), st.integers(1, 2), st.lists(st.integers(0, 2), unique=True), VALUES),
     st.tuples(st.just("require"), st.sampled_from([*NAMES, ""]), st.sampled_from(WINDOWS_MS)),
+    st.tuples(st.just("forget")),
     st.tuples(st.just("check"), st.sampled_from([0, 1, 5_000, 30_000, 100_000])),
 )
 GAPS_MS = st.sampled_from([1_400, 2_800, 4_900, 9_800, 9_800, 10_500, 35_000, 400_400])
@@ -223,6 +224,8 @@ def tell(story: Story, event: tuple) -> None:
             story.record(client_id, places, values)
         case ("require", name, window_ms):
             story.require(name, window_ms)
+        case ("forget",):
+            story.head._forget()
         case ("check", back_ms):
             story.check(back_ms)
 

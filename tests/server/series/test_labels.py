@@ -31,7 +31,7 @@ def label(rows, symbols: Symbols | None = None) -> Labels:
     return labels_of(symbols or Symbols(), rows)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(first=ROWS, second=ROWS, names=st.lists(st.sampled_from((*NAMES, "never")), unique=True))
 def test_signatures_are_equal_exactly_where_client_and_labels_are(first, second, names) -> None:
     symbols = Symbols()

@@ -1,7 +1,7 @@
 """Whose and where a host is, its agent cannot say."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tocsin_protocol.vocabulary import SeriesKind
@@ -32,6 +32,7 @@ def test_target_labels_are_moved_aside(sent, kept) -> None:
     assert dict(own_labels(entry(sent))) == kept
 
 
+@settings(max_examples=40, deadline=None)
 @given(st.dictionaries(st.sampled_from([*PREFIXED, "device"]), st.text(max_size=3)))
 def test_no_label_is_lost_and_none_is_the_targets(sent) -> None:
     kept = own_labels(entry(sent))

@@ -1,7 +1,7 @@
 """Words and sets of labels are numbers that stay what they are."""
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tocsin_server.series.numbers import Numbers
@@ -18,6 +18,7 @@ def test_the_empty_word_is_code_0_and_words_keep_their_codes() -> None:
     assert (symbols.word(atlas), symbols.find("never"), len(symbols)) == ("atlas", None, 2)
 
 
+@settings(max_examples=30, deadline=None)
 @given(SETS)
 def test_sets_have_one_number_where_their_labels_are_equal_and_empty_ones_do_not_count(sets) -> None:
     symbols = Symbols()
@@ -31,6 +32,7 @@ def test_sets_have_one_number_where_their_labels_are_equal_and_empty_ones_do_not
         assert [symbols.word(code) for code in codes.tolist()] == [labels.get(name, "") for labels in sets]
 
 
+@settings(max_examples=30, deadline=None)
 @given(st.lists(st.integers(0, 6)))
 def test_numbers_are_never_held_twice_and_are_used_again(counts) -> None:
     numbers = Numbers()
