@@ -6,6 +6,7 @@ run     judge thread, jobs, HTTP until SIGTERM or SIGINT; then streams end, the 
 
 import asyncio
 import contextlib
+import gc
 import signal
 import socket
 from collections.abc import Sequence
@@ -72,6 +73,9 @@ def run(data: Path, settings: ServerConfig, *, config: Path | None) -> int:
     with locked(data), listen(settings) as listening:
         make_database(data)
         with Server(data, settings, config=config, clock=SystemClock()) as server:
+            # What is here now stays; the default would walk all agents' sessions several times a second.
+            gc.freeze()
+            gc.set_threshold(50_000, 20, 100)
             uvloop.run(server.serve(listening))
     return 0
 
