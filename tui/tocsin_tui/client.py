@@ -122,12 +122,12 @@ class Client:
                 if source.response.is_error:
                     await source.response.aread()
                     raise complaint(source.response)
+                if "text/event-stream" not in source.response.headers.get("content-type", ""):
+                    raise BadAnswer(f"{self.url} answers no event stream: is it a tocsin server?")
                 yield Event("", "open", None)
                 async for event in source.aiter_sse():
                     if event.event in api.EVENTS:  # others are from a newer server
                         yield Event(safe_line(event.id), event.event, _payload(event.event, event.data))
-        except httpx_sse.SSEError as error:
-            raise BadAnswer(f"{self.url} answers no event stream: is it a tocsin server?") from error
         except httpx.HTTPError as error:
             raise Unreachable(_why(error, self.url)) from error
 

@@ -6,17 +6,19 @@ Dots beyond the threshold are in another tone *and* on the other side of a drawn
 sample there is no dot.
 """
 
-import math
 import operator
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TypeGuard
 
 from tocsin_protocol.api import Chart
 from tocsin_tui.format import Line, Span, Tone, clip, clock, joined, line, one_line, quantity
 
 _DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
 """The bit of the dot in a braille cell, by row from the top and by column."""
+
+GREATEST = 1e100
 
 AXIS = 9
 """Cells left of the chart for the scale."""
@@ -54,7 +56,7 @@ def plot(chart: Chart, *, width: int, height: int, now: datetime, is_titled: boo
     """The chart in `height` lines of at most `width` cells: what it is, curve, time axis, legend."""
     title = _title(chart, is_titled=is_titled)
     columns, rows = max(8, width - AXIS - 1), max(2, height - 3)
-    values = [value for value in chart.values if value is not None and math.isfinite(value)]
+    values = [value for value in chart.values if _is_drawn(value)]
     if not values:
         return [title, line(("no samples in this time", Tone.DIM))]
     scale = _scale(values, chart.threshold, rows * 4)
@@ -74,7 +76,7 @@ def _title(chart: Chart, *, is_titled: bool) -> Line:
 
 def _scale(values: Sequence[float], threshold: float | None, rows: int) -> Scale:
     low, high = min(values), max(values)
-    if threshold is not None and math.isfinite(threshold):
+    if _is_drawn(threshold):
         low, high = min(low, threshold), max(high, threshold)
     if low > 0 and low < high * 0.5:
         low = 0.0  # a scale that begins at nothing is read without thinking
@@ -85,7 +87,7 @@ def _scale(values: Sequence[float], threshold: float | None, rows: int) -> Scale
 def _body(chart: Chart, scale: Scale, columns: int, rows: int) -> list[Line]:
     cells = _dots(chart.values, scale, columns, rows)
     bad = _beyond(chart, columns)
-    threshold_row = None if chart.threshold is None else scale.row(chart.threshold) // 4
+    threshold_row = scale.row(chart.threshold) // 4 if _is_drawn(chart.threshold) else None
     lines = []
     for row in range(rows):
         label, label_tone = _label(chart, scale, row, rows, threshold_row)
@@ -117,11 +119,16 @@ def _dots(values: Sequence[float | None], scale: Scale, columns: int, rows: int)
     return cells
 
 
+def _is_drawn(value: float | None) -> TypeGuard[float]:
+    """Whether there is a value, and one that a scale can hold."""
+    return value is not None and abs(value) < GREATEST
+
+
 def _range(values: Sequence[float | None], column: int, columns: int) -> tuple[float, float] | None:
     """The least and the greatest value of a column; with more columns than values, the value before."""
     start = column * len(values) // columns
     end = max(start + 1, (column + 1) * len(values) // columns)
-    present = [value for value in values[start:end] if value is not None and math.isfinite(value)]
+    present = [value for value in values[start:end] if _is_drawn(value)]
     return (min(present), max(present)) if present else None
 
 

@@ -24,10 +24,10 @@ COLUMNS = (
     Column("", 1),
     Column("ID", 5, right=True),
     Column("AGE", 5, right=True),
-    Column("CLIENT", 8),
-    Column("HOST", 12),
+    Column("CLIENT", 7),
+    Column("HOST", 11),
     Column("SUBJECT", 0),
-    Column("OWNER", 7),
+    Column("OWNER", 6),
 )
 CHART_LINES = 10
 FILTER_TIP = "Filter: words, client:acme, p:1, -owner:bob"

@@ -96,17 +96,16 @@ def heading(row: HostRow, *, now: datetime) -> list[Line]:
 
 def vitals(known: Vitals, *, width: int) -> list[Line]:
     """Gauges and rates."""
-    gauge = max(8, min(24, width - 22))
+    gauge = max(8, min(24, width - 30))
     return [
         _gauge("cpu", known.cpu_ratio, gauge, ""),
         _gauge("memory", known.memory_ratio, gauge, ""),
         _gauge("disk", known.filesystem_ratio, gauge, known.filesystem_mountpoint or ""),
         line(dim("load    "), number(known.load1)),
         line(
-            dim("network "),
-            f"in {size(known.receive_bytes_per_s, per='/s')}",
-            dim(" · "),
-            f"out {size(known.transmit_bytes_per_s, per='/s')}",
+            dim("net     "),
+            f"↓ {size(known.receive_bytes_per_s, per='/s')}",
+            f" ↑ {size(known.transmit_bytes_per_s, per='/s')}",
         ),
     ]
 

@@ -1,0 +1,24 @@
+"""The console's tests run in UTC, without the configuration, colours or animations of whoever runs them."""
+
+import time
+from collections.abc import Iterator
+
+import pytest
+from tests.tui.fake import FakeServer
+
+
+@pytest.fixture(autouse=True)
+def _still_life(monkeypatch: pytest.MonkeyPatch, tmp_path_factory) -> Iterator[None]:
+    monkeypatch.setenv("TZ", "UTC")
+    time.tzset()  # local times are shown
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path_factory.getbasetemp() / "no-config"))
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setattr("textual.constants.TEXTUAL_ANIMATIONS", "none", raising=False)
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+@pytest.fixture
+def server() -> FakeServer:
+    return FakeServer()

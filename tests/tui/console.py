@@ -1,0 +1,83 @@
+"""A console on a fake server, its clocks standing still."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+from tests.tui import scene
+from tests.tui.fake import FakeServer
+from textual.pilot import Pilot
+
+from tocsin_tui.app import Console
+from tocsin_tui.config import Settings
+from tocsin_tui.state import LinkState
+from tocsin_tui.widgets.lines import Lines
+
+URL = "http://127.0.0.1:8443"
+
+
+class Hands:
+    """The monotonic clock of the console."""
+
+    def __init__(self) -> None:
+        self.seconds = 1000.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+    def rest(self, seconds: float = 5.0) -> None:
+        self.seconds += seconds
+
+
+def a_console(server: FakeServer, hands: Hands | None = None, **changes) -> Console:
+    settings = {"token": server.token, "settings": Settings(), "transport": server, "wall": lambda: scene.NOW}
+    return Console(URL, monotonic=hands or Hands(), **(settings | changes))
+
+
+@asynccontextmanager
+async def opened(
+    server: FakeServer, *, size: tuple[int, int] = (120, 36), hands: Hands | None = None, **changes
+) -> AsyncIterator[tuple[Console, Pilot[int]]]:
+    """The console with the queue on the screen."""
+    app = a_console(server, hands, **changes)
+    async with app.run_test(size=size) as pilot:
+        await is_live(pilot)
+        yield app, pilot
+        server.hang_up()
+
+
+async def until(pilot: Pilot[int], question: Callable[[], object]) -> None:
+    """Let the application run until the answer is true."""
+    for _ in range(400):
+        if question():
+            pilot.app._paint()
+            await pilot.pause()
+            return
+        await pilot.pause(0.005)
+    raise AssertionError(f"waited in vain; the screen says:\n{screen_text(pilot.app)}")
+
+
+async def is_live(pilot: Pilot[int]) -> None:
+    await until(pilot, lambda: pilot.app.session.link.state is LinkState.LIVE)
+
+
+async def has_read(pilot: Pilot[int], ticket_id: int) -> None:
+    """Until the ticket's timeline and chart are known."""
+    session = pilot.app.session
+
+    def is_known() -> bool:
+        detail = session.details.get(ticket_id)
+        return detail is not None and all(alert.id in session.charts for alert in detail.alerts[:1])
+
+    await until(pilot, is_known)
+
+
+def text_of(app: Console, selector: str) -> str:
+    """What the lines of a widget say."""
+    return app.screen.query_one(selector, Lines).text
+
+
+def screen_text(app: Console) -> str:
+    """Everything on the screen as plain text."""
+    width, height = app.size
+    strips = app.screen._compositor.render_strips()
+    return "\n".join(strip.text.rstrip() for strip in strips[:height])[: width * height * 2]

@@ -1,0 +1,172 @@
+"""A server of api.py in this process: no sockets, no threads, and it can be told to fail."""
+
+import asyncio
+import re
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from datetime import timedelta
+
+import httpx
+import msgspec
+from tests.tui import scene
+
+from tocsin_protocol import api
+from tocsin_protocol.vocabulary import OPEN_TICKET_STATES, ActorKind, TicketEventKind, TicketState
+
+
+class FakeServer(httpx.AsyncBaseTransport):
+    """What the console talks to. Its state is public: a test changes it and says what happened."""
+
+    def __init__(self, tickets: list[api.TicketRow] | None = None) -> None:
+        rows = [*scene.tickets(), *scene.solved()] if tickets is None else tickets
+        self.details = {row.id: scene.detail(row) for row in rows}
+        self.hosts = {row.id: row for row in scene.hosts()}
+        self.status = scene.STATUS
+        self.token = "tok"
+        self.page = api.MAX_PAGE
+        self.down: str = ""
+        """Why it cannot be reached; empty while it can."""
+        self.refusals: dict[str, api.Problem] = {}
+        """What is answered instead, by the end of the path."""
+        self.bodies: dict[str, bytes] = {}
+        """Raw bodies, by the end of the path."""
+        self.asked: list[str] = []
+        self.streams: list[asyncio.Queue[bytes | None]] = []
+        self.told: list[bytes] = []
+
+    def happen(self, row: api.TicketRow, kind: TicketEventKind) -> None:
+        """A ticket has changed: tell every stream."""
+        known = self.details.get(row.id) or scene.detail(row)
+        self.details[row.id] = msgspec.structs.replace(known, ticket=row)
+        self.tell("ticket", api.TicketChanged(ticket=row, happened=kind, counts=self.counts()))
+
+    def tell(self, name: str, message: api.Message | None = None) -> None:
+        data = b"{}" if message is None else msgspec.json.encode(message)
+        self.told.append(b"id: run-%d\nevent: %s\ndata: %s\n\n" % (len(self.told) + 1, name.encode(), data))
+        for stream in self.streams:
+            stream.put_nowait(self.told[-1])
+
+    def hang_up(self) -> None:
+        """End all streams."""
+        for stream in self.streams:
+            stream.put_nowait(None)
+
+    def counts(self) -> api.TicketCounts:
+        rows = [detail.ticket for detail in self.details.values() if detail.ticket.state in OPEN_TICKET_STATES]
+        return api.TicketCounts(
+            open=len(rows),
+            unowned=sum(row.owner is None for row in rows),
+            by_priority={str(p): n for p, n in Counter(row.priority for row in rows).items()},
+        )
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        if self.down:
+            raise httpx.ConnectError(self.down)
+        path = request.url.path.removeprefix(api.PREFIX)
+        self.asked.append(f"{request.method} {path}")
+        if path == "/login":
+            return self._login(msgspec.json.decode(request.content, type=api.LoginRequest))
+        if request.headers.get("authorization") != f"Bearer {self.token}":
+            return _problem(401, "unauthenticated", "your session has ended", "sign in again")
+        for end, problem in self.refusals.items():
+            if path.endswith(end):
+                return _json(problem, problem.status)
+        for end, body in self.bodies.items():
+            if path.endswith(end):
+                return httpx.Response(200, content=body)
+        if path == "/events":
+            return self._events(request.headers.get("last-event-id", ""))
+        return self._answer(request, path)
+
+    def _login(self, question: api.LoginRequest) -> httpx.Response:
+        if (question.login, question.password) != ("alice", "correct"):
+            return _problem(401, "unauthenticated", "login or password is wrong", "")
+        expires = scene.NOW + timedelta(hours=12)
+        return _json(api.LoginAnswer(token=self.token, expires_at=expires, person=scene.ALICE))
+
+    def _events(self, last_id: str) -> httpx.Response:
+        stream: asyncio.Queue[bytes | None] = asyncio.Queue()
+        number = int(last_id.rpartition("-")[2] or 0)
+        for told in self.told[number:]:
+            stream.put_nowait(told)
+        self.streams.append(stream)
+
+        async def bytes_of() -> AsyncIterator[bytes]:
+            yield b": hello\n\n"
+            while (piece := await stream.get()) is not None:
+                yield piece
+            self.streams.remove(stream)
+
+        return httpx.Response(200, headers={"content-type": "text/event-stream"}, content=bytes_of())
+
+    def _answer(self, request: httpx.Request, path: str) -> httpx.Response:
+        if request.method == "POST":
+            return self._act(path, request.content)
+        params = request.url.params
+        alerts = {alert.id: alert for detail in self.details.values() for alert in detail.alerts}
+        answers: dict[str, Callable[[int], msgspec.Struct]] = {
+            "/me": lambda _: scene.ALICE,
+            "/status": lambda _: self.status,
+            "/tickets": lambda _: self._tickets(params["state"], int(params.get("cursor", 0))),
+            "/tickets/N": lambda id_: self.details[id_],
+            "/alerts/N/chart": lambda id_: scene.chart(alerts[id_]),
+            "/hosts": lambda _: api.HostPage(hosts=list(self.hosts.values())),
+            "/hosts/N": lambda id_: scene.host_detail(self.hosts[id_]),
+            "/hosts/N/chart": lambda _: scene.cpu_chart(),
+        }
+        number = re.search(r"\d+", path)
+        try:
+            return _json(answers[re.sub(r"\d+", "N", path)](int(number.group()) if number else 0))
+        except KeyError:
+            return _problem(404, "not-found", f"there is no {path}", "")
+
+    def _tickets(self, state: str, start: int) -> api.TicketPage:
+        is_open = state == "open"
+        rows = [d.ticket for d in self.details.values() if (d.ticket.state in OPEN_TICKET_STATES) is is_open]
+        end = start + self.page
+        return api.TicketPage(
+            tickets=rows[start:end],
+            counts=self.counts(),
+            next=str(end) if end < len(rows) else None,
+            seen=f"run-{len(self.told)}",
+        )
+
+    def _act(self, path: str, body: bytes) -> httpx.Response:
+        if path == "/tickets":
+            new = msgspec.json.decode(body, type=api.NewTicket)
+            row = scene.a_ticket(
+                5000, client=new.client, title=new.title, priority=new.priority, alert_state=None
+            )
+            self.details[row.id] = api.TicketDetail(ticket=row, events=[], alerts=[])
+            return _json(self.details[row.id], 201)
+        number, verb = re.fullmatch(r"/tickets/(\d+)/(\w+)", path).groups()
+        detail = self.details[int(number)]
+        said = msgspec.json.decode(body)
+        row = detail.ticket
+        if said.get("version") not in {None, row.version}:
+            return _problem(412, "ticket-changed", f"ticket {number} has changed since", "read it again")
+        if verb == "take" and row.owner not in {None, "alice"}:
+            return _problem(409, "taken", f"{row.owner} has it", "")
+        changes, kind = {
+            "take": ({"owner": "alice", "state": TicketState.IN_PROGRESS}, TicketEventKind.TAKEN),
+            "release": ({"owner": None, "state": TicketState.NEW}, TicketEventKind.RELEASED),
+            "comment": ({}, TicketEventKind.COMMENTED),
+            "resolve": ({"state": TicketState.SOLVED, "solved_at": scene.NOW}, TicketEventKind.SOLVED),
+            "reopen": ({"state": TicketState.NEW, "solved_at": None}, TicketEventKind.REOPENED),
+        }[verb]
+        event = api.TicketEvent(
+            id=900 + len(detail.events), at=scene.NOW, kind=kind, actor_kind=ActorKind.PERSON, actor="alice",
+            text=said.get("text", ""), data={},
+        )  # fmt: skip
+        row = msgspec.structs.replace(row, version=row.version + 1, updated_at=scene.NOW, **changes)
+        self.details[row.id] = msgspec.structs.replace(detail, ticket=row, events=[*detail.events, event])
+        self.happen(row, kind)
+        return _json(self.details[row.id])
+
+
+def _json(message: msgspec.Struct, status: int = 200) -> httpx.Response:
+    return httpx.Response(status, content=msgspec.json.encode(message))
+
+
+def _problem(status: int, kind: str, detail: str, remedy: str) -> httpx.Response:
+    return _json(api.Problem(type=kind, title="no", status=status, detail=detail, remedy=remedy), status)

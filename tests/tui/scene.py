@@ -1,0 +1,303 @@
+"""A Wednesday at noon at an outsourcer with four clients: what the fake server serves, always the same."""
+
+import math
+from datetime import UTC, datetime, timedelta
+
+from tocsin_protocol.api import (
+    Alert,
+    Chart,
+    HostDetail,
+    HostRow,
+    Person,
+    Reading,
+    ServerStatus,
+    TicketDetail,
+    TicketEvent,
+    TicketRow,
+    Vitals,
+)
+from tocsin_protocol.vocabulary import (
+    ActorKind,
+    AlertState,
+    HostKind,
+    HostState,
+    Role,
+    SeriesKind,
+    Severity,
+    TicketEventKind,
+    TicketState,
+)
+
+NOW = datetime(2026, 11, 25, 12, 45, tzinfo=UTC)
+ALICE = Person(id=1, login="alice", name="Alice", role=Role.TECHNICIAN)
+STATUS = ServerStatus(
+    version="0.1.0",
+    now=NOW,
+    hosts=41,
+    hosts_silent=1,
+    series=12_950,
+    rules=31,
+    rule_problems=[],
+    evaluation_ms=3.1,
+)
+FULL = "node_filesystem_avail_bytes / node_filesystem_size_bytes < 0.03"
+DEFAULT_TITLE = "/srv/mail on atlas is 97.7 % full"
+
+
+def ago(minutes: float) -> datetime:
+    return NOW - timedelta(minutes=minutes)
+
+
+def a_ticket(id_: int = 4812, **changes) -> TicketRow:
+    """The ticket of the story, unless said otherwise."""
+    fields = {
+        "version": 1,
+        "title": DEFAULT_TITLE,
+        "state": TicketState.NEW,
+        "priority": 1,
+        "client": "acme",
+        "site": "berlin",
+        "host": "atlas",
+        "host_id": 1,
+        "owner": None,
+        "severity": Severity.CRITICAL,
+        "alert_state": AlertState.FIRING,
+        "recovered": False,
+        "opened_at": ago(7),
+        "updated_at": ago(7),
+        "solved_at": None,
+    }
+    return TicketRow(id=id_, **(fields | changes))
+
+
+def _row(id_, priority, minutes, client, host, title, owner=None, **changes) -> TicketRow:
+    state = TicketState.IN_PROGRESS if owner else TicketState.NEW
+    base = {"severity": Severity.WARNING, "state": state, "updated_at": ago(minutes), "host_id": id_ % 97 + 10}
+    return a_ticket(
+        id_,
+        priority=priority,
+        opened_at=ago(minutes),
+        client=client,
+        host=host,
+        title=title,
+        owner=owner,
+        **(base | changes),
+    )
+
+
+def tickets() -> list[TicketRow]:
+    """The open tickets of the scene."""
+    quiet = {"alert_state": None, "severity": None}
+    return [
+        a_ticket(),
+        _row(
+            4809,
+            2,
+            22,
+            "nord",
+            "db-ber-02",
+            "replication lag 412 s on db-ber-02",
+            "bob",
+            alert_state=AlertState.FIRING,
+        ),
+        _row(4811, 2, 11, "kiel", "nas-01", "md0 is degraded: 3 of 4 disks"),
+        _row(4797, 2, 64, "acme", "mail-01", "9 412 messages wait in the queue", "alice"),
+        _row(4802, 2, 38, "acme", "vpn-gw-2", "eth0 receives with 41 errors a second"),
+        _row(
+            4790, 3, 129, "nord", "ws-0231", "the battery of ws-0231 holds 34 %", alert_state=AlertState.PENDING
+        ),
+        _row(
+            4788,
+            3,
+            141,
+            "kiel",
+            "ws-0019",
+            "nothing heard of ws-0019 for 9 minutes",
+            alert_state=AlertState.UNKNOWN,
+        ),
+        _row(4785, 3, 190, "oslo", "app-03", "/var on app-03 fills up within 20 hours", "bob"),
+        _row(
+            4781,
+            3,
+            233,
+            "oslo",
+            "app-04",
+            "the clock of app-04 is 41 s behind",
+            recovered=True,
+            alert_state=AlertState.RESOLVED,
+        ),
+        _row(4770, 3, 302, "acme", "hv-11", "memory pressure on hv-11: 93 % used"),
+        _row(4766, 3, 410, "nord", "sw-core-1", "Te1/0/3 drops frames on sw-core-1", "alice"),
+        _row(4748, 4, 1502, "acme", "ws-0442", "new starter on 2 December: notebook, accounts", **quiet),
+        _row(4741, 4, 2210, "nord", None, "second monitor for the front desk", "bob", **quiet),
+    ]
+
+
+def solved() -> list[TicketRow]:
+    """Two that are done."""
+    done = {"state": TicketState.SOLVED, "alert_state": AlertState.RESOLVED}
+    return [
+        _row(
+            4795, 2, 75, "oslo", "app-03", "load 41 on 8 processors of app-03", "bob", solved_at=ago(12), **done
+        ),
+        _row(4760, 3, 600, "acme", "atlas", "atlas has restarted", "alice", solved_at=ago(540), **done),
+    ]
+
+
+def alert(row: TicketRow) -> Alert:
+    """The alert behind a ticket."""
+    is_full = row.id == 4812
+    return Alert(
+        id=row.id + 1000,
+        state=row.alert_state or AlertState.FIRING,
+        alertname="FilesystemFull" if is_full else "HostReading",
+        severity=row.severity,
+        client=row.client,
+        host=row.host,
+        host_id=row.host_id,
+        ticket_id=row.id,
+        rule_file="datacenter.yml",
+        rule_group="filesystems" if is_full else "hosts",
+        expression=FULL if is_full else "node_reading > 0.9",
+        labels={
+            "alertname": "FilesystemFull",
+            "instance": row.host or "",
+            "job": "node",
+            "device": "/dev/sdb1",
+            "fstype": "ext4",
+            "mountpoint": "/srv/mail",
+        },
+        annotations={"summary": row.title, "description": "Less than 3 % is free: writes will fail soon."},
+        value=0.0231 if is_full else 0.934,
+        active_at=row.opened_at,
+        fired_at=row.opened_at,
+        resolved_at=None,
+    )
+
+
+def events(row: TicketRow) -> list[TicketEvent]:
+    """What has happened to a ticket."""
+    opened = TicketEvent(
+        id=row.id * 10,
+        at=row.opened_at,
+        kind=TicketEventKind.OPENED,
+        actor_kind=ActorKind.RULE,
+        actor="FilesystemFull" if row.id == 4812 else "HostReading",
+        text=row.title,
+        data={
+            "value": 0.0231,
+            "labels": {"device": "/dev/sdb1", "mountpoint": "/srv/mail", "instance": row.host or ""},
+        },
+    )
+    return [opened]
+
+
+def story() -> list[TicketEvent]:
+    """The ticket of the story an hour on, for the screens that show a timeline."""
+
+    def event(id_, minutes, kind, actor_kind, actor, text, **data):
+        return TicketEvent(
+            id=id_, at=ago(minutes), kind=kind, actor_kind=actor_kind, actor=actor, text=text, data=data
+        )
+
+    return [
+        *events(a_ticket()),
+        event(2, 5, TicketEventKind.TAKEN, ActorKind.PERSON, "alice", ""),
+        event(
+            3, 3, TicketEventKind.COMMENTED, ActorKind.PERSON, "alice",
+            "The queue of mail-01 spills over to /srv/mail since 12:31.\nMoving the archive to nas-01.",
+        ),
+        event(4, 1, TicketEventKind.COMMENTED, ActorKind.PERSON, "bob", "nas-01 is degraded: use nas-02."),
+    ]  # fmt: skip
+
+
+def detail(row: TicketRow) -> TicketDetail:
+    """A ticket with everything."""
+    alerts = [alert(row)] if row.alert_state is not None else []
+    return TicketDetail(ticket=row, events=events(row), alerts=alerts)
+
+
+def chart(of: Alert, minutes: int = 40) -> Chart:
+    """Free space that goes down in waves and then below its threshold."""
+    steps = minutes * 6
+    values: list[float | None] = [
+        max(0.0212, 0.118 - 0.122 * (i / steps) ** 1.7 + 0.006 * math.sin(i / 9)) for i in range(steps)
+    ]
+    values[30:42] = [None] * 12
+    return Chart(
+        title="node_filesystem_avail_bytes / node_filesystem_size_bytes",
+        unit="ratio",
+        start=NOW - timedelta(seconds=10 * (steps - 1)),
+        step_s=10,
+        values=values,
+        threshold=0.03,
+        operator="<",
+        marks={"fired": of.fired_at} if of.fired_at else {},
+    )
+
+
+def hosts() -> list[HostRow]:
+    """Some hosts of each client."""
+
+    def host(id_, name, client, site, cpu, mem, disk, load, **changes):
+        fields = {
+            "kind": HostKind.SERVER, "job": "node", "state": HostState.UP, "last_seen": ago(0.07),
+            "os": "Debian 12", "agent_version": "0.1.0", "open_tickets": 0, "worst_priority": None,
+        }  # fmt: skip
+        vitals = Vitals(
+            cpu_ratio=cpu, memory_ratio=mem, filesystem_ratio=disk, filesystem_mountpoint="/srv/mail",
+            load1=load, receive_bytes_per_s=1_310_000.0, transmit_bytes_per_s=402_000.0,
+            boot_at=NOW - timedelta(days=41),
+        )  # fmt: skip
+        return HostRow(id=id_, name=name, client=client, site=site, vitals=vitals, **(fields | changes))
+
+    return [
+        host(1, "atlas", "acme", "berlin", 0.31, 0.63, 0.977, 1.9, open_tickets=1, worst_priority=1),
+        host(2, "mail-01", "acme", "berlin", 0.72, 0.81, 0.61, 6.4, open_tickets=1, worst_priority=2),
+        host(3, "hv-11", "acme", "hamburg", 0.44, 0.93, 0.52, 9.1, open_tickets=1, worst_priority=3),
+        host(4, "db-ber-02", "nord", "berlin", 0.92, 0.71, 0.44, 18.2, open_tickets=1, worst_priority=1),
+        host(5, "web-ber-07", "nord", "berlin", 0.12, 0.38, 0.35, 0.4),
+        host(6, "nas-01", "kiel", "kiel", 0.05, 0.22, 0.88, 0.2, open_tickets=1, worst_priority=2),
+        host(7, "ws-0019", "kiel", "kiel", None, None, None, None, kind=HostKind.DESKTOP, os="Ubuntu 24.04",
+             state=HostState.SILENT, last_seen=NOW - timedelta(minutes=9), open_tickets=1, worst_priority=3),
+        host(8, "app-03", "oslo", "oslo", 0.21, 0.55, 0.83, 2.2, open_tickets=1, worst_priority=3),
+        host(9, "app-05", "oslo", "oslo", None, None, None, None, state=HostState.AWAITED, last_seen=None,
+             os=""),
+    ]  # fmt: skip
+
+
+def host_detail(row: HostRow) -> HostDetail:
+    """A host with readings, its alert and its ticket."""
+
+    def reading(name, value, kind=SeriesKind.GAUGE, **labels):
+        target = {"instance": row.name, "job": "node", "site": row.site}
+        return Reading(name=name, labels=labels | target, kind=kind, value=value, at=NOW)
+
+    readings = [
+        reading("node_boot_time_seconds", 1_790_000_000.0),
+        reading("node_cpu_seconds_total", 412_009.12, SeriesKind.COUNTER, cpu="0", mode="idle"),
+        reading("node_cpu_seconds_total", 91_234.5, SeriesKind.COUNTER, cpu="0", mode="user"),
+        reading("node_filesystem_avail_bytes", 4_812_009_472.0, device="/dev/sdb1", mountpoint="/srv/mail"),
+        reading("node_filesystem_size_bytes", 208_013_205_504.0, device="/dev/sdb1", mountpoint="/srv/mail"),
+        reading("node_load1", 1.9),
+        reading("node_memory_MemAvailable_bytes", 6_220_115_968.0),
+        reading("node_network_receive_bytes_total", 8.1e11, SeriesKind.COUNTER, device="eth0"),
+    ]
+    mine = [ticket for ticket in [*tickets(), *solved()] if ticket.host == row.name]
+    return HostDetail(
+        host=row,
+        readings=readings,
+        alerts=[alert(t) for t in mine if t.alert_state and not t.solved_at],
+        tickets=mine,
+    )
+
+
+def cpu_chart(minutes: int = 60) -> Chart:
+    """A busy hour."""
+    values: list[float | None] = [
+        0.38 + 0.22 * math.sin(i / 20) + 0.08 * math.sin(i / 3) for i in range(minutes * 6)
+    ]
+    return Chart(
+        title="cpu", unit="ratio", start=NOW - timedelta(minutes=minutes), step_s=10, values=values,
+        threshold=None, operator=None, marks={},
+    )  # fmt: skip

