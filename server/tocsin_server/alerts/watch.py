@@ -18,8 +18,7 @@ from tocsin_server.alerts.fingerprint import fingerprint
 from tocsin_server.alerts.rules import AlertingRule, OnNoData
 from tocsin_server.alerts.state import ACTIVE, Life, Terms, advance
 from tocsin_server.alerts.templates import Facts, Template, TemplateFailed
-from tocsin_server.promql import Row, Vector, Verdict, evaluate
-from tocsin_server.promql.verdict import Inquiry
+from tocsin_server.promql import Inquiry, Row, Vector, Verdict, evaluate
 from tocsin_server.series.labels import NAME
 from tocsin_server.series.source import Source
 
