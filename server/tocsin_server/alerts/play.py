@@ -20,9 +20,7 @@ from tocsin_server.alerts.testfile import (
     UnitTests,
 )
 from tocsin_server.alerts.watch import Watch
-from tocsin_server.errors import TocsinError
 from tocsin_server.promql import evaluate
-from tocsin_server.series.fixed import ANONYMOUS
 
 _Member = tuple[Watch, Proclaimer] | Recorder
 
@@ -70,11 +68,7 @@ class Play:
     def _evaluate(self, now_ms: int) -> Iterator[str]:
         for member in self._members:
             rule = member.rule if isinstance(member, Recorder) else member[0].rule
-            try:
-                failures = self._turn(member, now_ms)
-            except TocsinError as error:
-                failures = {ANONYMOUS: str(error)}
-            for reason in failures.values():
+            for reason in self._turn(member, now_ms).values():
                 yield self._told(f"rule: {rule.name}, time: {written_duration(now_ms)}, err: {reason}")
 
     def _turn(self, member: _Member, now_ms: int) -> Mapping[int, str]:
@@ -109,11 +103,7 @@ class Play:
 
     def _ask_expression(self, question: ExpressionQuestion) -> Iterator[str]:
         what = f"expr: {question.expression.text!r}, time: {written_duration(question.at_ms)}"
-        try:
-            vector = evaluate(question.expression, self._tape, question.at_ms)
-        except TocsinError as error:
-            yield self._told(f"{what}, err: {error}")
-            return
+        vector = evaluate(question.expression, self._tape, question.at_ms)
         for reason in vector.failures.values():
             yield self._told(f"{what}, err: {reason}")
         got = [Sample(row.labels, row.value) for row in vector.rows()]

@@ -153,16 +153,6 @@ def test_a_rule_that_cannot_be_evaluated_fails_the_test(run):
     assert "rule: Twin, time: 0s, err: two results are the same alert" in report.text
 
 
-def test_a_rule_and_an_expression_that_raise_fail_the_test(run, tmp_path):
-    bad = """label_replace(up, 'a', '$1', 'job', '(')"""
-    (tmp_path / "rules.yml").write_text(f'groups: [{{name: g, rules: [{{alert: Bad, expr: "{bad}"}}]}}]')
-
-    report = run(f'promql_expr_test: [{{expr: "{bad}", eval_time: 0}}]\n')
-
-    assert "rule: Bad, time: 0s, err: label_replace: " in report.text
-    assert "time: 0s, err: label_replace: " in report.text.split("expr: ")[1]
-
-
 def test_groups_are_evaluated_in_the_order_that_the_file_asks_for(run, tmp_path):
     (tmp_path / "rules.yml").write_text("""
 groups:
