@@ -53,7 +53,7 @@ from tocsin_server.ingest.segment import Disk, SegmentFile, segment_path
 
 _log = structlog.get_logger()
 
-GATHER_S = 0.003
+GATHER_S = 0.005
 """How long pushes wait for each other. Longer answers later and saves nothing more."""
 SEGMENT_BYTES = 64 << 20
 HOUR_MS = 3_600_000
