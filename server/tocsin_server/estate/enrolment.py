@@ -128,13 +128,20 @@ def _new_host(session: Session, token: EnrolToken, *, name: str, os: str, now_ms
         site_id=token.site_id,
         name=name,
         kind=token.kind,
-        job="windows" if os.lower().startswith("windows") else "node",
+        job=_job(token.kind, os),
         os=cleaned_remark(os),
         enrolled_ms=now_ms,
     )
     session.add(host)
     session.flush()
     return host
+
+
+def _job(kind: HostKind, os: str) -> str:
+    """What rules know it by: a desktop is judged by other rules than a server."""
+    if kind is HostKind.DESKTOP:
+        return "desktop"
+    return "windows" if os.lower().startswith("windows") else "node"
 
 
 def _is_tls(url: str) -> bool:

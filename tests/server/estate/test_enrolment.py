@@ -61,6 +61,38 @@ def test_an_enrolled_host_belongs_to_the_client_and_site_of_its_invitation(
     )
 
 
+@pytest.mark.parametrize(
+    ("kind", "os", "job"),
+    [
+        (HostKind.SERVER, "Linux 6.1", "node"),
+        (HostKind.SERVER, "Windows Server 2025", "windows"),
+        (HostKind.DESKTOP, "Linux 6.1", "desktop"),
+    ],
+)
+def test_the_label_job_says_by_which_rules_a_host_is_judged(
+    storage: Storage, identity: ServerIdentity, berlin: Site, kind: HostKind, os: str, job: str
+) -> None:
+    word = storage.write(
+        lambda s: create_enrol_token(
+            s, identity, berlin, "https://desk.example:8443", kind=kind, now_ms=NOW, expires_ms=NOW + 1
+        )
+    )
+
+    enrolled = storage.write(
+        lambda s: enrol(
+            s,
+            secret=decode_invitation(word).secret,
+            public_key=bytes(32),
+            name="atlas",
+            os=os,
+            version="1",
+            now_ms=NOW,
+        )
+    )
+
+    assert enrolled.host.job == job
+
+
 def test_the_invitation_carries_what_an_agent_pins(
     storage: Storage, identity: ServerIdentity, berlin: Site
 ) -> None:
