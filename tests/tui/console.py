@@ -1,5 +1,6 @@
 """A console on a fake server, its clocks standing still."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
@@ -47,12 +48,12 @@ async def opened(
 
 async def until(pilot: Pilot[int], question: Callable[[], object]) -> None:
     """Let the application run until the answer is true."""
-    for _ in range(400):
+    for _ in range(4000):
         if question():
             pilot.app._paint()
             await pilot.pause()
             return
-        await pilot.pause(0.005)
+        await asyncio.sleep(0.001)  # give way to the application's own tasks
     raise AssertionError(f"waited in vain; the screen says:\n{screen_text(pilot.app)}")
 
 
@@ -61,14 +62,13 @@ async def is_live(pilot: Pilot[int]) -> None:
 
 
 async def has_read(pilot: Pilot[int], ticket_id: int) -> None:
-    """Until the ticket's timeline and chart are known."""
+    """Have the ticket's timeline and chart read and shown, as happens while the cursor rests on it."""
     session = pilot.app.session
-
-    def is_known() -> bool:
-        detail = session.details.get(ticket_id)
-        return detail is not None and all(alert.id in session.charts for alert in detail.alerts[:1])
-
-    await until(pilot, is_known)
+    detail = await session.read_ticket(ticket_id)
+    assert detail is not None
+    await session.read_chart(detail)
+    pilot.app._paint()
+    await pilot.pause()
 
 
 def text_of(app: Console, selector: str) -> str:

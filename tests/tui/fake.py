@@ -30,6 +30,9 @@ class FakeServer(httpx.AsyncBaseTransport):
         """What is answered instead, by the end of the path."""
         self.bodies: dict[str, bytes] = {}
         """Raw bodies, by the end of the path."""
+        self.is_free = asyncio.Event()
+        """Acts wait until it is set."""
+        self.is_free.set()
         self.asked: list[str] = []
         self.streams: list[asyncio.Queue[bytes | None]] = []
         self.told: list[bytes] = []
@@ -76,7 +79,7 @@ class FakeServer(httpx.AsyncBaseTransport):
                 return httpx.Response(200, content=body)
         if path == "/events":
             return self._events(request.headers.get("last-event-id", ""))
-        return self._answer(request, path)
+        return await self._answer(request, path)
 
     def _login(self, question: api.LoginRequest) -> httpx.Response:
         if (question.login, question.password) != ("alice", "correct"):
@@ -99,8 +102,9 @@ class FakeServer(httpx.AsyncBaseTransport):
 
         return httpx.Response(200, headers={"content-type": "text/event-stream"}, content=bytes_of())
 
-    def _answer(self, request: httpx.Request, path: str) -> httpx.Response:
+    async def _answer(self, request: httpx.Request, path: str) -> httpx.Response:
         if request.method == "POST":
+            await self.is_free.wait()
             return self._act(path, request.content)
         params = request.url.params
         alerts = {alert.id: alert for detail in self.details.values() for alert in detail.alerts}

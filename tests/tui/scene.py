@@ -218,10 +218,12 @@ def detail(row: TicketRow) -> TicketDetail:
 
 
 def chart(of: Alert, minutes: int = 40) -> Chart:
-    """Free space that goes down in waves and then below its threshold."""
+    """Free space that goes down in waves, below its threshold when the alert fires."""
     steps = minutes * 6
+    fired = max(9.0, steps - (NOW - (of.fired_at or NOW)).total_seconds() / 10)
     values: list[float | None] = [
-        max(0.0212, 0.118 - 0.122 * (i / steps) ** 1.7 + 0.006 * math.sin(i / 9)) for i in range(steps)
+        max(0.0212, 0.03 + 0.088 * (1 - (i / fired) ** 1.7) + 0.006 * math.sin((fired - i) / 9))
+        for i in range(steps)
     ]
     values[30:42] = [None] * 12
     return Chart(

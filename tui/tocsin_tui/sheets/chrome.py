@@ -55,7 +55,8 @@ def offline(link: Link, now: datetime) -> Line | None:
         return None
     retry = f" · next try in {seconds(link.retry_at - now)} · R tries now" if link.retry_at else ""
     since = f"as of {link.as_of.astimezone():%H:%M:%S} ({seconds(now - link.as_of)} old)"
-    return line((f" {link.reason or 'the stream has ended'} · {since}{retry}", Tone.BAD))
+    said = (f" {since}{retry} · {link.reason or 'the stream has ended'}", Tone.BAD)
+    return Line((said,), wraps=False)
 
 
 def _counts(counts: TicketCounts, *, roomy: bool) -> list[Span]:

@@ -111,7 +111,7 @@ def preview(
         return [*lines, line(dim("…"))]
     for alert in detail.alerts[:1]:
         lines += [*alert_lines(alert, now=now)[:-1], *chart, RULE]
-    return [*lines, *timeline(detail.events, now=now)[-6:]]
+    return [*lines, *timeline(detail.events[-3:], now=now)]
 
 
 def digest(row: TicketRow, detail: TicketDetail | None, *, me: str, now: datetime) -> list[Line]:

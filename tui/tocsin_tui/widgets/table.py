@@ -82,7 +82,7 @@ class VirtualTable(ScrollView, Generic[R], can_focus=True):
         self._order: Sequence[int] = ()
         self._cursor: int | None = None
         self._cursor_place = 0
-        self._widths: list[int] = []
+        self._widths = [0] * len(columns)  # until the first measure nothing is shown
 
     def heading(self) -> Line:
         """The titles, in the widths of the columns."""

@@ -1,0 +1,176 @@
+"""The queue: keys do what the README says, rows stay under the hand, and nothing typed is lost."""
+
+from tests.tui import scene
+from tests.tui.console import Hands, opened, screen_text, text_of, until
+from tests.tui.fake import FakeServer
+from textual.widgets import Input
+
+from tocsin_protocol.vocabulary import TicketEventKind, TicketState
+from tocsin_tui.screens.queue import QueueScreen
+from tocsin_tui.screens.ticket import TicketScreen
+from tocsin_tui.state import LinkState, View
+
+
+async def test_it_opens_on_the_most_urgent_ticket(server: FakeServer) -> None:
+    async with opened(server) as (app, _):
+        assert app.session.tickets.cursor == 4812
+        assert "▲1 1" in text_of(app, "#status")
+        assert "● live" in text_of(app, "#status")
+
+
+async def test_enter_opens_q_comes_back_and_q_leaves(server: FakeServer) -> None:
+    async with opened(server) as (app, pilot):
+        await pilot.press("enter")
+        assert isinstance(app.screen, TicketScreen)
+        await pilot.press("q")
+        assert isinstance(app.screen, QueueScreen)
+        await pilot.press("q")
+
+    assert app.return_code == 0
+
+
+async def test_c_takes_what_the_cursor_is_on(server: FakeServer) -> None:
+    async with opened(server) as (app, pilot):
+        await pilot.press("c")
+        await until(pilot, lambda: server.details[4812].ticket.owner == "alice")
+
+        assert "took #4812" in text_of(app, "#message")
+
+
+async def test_the_slower_of_two_is_told_in_one_line_and_sees_the_row_as_it_is(server: FakeServer) -> None:
+    async with opened(server) as (app, pilot):
+        theirs = scene.a_ticket(version=2, owner="bob", state=TicketState.IN_PROGRESS)
+        server.details[4812] = scene.detail(theirs)
+        await pilot.press("c")
+        await until(pilot, lambda: app.session.notice is not None)
+
+        assert text_of(app, "#message").strip() == "bob was faster: #4812 is theirs"
+        assert app.session.tickets.current.owner == "bob"
+
+
+async def test_enter_never_hits_another_ticket_than_the_one_under_the_cursor(
+    server: FakeServer,
+) -> None:
+    hands = Hands()
+    async with opened(server, hands=hands) as (app, pilot):
+        await pilot.press("j")
+        wanted = app.session.tickets.cursor
+        server.happen(scene.a_ticket(5001), TicketEventKind.OPENED)
+        server.happen(scene.a_ticket(version=9, state=TicketState.SOLVED), TicketEventKind.SOLVED)
+        await until(pilot, lambda: 5001 in app.session.tickets.rows)
+        assert "+1 new above ▲" in text_of(app, "#foot")
+        await pilot.press("enter")
+
+        assert app.screen.ticket_id == wanted
+
+
+async def test_what_is_new_appears_once_hands_are_still(server: FakeServer) -> None:
+    hands = Hands()
+    async with opened(server, hands=hands) as (app, pilot):
+        await pilot.press("j")
+        server.happen(scene.a_ticket(5001), TicketEventKind.OPENED)
+        await until(pilot, lambda: 5001 in app.session.tickets.rows)
+        before = list(app.session.tickets.order)
+        hands.rest()
+        app._paint()
+
+        assert 5001 not in before
+        assert 5001 in app.session.tickets.order
+
+
+async def test_a_filter_narrows_as_it_is_typed_and_escape_clears_it(server: FakeServer) -> None:
+    async with opened(server) as (app, pilot):
+        await pilot.press("slash")
+        app.screen.query_one("#filter", Input).value = "client:kiel"
+        await pilot.pause()
+        narrowed = list(app.session.tickets.order)
+        await pilot.press("escape")
+
+        assert narrowed == [4811, 4788]
+        assert len(app.session.tickets.order) == 13
+
+
+async def test_a_filter_that_hides_all_says_so(server: FakeServer) -> None:
+    async with opened(server) as (app, pilot):
+        app.session.filter_tickets("nobody has this")
+        app._paint()
+        await pilot.pause()
+
+        assert '0 of 13 match "nobody has this"' in text_of(app, "#empty")
+
+
+async def test_the_solved_are_another_view(server: FakeServer) -> None:
+    async with opened(server) as (app, pilot):
+        await pilot.press("left_square_bracket")
+        await until(pilot, lambda: app.session.tickets.order)
+
+        assert app.session.view is View.SOLVED
+        assert list(app.session.tickets.order) == [4795, 4760]
+
+
+async def test_a_line_that_breaks_blanks_nothing_and_quits_nothing(server: FakeServer) -> None:
+    async with opened(server) as (app, pilot):
+        server.down = "connection refused"
+        server.hang_up()
+        await until(pilot, lambda: app.session.link.state is LinkState.STALE)
+        app.session.hurry()
+        await until(pilot, lambda: app.session.link.state is LinkState.OFFLINE)
+
+        assert "◌ offline" in text_of(app, "#status")
+        assert "as of 12:45:00" in text_of(app, "#message")
+        assert "atlas" in screen_text(app)
+
+        server.down = ""
+        await pilot.press("R")
+        await until(pilot, lambda: app.session.link.state is LinkState.LIVE)
+
+
+async def test_a_ghost_is_named_and_dim_until_the_cursor_moves(server: FakeServer) -> None:
+    hands = Hands()
+    async with opened(server, hands=hands) as (app, pilot):
+        row = scene.a_ticket(version=2, state=TicketState.SOLVED, solved_at=scene.NOW)
+        server.happen(row, TicketEventKind.SOLVED)
+        await until(pilot, lambda: app.session.tickets.ghosts)
+        assert "solved: /srv/mail" in screen_text(app)
+        await pilot.press("j")
+
+        assert "solved: /srv/mail" not in screen_text(app)
+
+
+async def test_the_keys_can_be_others(server: FakeServer) -> None:
+    from tocsin_tui.config import Settings
+
+    async with opened(server, settings=Settings(keys={"ticket.take": "a"})) as (_, pilot):
+        await pilot.press("a")
+        await until(pilot, lambda: server.details[4812].ticket.owner == "alice")
+
+
+def test_every_key_has_an_id_and_says_what_it_does() -> None:
+    from tocsin_tui import app
+    from tocsin_tui.screens import composer, host, hosts, keys, login, page, queue, ticket, verbs
+    from tocsin_tui.widgets import lines, table
+
+    modules = [
+        app,
+        composer,
+        host,
+        hosts,
+        keys,
+        login,
+        page,
+        queue,
+        ticket,
+        verbs,
+        lines,
+        table,
+    ]
+    classes = {value for module in modules for value in vars(module).values() if isinstance(value, type)}
+    ours = [
+        binding
+        for kind in classes
+        if kind.__module__.startswith("tocsin_tui")
+        for binding in vars(kind).get("BINDINGS", [])
+    ]
+
+    assert len(ours) > 40
+    assert not [binding for binding in ours if not (binding.id and binding.tooltip)]

@@ -1,0 +1,102 @@
+"""One ticket: evidence, timeline, and words that are never lost."""
+
+import msgspec
+from tests.tui import scene
+from tests.tui.console import has_read, opened, screen_text, text_of, until
+from tests.tui.fake import FakeServer
+from textual.widgets import Input, TextArea
+
+from tocsin_protocol import api
+from tocsin_protocol.vocabulary import TicketState
+from tocsin_tui.screens.composer import Composer
+
+
+async def test_it_shows_expression_value_labels_chart_and_timeline(server: FakeServer) -> None:
+    server.details[4812] = msgspec.structs.replace(server.details[4812], events=scene.story())
+    async with opened(server) as (app, pilot):
+        await pilot.press("enter")
+        await has_read(pilot, 4812)
+
+        shown = text_of(app, "#alerts") + text_of(app, "#timeline") + text_of(app, "#chart")
+        for words in (
+            "node_filesystem_avail_bytes /",
+            "0.0231",
+            'mountpoint="/srv/mail"',
+            "▲ fired 12:38",
+            "use nas-02",
+        ):
+            assert words in shown
+
+
+async def test_a_note_is_sent_with_ctrl_d(server: FakeServer) -> None:
+    async with opened(server) as (app, pilot):
+        await pilot.press("n", "o", "n", "space", "i", "t", "ctrl+d")
+        await until(pilot, lambda: not isinstance(app.screen, Composer))
+
+    assert server.details[4812].events[-1].text == "on it"
+
+
+async def test_a_note_that_cannot_be_sent_stays_and_says_why(server: FakeServer) -> None:
+    async with opened(server) as (app, pilot):
+        await pilot.press("n")
+        app.screen.query_one(TextArea).text = "a long story"
+        await pilot.pause()
+        server.down = "no route to host"
+        await pilot.press("ctrl+d")
+        await until(pilot, lambda: "no route to host" in text_of(app, "#hint"))
+        await pilot.press("escape", "n")
+
+        assert app.screen.query_one(TextArea).text == "a long story"
+
+
+async def test_d_resolves_with_what_was_done(server: FakeServer) -> None:
+    async with opened(server) as (app, pilot):
+        await pilot.press("d")
+        app.screen.query_one(Input).value = "moved the archive"
+        await pilot.press("enter")
+        await until(pilot, lambda: server.details[4812].ticket.state is TicketState.SOLVED)
+
+    assert server.details[4812].events[-1].text == "moved the archive"
+
+
+async def test_an_empty_note_is_not_sent(server: FakeServer) -> None:
+    async with opened(server) as (app, pilot):
+        await pilot.press("n", "ctrl+d")
+
+        assert "nothing is written yet" in text_of(app, "#hint")
+
+
+async def test_a_new_ticket_is_for_the_client_and_host_in_hand(server: FakeServer) -> None:
+    async with opened(server) as (app, pilot):
+        await pilot.press("t")
+        app.screen.query_one(Input).value = "second disk for atlas"
+        await pilot.press("enter")
+        await until(pilot, lambda: 5000 in server.details)
+
+    assert server.details[5000].ticket.client == "acme"
+
+
+async def test_j_and_k_in_capitals_walk_through_the_queue(server: FakeServer) -> None:
+    async with opened(server) as (app, pilot):
+        await pilot.press("enter", "J")
+
+        assert app.screen.ticket_id == app.session.tickets.order[1]
+
+
+async def test_a_ticket_without_alerts_has_no_chart(server: FakeServer) -> None:
+    async with opened(server) as (app, pilot):
+        app.session.filter_tickets("#4748")
+        await pilot.press("enter")
+        await has_read(pilot, 4748)
+
+        assert not app.screen.query_one("#chart").display
+        assert "new starter on 2 December" in screen_text(app)
+
+
+async def test_what_may_not_be_done_is_said_where_one_looks(server: FakeServer) -> None:
+    server.refusals["/take"] = api.Problem(title="Forbidden", status=403, detail="viewers may not take tickets")
+    async with opened(server) as (app, pilot):
+        await pilot.press("enter", "c")
+        await until(pilot, lambda: app.session.notice is not None)
+
+        assert text_of(app, "#message").strip() == "viewers may not take tickets"

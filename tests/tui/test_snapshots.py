@@ -1,0 +1,165 @@
+"""The designed states of the console, kept as pictures: `pytest tests/tui --snapshot-update` renews them.
+
+Look at a picture before it is committed; a picture that changes without a reason is a defect.
+"""
+
+from dataclasses import replace
+
+import msgspec
+import pytest
+from tests.tui import scene
+from tests.tui.console import a_console, has_read, is_live, until
+from tests.tui.fake import FakeServer
+from textual.widgets import Input, TextArea
+
+from tocsin_tui.screens.login import LoginScreen
+from tocsin_tui.state import LinkState
+
+WIDE, NARROW = (120, 36), (80, 24)
+
+
+@pytest.fixture
+def told(server: FakeServer) -> FakeServer:
+    """A server on which the story has been going on for some minutes."""
+    detail = server.details[4812]
+    server.details[4812] = msgspec.structs.replace(detail, events=scene.story())
+    return server
+
+
+async def rest(pilot) -> None:
+    """Nothing blinks, and everything that was asked for is there."""
+    for field in [*pilot.app.screen.query(Input), *pilot.app.screen.query(TextArea)]:
+        field.cursor_blink = False
+    await pilot.pause()
+    pilot.app._paint()
+    await pilot.pause()
+
+
+async def read(pilot) -> None:
+    await is_live(pilot)
+    await has_read(pilot, 4812)
+
+
+@pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
+def test_queue(snap_compare, told, size) -> None:
+    async def arrange(pilot):
+        await read(pilot)
+        await rest(pilot)
+
+    assert snap_compare(a_console(told), terminal_size=size, run_before=arrange)
+
+
+def test_queue_in_sixteen_colours_and_ascii(snap_compare, told) -> None:
+    async def arrange(pilot):
+        await read(pilot)
+        await rest(pilot)
+
+    app = a_console(told, own_palette=False, ascii_only=True)
+    assert snap_compare(app, terminal_size=NARROW, run_before=arrange)
+
+
+def test_queue_empty(snap_compare) -> None:
+    async def arrange(pilot):
+        await is_live(pilot)
+        await rest(pilot)
+
+    assert snap_compare(a_console(FakeServer([])), terminal_size=NARROW, run_before=arrange)
+
+
+def test_queue_loading(snap_compare, server) -> None:
+    server.is_free.clear()
+
+    async def arrange(pilot):
+        await rest(pilot)
+
+    app = a_console(server)
+    app._begin = lambda: None  # it has not asked yet
+    assert snap_compare(app, terminal_size=NARROW, run_before=arrange)
+
+
+def test_queue_unreachable(snap_compare, server) -> None:
+    server.down = "All connection attempts failed"
+
+    async def arrange(pilot):
+        await until(pilot, lambda: pilot.app.session.link.state is LinkState.OFFLINE)
+        pilot.app.session.link = replace(pilot.app.session.link, retry_at=scene.ago(-0.14))
+        await rest(pilot)
+
+    assert snap_compare(a_console(server), terminal_size=NARROW, run_before=arrange)
+
+
+def test_queue_stale(snap_compare, told) -> None:
+    async def arrange(pilot):
+        await read(pilot)
+        told.down = "All connection attempts failed"
+        told.hang_up()
+        await until(pilot, lambda: pilot.app.session.link.state is LinkState.STALE)
+        pilot.app.session.hurry()
+        await until(pilot, lambda: pilot.app.session.link.state is LinkState.OFFLINE)
+        pilot.app.session.link = replace(
+            pilot.app.session.link, as_of=scene.ago(2.2), retry_at=scene.ago(-0.14)
+        )
+        await rest(pilot)
+
+    assert snap_compare(a_console(told), terminal_size=WIDE, run_before=arrange)
+
+
+@pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
+def test_ticket(snap_compare, told, size) -> None:
+    async def arrange(pilot):
+        await is_live(pilot)
+        await pilot.press("enter")
+        await read(pilot)
+        await rest(pilot)
+
+    assert snap_compare(a_console(told), terminal_size=size, run_before=arrange)
+
+
+def test_note_that_was_not_sent(snap_compare, told) -> None:
+    async def arrange(pilot):
+        await is_live(pilot)
+        await pilot.press("enter", "n")
+        await read(pilot)
+        pilot.app.screen.query_one(TextArea).text = "Archive moved to nas-02.\nWatching it."
+        told.down = "no route to host"
+        await pilot.press("ctrl+d")
+        await until(pilot, lambda: pilot.app.session.notice)
+        await rest(pilot)
+
+    assert snap_compare(a_console(told), terminal_size=WIDE, run_before=arrange)
+
+
+def test_hosts(snap_compare, server) -> None:
+    async def arrange(pilot):
+        await is_live(pilot)
+        await pilot.press("2")
+        await rest(pilot)
+
+    assert snap_compare(a_console(server), terminal_size=WIDE, run_before=arrange)
+
+
+def test_host(snap_compare, server) -> None:
+    async def arrange(pilot):
+        await is_live(pilot)
+        await pilot.press("H")
+        await until(pilot, lambda: (1, "cpu") in pilot.app.session.host_charts)
+        await rest(pilot)
+
+    assert snap_compare(a_console(server), terminal_size=WIDE, run_before=arrange)
+
+
+def test_keys(snap_compare, server) -> None:
+    async def arrange(pilot):
+        await read(pilot)
+        await pilot.press("question_mark")
+        await rest(pilot)
+
+    assert snap_compare(a_console(server), terminal_size=WIDE, run_before=arrange)
+
+
+def test_login(snap_compare, server) -> None:
+    async def arrange(pilot):
+        await until(pilot, lambda: isinstance(pilot.app.screen, LoginScreen))
+        await rest(pilot)
+
+    assert snap_compare(a_console(server, token=""), terminal_size=NARROW, run_before=arrange)
