@@ -69,8 +69,10 @@ class TicketAlert(SQLModel, table=True):
     """Which alerts a ticket is about."""
 
     __tablename__ = "ticket_alert"
+    # An alert's newest ticket is its last entry: one that has had a thousand is asked as fast as one with one.
+    __table_args__ = (Index("ticket_alert_newest", "alert_id", "ticket_id"),)
     ticket_id: int = Field(foreign_key="ticket.id", primary_key=True)
-    alert_id: int = Field(foreign_key="alert.id", primary_key=True, index=True)
+    alert_id: int = Field(foreign_key="alert.id", primary_key=True)
     client_id: int = Field(foreign_key="client.id")
 
 

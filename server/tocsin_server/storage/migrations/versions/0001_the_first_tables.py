@@ -318,7 +318,7 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("ticket_id", "alert_id"),
     )
-    op.create_index("ix_ticket_alert_alert_id", "ticket_alert", ["alert_id"], unique=False)
+    op.create_index("ticket_alert_newest", "ticket_alert", ["alert_id", "ticket_id"], unique=False)
 
     op.create_table(
         "transition",
