@@ -30,6 +30,8 @@ class ServerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """A ticket that is solved for less than this is reopened when its alert fires again."""
     quiet_seconds: int = 20
     """How long a condition must stay false, on fresh samples, before its ticket is solved by itself."""
+    still_firing_minutes: int = 10
+    """How long after a person has resolved a ticket it is reopened where one of its alerts goes on."""
     open_metrics: bool = False
     """Serve /metrics and what Prometheus needs without a token; only obeyed on loopback."""
 

@@ -15,6 +15,7 @@ from tocsin_server.config import ServerConfig
 from tocsin_server.desk.happening import Happening
 from tocsin_server.desk.intake import consume, is_waiting
 from tocsin_server.desk.recovery import settle_recovered
+from tocsin_server.desk.relapse import reopen_still_firing
 from tocsin_server.errors import Unavailable
 from tocsin_server.health import Health
 from tocsin_server.notices import Notices
@@ -45,6 +46,7 @@ class FrontDesk:
         self._clock = clock
         self._reopen_ms = settings.reopen_minutes * 60_000
         self._quiet_ms = settings.quiet_seconds * 1000
+        self._still_firing_ms = settings.still_firing_minutes * 60_000
 
     def transitions_wait(self) -> None:
         """There are transitions to consume."""
@@ -55,9 +57,13 @@ class FrontDesk:
         self._notices.host(host_id)
 
     def settle(self) -> None:
-        """Solve what has recovered, and consume what was left over; a job comes here every so often."""
+        """Consume what was left over, solve what has recovered, reopen what has not.
+
+        A job comes here every so often.
+        """
         self._ask(self._consume)
         self._ask(self._recover)
+        self._ask(self._relapse)
 
     def _ask(self, act: Callable[[Session], list[Happening]]) -> None:
         try:
@@ -77,6 +83,9 @@ class FrontDesk:
     def _recover(self, session: Session) -> list[Happening]:
         now_ms = self._clock.now_ms()
         return settle_recovered(session, now_ms, quiet_ms=self._quiet_ms, is_fresh=self._is_fresh)
+
+    def _relapse(self, session: Session) -> list[Happening]:
+        return reopen_still_firing(session, self._clock.now_ms(), after_ms=self._still_firing_ms)
 
     def _tell(self, done: Future[list[Happening]]) -> None:
         error = done.exception()

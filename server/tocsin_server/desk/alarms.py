@@ -34,7 +34,7 @@ _ALERTS = AlertRow.metadata.tables["alert"]
 _CLIENTS = Client.metadata.tables["client"]
 _HOSTS = Host.metadata.tables["host"]
 
-_NEWEST_TICKET = (
+NEWEST_TICKET = (
     select(func.max(TICKET_ALERTS.c.ticket_id))
     .where(TICKET_ALERTS.c.alert_id == _ALERTS.c.id)
     .correlate(_ALERTS)
@@ -45,7 +45,7 @@ _VIEW = (
         _ALERTS,
         _CLIENTS.c.slug.label("client"),
         _HOSTS.c.name.label("host"),
-        _NEWEST_TICKET.label("ticket_id"),
+        NEWEST_TICKET.label("ticket_id"),
     )
     .join_from(_ALERTS, _CLIENTS, _CLIENTS.c.id == _ALERTS.c.client_id)
     .outerjoin(_HOSTS, _HOSTS.c.id == _ALERTS.c.host_id)

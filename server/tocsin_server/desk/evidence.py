@@ -64,11 +64,16 @@ def _description(annotations: Mapping[str, str]) -> str:
 
 def _data(told: Told) -> Data:
     return {
-        "value": told.value if told.value is None or math.isfinite(told.value) else str(told.value),
+        "value": json_value(told.value),
         "expression": told.expression,
         "labels": dict(told.labels),
         "sample_at": None if told.sample_ms is None else rfc3339(told.sample_ms),
     }
+
+
+def json_value(value: float | None) -> str | float | None:
+    """A value as JSON can carry it, which has no infinity."""
+    return value if value is None or math.isfinite(value) else str(value)
 
 
 def rfc3339(ms: int) -> str:

@@ -44,7 +44,7 @@ _TRANSITIONS = Transition.metadata.tables["transition"]
 _ALERTS = AlertRow.metadata.tables["alert"]
 _HOSTS = Host.metadata.tables["host"]
 
-_IS_WAITING: ColumnElement[bool] = literal_column("transition.consumed_ms IS NULL")
+IS_WAITING: ColumnElement[bool] = literal_column("transition.consumed_ms IS NULL")
 """Word for word the condition of its partial index."""
 _WAITING = (
     select(
@@ -66,7 +66,7 @@ _WAITING = (
     )
     .join_from(_TRANSITIONS, _ALERTS, _ALERTS.c.id == _TRANSITIONS.c.alert_id)
     .outerjoin(_HOSTS, _HOSTS.c.id == _ALERTS.c.host_id)
-    .where(_IS_WAITING)
+    .where(IS_WAITING)
     .order_by(_TRANSITIONS.c.id)
 )
 
@@ -99,7 +99,7 @@ def consume(session: Session, now_ms: int, *, reopen_ms: int, limit: int = LIMIT
 
 def is_waiting(session: Session) -> bool:
     """Whether there are transitions to consume."""
-    return session.execute(select(_TRANSITIONS.c.id).where(_IS_WAITING).limit(1)).first() is not None
+    return session.execute(select(_TRANSITIONS.c.id).where(IS_WAITING).limit(1)).first() is not None
 
 
 def ticket_key(client_id: int, alertname: str, labels: Mapping[str, str]) -> str:

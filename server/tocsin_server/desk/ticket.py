@@ -3,7 +3,7 @@
                  take                resolve, recover
     open ─▶ new ──────▶ in progress ──────────────────▶ solved ─▶ closed
              ▲            │    ▲                          │
-             └─ release ──┘    └── reopen, fire again ────┘
+             └─ release ──┘    └─ reopen, fire, relapse ──┘
                                    (new, where it has no owner)
 
 Pure: `now_ms` and everything else is passed in. An act gives a `Change`: the standing after it and exactly one
@@ -32,6 +32,10 @@ _PRIORITIES: Mapping[str, int] = {Severity.CRITICAL: 1, Severity.WARNING: 2, Sev
 
 ALARMING = frozenset({AlertState.FIRING, AlertState.UNKNOWN})
 """States of an alert in which its trouble may still be there."""
+_STILL: Mapping[AlertState, str] = {
+    AlertState.FIRING: "still firing",
+    AlertState.UNKNOWN: "still unknown, for want of data,",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,6 +228,15 @@ def recover(was: Standing, now_ms: int, *, quiet_ms: int, data: Mapping[str, Any
     text = f"solved by itself: clear for {quiet_ms / 1000:g} s on fresh samples"
     now = replace(was, state=TicketState.SOLVED, solved_ms=now_ms)
     return _changed(now, Entry(now_ms, TicketEventKind.SOLVED, TOCSIN, text, data))
+
+
+def relapse(was: Standing, now_ms: int, *, state: AlertState, data: Mapping[str, Any]) -> Change:
+    """It was resolved, but an alert of its trouble goes on in this state: so it is not over."""
+    _require_not_closed(was)
+    if was.solved_ms is None:
+        raise Conflict(f"{_name(was)} is open", remedy="nothing has to be reopened")
+    text = f"{_STILL[state]} {(now_ms - was.solved_ms) // 60_000} min after it was resolved"
+    return _changed(_open_again(was), Entry(now_ms, TicketEventKind.REOPENED, TOCSIN, text, data))
 
 
 def _changed(now: Standing, entry: Entry) -> Change:

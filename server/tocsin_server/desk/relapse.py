@@ -1,0 +1,113 @@
+"""Tickets that a person has resolved while one of their alerts goes on: the bell rings again.
+
+An alert that does not change its state sends no transition, so nothing else would ever tell the desk that
+the trouble is still there.
+
+    1. start from the alarming alerts, which are few, and keep those whose newest ticket is solved
+    2. leave out the keys that have an open ticket, or one whose resolution still has time to show
+    3. leave out alerts whose transition waits to be consumed: they are intake's, and may ask for a new ticket
+    4. for each key, reopen the ticket that was solved last, with the worst of its alerts as evidence
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, or_, select
+from sqlmodel import Session
+
+from tocsin_protocol.vocabulary import OPEN_TICKET_STATES, AlertState, TicketState
+from tocsin_server.alerts.store import AlertRow, Transition
+from tocsin_server.desk.alarms import NEWEST_TICKET
+from tocsin_server.desk.evidence import Data, json_value, rfc3339
+from tocsin_server.desk.happening import Happening
+from tocsin_server.desk.intake import IS_WAITING
+from tocsin_server.desk.record import Record, read_records, write_alerts, write_changes, write_entries
+from tocsin_server.desk.store import TICKETS
+from tocsin_server.desk.ticket import ALARMING, priority_of, relapse
+
+LIMIT = 500
+"""How many alerts one call looks at; the others wait for the next."""
+
+_ALERTS = AlertRow.metadata.tables["alert"]
+_TRANSITIONS = Transition.metadata.tables["transition"]
+_OTHERS = TICKETS.alias("other")
+
+# Not correlated, so that it is asked once: an alert that has flapped for a year has many transitions.
+_WAITING = select(_TRANSITIONS.c.alert_id).where(IS_WAITING)
+
+
+def reopen_still_firing(session: Session, now_ms: int, *, after_ms: int, limit: int = LIMIT) -> list[Happening]:
+    """Reopen what was resolved at least `after_ms` ago and has an alert that is alarming still."""
+    alerts = _alerts_by_key(session, now_ms - after_ms, limit)
+    if not alerts:
+        return []
+    relapsed = _solved_last(session, alerts)
+    for key, record in relapsed.items():
+        worst = min(alerts[key], key=_badness)
+        record.take_in(relapse(record.standing, now_ms, state=worst.state, data=_data(worst)))
+    records = list(relapsed.values())
+    write_changes(session, records)
+    write_entries(session, records)
+    write_alerts(session, [(record, alert.id) for key, record in relapsed.items() for alert in alerts[key]])
+    return [Happening(record.ticket_id, record.entries[-1][0].kind) for record in records]
+
+
+def _alerts_by_key(session: Session, until_ms: int, limit: int) -> Mapping[str, Sequence[Row[Any]]]:
+    """The alarming alerts that nobody is told of any more, by the key of their tickets."""
+    asked = (
+        select(
+            _ALERTS.c.id,
+            _ALERTS.c.alertname,
+            _ALERTS.c.severity,
+            _ALERTS.c.state,
+            _ALERTS.c.value,
+            _ALERTS.c.expression,
+            _ALERTS.c.labels,
+            _ALERTS.c.fired_ms,
+            _ALERTS.c.changed_ms,
+            TICKETS.c.key,
+        )
+        .join_from(_ALERTS, TICKETS, TICKETS.c.id == NEWEST_TICKET)
+        .where(
+            _ALERTS.c.state.in_(ALARMING),
+            TICKETS.c.state == TicketState.SOLVED,
+            ~_is_in_hand(until_ms),
+            _ALERTS.c.id.not_in(_WAITING),
+        )
+        .limit(limit)
+    )
+    alerts: defaultdict[str, list[Row[Any]]] = defaultdict(list)
+    for row in session.execute(asked):
+        alerts[row.key].append(row)
+    return alerts
+
+
+def _is_in_hand(until_ms: int) -> ColumnElement[bool]:
+    """Whether a ticket of the key is open or was solved of late: an older one may have been reopened."""
+    is_fresh = or_(_OTHERS.c.state.in_(OPEN_TICKET_STATES), _OTHERS.c.solved_ms > until_ms)
+    return select(_OTHERS.c.id).where(_OTHERS.c.key == TICKETS.c.key, is_fresh).exists()
+
+
+def _solved_last(session: Session, keys: Iterable[str]) -> dict[str, Record]:
+    """For each key the ticket that was solved last: its owner is the one to whom this is news."""
+    is_solved = TICKETS.c.key.in_(list(keys)) & (TICKETS.c.state == TicketState.SOLVED)
+    in_order = sorted(read_records(session, is_solved), key=lambda record: record.standing.solved_ms or 0)
+    return {record.facts.key: record for record in in_order if record.facts.key is not None}
+
+
+def _badness(alert: Row[Any]) -> tuple[bool, int, int]:
+    """Firing before unknown, the most severe, and of those the one that has gone on for longest."""
+    return alert.state is not AlertState.FIRING, priority_of(alert.severity), alert.fired_ms or 0
+
+
+def _data(alert: Row[Any]) -> Data:
+    """What the alert's row knows; its value is that of the last change."""
+    return {
+        "alertname": alert.alertname,
+        "value": json_value(alert.value),
+        "value_at": rfc3339(alert.changed_ms),
+        "expression": alert.expression,
+        "labels": dict(alert.labels),
+        "since": None if alert.fired_ms is None else rfc3339(alert.fired_ms),
+    }
