@@ -1,11 +1,17 @@
 """The server's settings are read strictly, and a mistake is named with its remedy."""
 
+import re
+import tomllib
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from tocsin_server.config import ServerConfig, find_config, read_config
 from tocsin_server.errors import Misconfigured
+
+
+SHIPPED = Path(__file__).parents[2] / "config" / "server.toml"
 
 
 def write(folder: Path, text: str) -> Path:
@@ -56,3 +62,20 @@ def test_the_shipped_rules_are_found_without_any_flag() -> None:
 
     assert rules is not None
     assert (rules / "datacenter.yml").exists()
+
+
+def test_the_shipped_settings_change_nothing_and_show_every_key_with_its_default() -> None:
+    text = SHIPPED.read_text()
+    shown = re.sub(r"^# (?=\w+ = )", "", text, flags=re.MULTILINE)
+
+    assert tomllib.loads(text) == {}
+    assert tomllib.loads(shown) == msgspec.structs.asdict(ServerConfig())
+    assert list(tomllib.loads(shown)) == list(ServerConfig.__struct_fields__)
+
+
+def test_each_shipped_setting_is_explained_in_the_line_above_it() -> None:
+    lines = SHIPPED.read_text().splitlines()
+    above = {line.split()[1]: lines[at - 1] for at, line in enumerate(lines) if re.match(r"# \w+ = ", line)}
+
+    assert list(above) == list(ServerConfig.__struct_fields__)
+    assert [key for key, said in above.items() if not re.fullmatch(r"# [A-Z].+", said)] == []
