@@ -10,7 +10,6 @@ import pytest
 from tocsin_server.config import ServerConfig, find_config, read_config
 from tocsin_server.errors import Misconfigured
 
-
 SHIPPED = Path(__file__).parents[2] / "config" / "server.toml"
 
 
