@@ -13,7 +13,8 @@ def _still_life(monkeypatch: pytest.MonkeyPatch, tmp_path_factory) -> Iterator[N
     time.tzset()  # local times are shown
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path_factory.getbasetemp() / "no-config"))
     monkeypatch.delenv("NO_COLOR", raising=False)
-    monkeypatch.setattr("textual.constants.TEXTUAL_ANIMATIONS", "none", raising=False)
+    # The pilot waits in steps of 20 ms until a step goes by without work; shorter steps find that out sooner.
+    monkeypatch.setattr("textual._wait.SLEEP_GRANULARITY", 0.004)
     yield
     monkeypatch.undo()
     time.tzset()
