@@ -1,7 +1,7 @@
 """The queue: keys do what the README says, rows stay under the hand, and nothing typed is lost."""
 
 from tests.tui import scene
-from tests.tui.console import Hands, opened, screen_text, text_of, until
+from tests.tui.console import Hands, has_read, opened, screen_text, text_of, until
 from tests.tui.fake import FakeServer
 from textual.widgets import Input
 
@@ -39,6 +39,7 @@ async def test_c_takes_what_the_cursor_is_on(server: FakeServer) -> None:
 
 async def test_the_slower_of_two_is_told_in_one_line_and_sees_the_row_as_it_is(server: FakeServer) -> None:
     async with opened(server) as (app, pilot):
+        await has_read(pilot, 4812)
         theirs = scene.a_ticket(version=2, owner="bob", state=TicketState.IN_PROGRESS)
         server.details[4812] = scene.detail(theirs)
         await pilot.press("c")
@@ -46,6 +47,15 @@ async def test_the_slower_of_two_is_told_in_one_line_and_sees_the_row_as_it_is(s
 
         assert text_of(app, "#message").strip() == "bob was faster: #4812 is theirs"
         assert app.session.tickets.current.owner == "bob"
+
+
+async def test_a_ticket_that_a_colleague_has_is_left_to_them(server: FakeServer) -> None:
+    async with opened(server) as (app, pilot):
+        app.session.filter_tickets("#4809")
+        await pilot.press("c")
+
+        assert "bob has #4809" in text_of(app, "#message")
+        assert not [asked for asked in server.asked if asked.startswith("POST")]
 
 
 async def test_enter_never_hits_another_ticket_than_the_one_under_the_cursor(

@@ -40,6 +40,8 @@ class TicketPage(Page):
             self._say(f"#{row.id} is yours already")
         elif row.state not in OPEN_TICKET_STATES:
             self._say(f"#{row.id} is {row.state.value}: o opens it again")
+        elif row.owner is not None:
+            self._say(f"{row.owner} has #{row.id}: it can be taken once they release it")
         else:
             self.run_worker(self.session.take(row))
             self.refresh_page()
