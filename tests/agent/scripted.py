@@ -72,7 +72,7 @@ class ScriptedServer:
             self._http.socket = self._with_tls(tls)
         self.port = self._http.server_address[1]
         self.url = f"{scheme}://127.0.0.1:{self.port}"
-        self._thread = threading.Thread(target=self._http.serve_forever, args=(0.02,), daemon=True)
+        self._thread = threading.Thread(target=self._http.serve_forever, args=(0.002,), daemon=True)
 
     def __enter__(self) -> Self:
         self._thread.start()

@@ -2,6 +2,7 @@
 `test_delivery`."""
 
 import itertools
+import threading
 import zlib
 from pathlib import Path
 
@@ -415,3 +416,19 @@ def test_a_push_is_the_contracts_to_the_byte(frames):
 
     expected = [1, 5, [LOAD.packed], [msgpack.unpackb(frame.packed) for frame in batch]]
     assert zlib.decompress(body) == msgpack.packb(expected)
+
+
+def test_the_push_thread_survives_whatever_it_meets(pusher, spool, monkeypatch, capfd):
+    stopping, real = threading.Event(), spool.batch
+
+    def broken(**_):
+        monkeypatch.setattr(spool, "batch", real)
+        stopping.set()
+        raise RuntimeError("a mistake")
+
+    monkeypatch.setattr(spool, "batch", broken)
+    pusher.wake()
+
+    pusher.run(stopping)
+
+    assert "RuntimeError: a mistake; frames are kept" in capfd.readouterr().err
