@@ -59,6 +59,18 @@ def test_a_gap_stays_empty() -> None:
     assert not dots([row[30:] for row in rows])
 
 
+def test_time_before_the_first_sample_is_left_out() -> None:
+    young = msgspec.structs.replace(STORY, values=[None] * 180 + [0.5] * 60)
+
+    assert drawn(young)[-1].strip().startswith("12:35")
+
+
+def test_a_rule_without_for_has_one_mark() -> None:
+    both = msgspec.structs.replace(STORY, marks={"active": scene.ago(7), "fired": scene.ago(7)})
+
+    assert "active" not in drawn(both)[-1]
+
+
 def test_nothing_to_draw_is_said() -> None:
     assert drawn(msgspec.structs.replace(STORY, values=[None] * 9))[1] == "no samples in this time"
 

@@ -8,9 +8,12 @@ sample there is no dot.
 
 import operator
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from operator import itemgetter
 from typing import TypeGuard
+
+import msgspec
 
 from tocsin_protocol.api import Chart
 from tocsin_tui.format import Line, Span, Tone, clip, clock, joined, line, one_line, quantity
@@ -19,6 +22,9 @@ _DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
 """The bit of the dot in a braille cell, by row from the top and by column."""
 
 GREATEST = 1e100
+"""Beyond it no scale is drawn."""
+LEAST_STEPS = 30
+"""As many steps a chart shows at least."""
 
 AXIS = 9
 """Cells left of the chart for the scale."""
@@ -54,34 +60,47 @@ class Scale:
 
 def plot(chart: Chart, *, width: int, height: int, now: datetime, is_titled: bool = True) -> list[Line]:
     """The chart in `height` lines of at most `width` cells: what it is, curve, time axis, legend."""
+    chart = _begun(chart)
     title = _title(chart, is_titled=is_titled)
     columns, rows = max(8, width - AXIS - 1), max(2, height - 3)
     values = [value for value in chart.values if _is_drawn(value)]
     if not values:
         return [title, line(("no samples in this time", Tone.DIM))]
-    scale = _scale(values, chart.threshold, rows * 4)
+    scale = _scale(values, chart, rows * 4)
     body = _body(chart, scale, columns, rows)
     return [title, *body, *_time_axis(chart, columns, now)]
 
 
+def _begun(chart: Chart) -> Chart:
+    """The chart from its first sample on: of a host that has just come, most of the time asked for is empty."""
+    first = next((at for at, value in enumerate(chart.values) if value is not None), 0)
+    skipped = max(0, min(first, len(chart.values) - LEAST_STEPS))
+    start = chart.start + timedelta(seconds=skipped * chart.step_s)
+    return msgspec.structs.replace(chart, start=start, values=chart.values[skipped:])
+
+
 def _title(chart: Chart, *, is_titled: bool) -> Line:
     latest = next((value for value in reversed(chart.values) if value is not None), None)
-    parts: list[Span] = [(f"{one_line(chart.title)}  ", Tone.STRONG)] if is_titled else []
-    parts += [("now ", Tone.DIM), (quantity(latest, chart.unit), Tone.STRONG)]
+    parts: list[Span] = [("now ", Tone.DIM), (quantity(latest, chart.unit), Tone.STRONG)]
     if chart.threshold is not None:
         rule = f"{chart.operator or ''} {quantity(chart.threshold, chart.unit)}"
         parts += [("  rule ", Tone.DIM), (rule, Tone.WARN)]
+    if is_titled:
+        parts.append((f"  {one_line(chart.title)}", Tone.DIM))
     return Line(tuple(parts), wraps=False)
 
 
-def _scale(values: Sequence[float], threshold: float | None, rows: int) -> Scale:
+def _scale(values: Sequence[float], chart: Chart, rows: int) -> Scale:
     low, high = min(values), max(values)
-    if _is_drawn(threshold):
-        low, high = min(low, threshold), max(high, threshold)
+    if _is_drawn(chart.threshold):
+        low, high = min(low, chart.threshold), max(high, chart.threshold)
     if low > 0 and low < high * 0.5:
         low = 0.0  # a scale that begins at nothing is read without thinking
     margin = (high - low) * 0.05 or abs(high) * 0.1 or 1.0
-    return Scale(low if low == 0 else low - margin, high + margin, rows)
+    is_whole = chart.unit == "ratio" and low >= 0 and high <= 1  # nothing is fuller than full
+    return Scale(
+        low if low == 0 else low - margin, min(1.0, high + margin) if is_whole else high + margin, rows
+    )
 
 
 def _body(chart: Chart, scale: Scale, columns: int, rows: int) -> list[Line]:
@@ -156,7 +175,7 @@ def _time_axis(chart: Chart, columns: int, now: datetime) -> list[Line]:
     length = timedelta(seconds=chart.step_s * max(1, len(chart.values) - 1))
     axis: list[Span] = [(" " * (AXIS - 1) + "└", Tone.DIM), *([("─", Tone.DIM)] * columns)]
     legend: list[str | Span] = []
-    for name, moment in sorted(chart.marks.items(), key=lambda mark: mark[1]):
+    for name, moment in _marks(chart):
         glyph, tone = MARKS.get(name, ("+", Tone.PLAIN))
         at = (moment - chart.start) / length
         if 0 <= at <= 1:
@@ -167,4 +186,11 @@ def _time_axis(chart: Chart, columns: int, now: datetime) -> list[Line]:
     gap = AXIS + columns - len(times.text)
     if gap > 0:
         times = Line((*times.spans[:-2], (" " * (gap + 2), Tone.PLAIN), times.spans[-1]))
-    return [Line(joined(axis)), times]
+    return [Line(joined(axis)), replace(times, wraps=False)]
+
+
+def _marks(chart: Chart) -> list[tuple[str, datetime]]:
+    """The marks in their order; a rule without `for` is active when it fires, which needs no second mark."""
+    fired = chart.marks.get("fired")
+    marks = [mark for mark in chart.marks.items() if mark[0] != "active" or mark[1] != fired]
+    return sorted(marks, key=itemgetter(1))

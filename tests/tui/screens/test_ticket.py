@@ -100,3 +100,13 @@ async def test_what_may_not_be_done_is_said_where_one_looks(server: FakeServer) 
         await until(pilot, lambda: app.session.notice is not None)
 
         assert text_of(app, "#message").strip() == "viewers may not take tickets"
+
+
+async def test_keys_that_come_faster_than_the_screen_are_all_sent(server: FakeServer) -> None:
+    async with opened(server) as (app, pilot):
+        await pilot.press("n")
+        app.screen.query_one(TextArea).insert("on it")
+        app.screen.action_send()  # before the field has told of what was typed
+        await until(pilot, lambda: not isinstance(app.screen, Composer))
+
+    assert server.details[4812].events[-1].text == "on it"

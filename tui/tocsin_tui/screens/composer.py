@@ -73,15 +73,20 @@ class Composer(ModalScreen[None]):
         self.action_send()
 
     def action_leave(self) -> None:
+        self._session.drafts[self._draft] = self._typed()
         self.dismiss()
 
     def action_send(self) -> None:
-        text = self._session.drafts.get(self._draft, "").strip()
+        text = self._typed().strip()
         if not text and not self._may_be_empty:
             self._hint("nothing is written yet", Tone.WARN)
             return
         self._hint("sending…")
         self.run_worker(self._deliver(text), group="send", exclusive=True)
+
+    def _typed(self) -> str:
+        # From the field itself: keys may come faster than the messages that tell of them.
+        return self.query_one(TextArea).text if self._is_long else self.query_one(Input).value
 
     async def _deliver(self, text: str) -> None:
         if await self._send(text):

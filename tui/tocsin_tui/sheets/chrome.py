@@ -78,7 +78,7 @@ def _server(server: ServerStatus, *, roomy: bool) -> list[Span]:
     if server.hosts_silent:
         spans += [dim(" │ "), (f"○ {server.hosts_silent} silent", Tone.UNKNOWN)]
     elif roomy:
-        spans += [dim(f" │ {server.hosts} hosts up")]
+        spans += [dim(f" │ {server.hosts} {'host' if server.hosts == 1 else 'hosts'} up")]
     if server.rule_problems:
         spans += [dim(" │ "), (f"! rules: {len(server.rule_problems)}", Tone.WARN)]
     return spans

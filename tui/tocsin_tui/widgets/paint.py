@@ -70,7 +70,8 @@ _ASCII = str.maketrans(
     }
     | {chr(0x2800 + bits): "*" for bits in range(1, 256)}
 )  # fmt: skip
-_WORDS = re.compile(r"\s+|\S+")
+_WORDS = re.compile(r"\s+|[^\s,|{(]*[,|{(]+|[^\s,|{(]+")
+"""Where a line may break: at spaces, and after what an expression opens or lists."""
 
 
 class Painter:
