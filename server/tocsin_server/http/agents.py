@@ -26,7 +26,6 @@ Receive = Callable[[], Awaitable[Mapping[str, Any]]]
 Send = Callable[[Mapping[str, Any]], Awaitable[None]]
 Headers = dict[bytes, bytes]
 
-PREFIX = "/agent/"
 BODY_WITHIN_S = 20.0
 """A body that drips holds a connection and nothing else; after this it has to start again."""
 

@@ -5,10 +5,9 @@ them are answered: a *group commit*. While a group is being synced the next one 
 groups larger and queues no longer.
 
 The event loop owns what is known (the received frames, the end of the journal) and packs the bytes; the thread
-`tocsin-journal` does nothing but wait for the disk, so the two hardly ever want the interpreter at once
-(measured: 50 µs a push when the thread packed, 25 µs so). One group is under way at a time, and a group drops
-what is stored already, itself included: that stores a frame exactly once, and never answers the second of two
-pushes that race before the frame is durable.
+`tocsin-journal` does nothing but wait for the disk (`pen.py`), so the two hardly ever want the interpreter at
+once. One group is under way at a time, and a group drops what is stored already, itself included: that stores
+a frame exactly once, and never answers the second of two pushes that race before the frame is durable.
 
     start    replays what is there (`replay.py`), and opens a new segment with the first push: nothing is
              written behind an end that may be torn
@@ -20,99 +19,38 @@ pushes that race before the frame is durable.
 """
 
 import asyncio
-import contextlib
 import errno
 import fcntl
-import queue
 import threading
 import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Self
 
 import structlog
 
 from tocsin_server.clock import Clock
-from tocsin_server.errors import Misconfigured, Overloaded, TocsinError, Unavailable, Unprocessable
+from tocsin_server.errors import Misconfigured, Overloaded, Unavailable, Unprocessable
 from tocsin_server.health import Health
+from tocsin_server.ingest.group import Arrival, End, Waiting, Write
 from tocsin_server.ingest.inbox import HostFrame
 from tocsin_server.ingest.index import place
+from tocsin_server.ingest.pen import Pen
 from tocsin_server.ingest.reader import Reader
-from tocsin_server.ingest.records import (
-    Kind,
-    Mark,
-    new_marker,
-    pack_push,
-    pack_record,
-    pack_schema,
-    segment_head,
-)
+from tocsin_server.ingest.records import Kind, new_marker, pack_push, pack_record, pack_schema, segment_head
 from tocsin_server.ingest.replay import SegmentFacts, replay
-from tocsin_server.ingest.segment import Disk, SegmentFile, segment_path
+from tocsin_server.ingest.segment import Disk, segment_path
 
 _log = structlog.get_logger()
 
 GATHER_S = 0.005
-"""How long pushes wait for each other. Longer answers later and saves nothing more."""
+"""How long a few pushes wait for more. Longer answers later and saves nothing more."""
+GATHER_PUSHES = 128
+"""So many do not wait: the disk has to be at work while the event loop is."""
 SEGMENT_BYTES = 64 << 20
 HOUR_MS = 3_600_000
 MAX_WAITING = 8192
 MAX_WAITING_BYTES = 64 << 20
-
-
-@dataclass(frozen=True, slots=True)
-class Arrival:
-    """A verified push: its frames' marks, its body as it came, and the schemas (deflated) that they use."""
-
-    agent: str
-    received_ms: int
-    marks: Sequence[Mark]
-    schemas: Mapping[int, bytes]
-    body: bytes
-
-
-@dataclass(slots=True, eq=False)
-class _Waiting:
-    """A push on its way to the disk."""
-
-    arrival: Arrival
-    stored: "asyncio.Future[Sequence[int]]"
-    fresh: Sequence[Mark] = ()
-    refusal: TocsinError | None = None
-
-
-@dataclass(slots=True)
-class _End:
-    """The segment that is being written, as the event loop knows it."""
-
-    number: int
-    marker: bytes
-    opened_ms: int
-    size: int = 0
-    told: set[int] = field(default_factory=set)
-    """The schemas that stand in it."""
-
-
-@dataclass(slots=True)
-class _Write:
-    """One group's bytes, with what will be known once they are durable; offsets are within the bytes."""
-
-    end: _End
-    head: bytes
-    """What the segment begins with, where this write opens it."""
-    waiting: list[_Waiting]
-    loop: asyncio.AbstractEventLoop
-    pieces: list[bytes] = field(default_factory=list)
-    size: int = 0
-    schemas: list[tuple[int, int]] = field(default_factory=list)
-    pushes: list[tuple[int, _Waiting]] = field(default_factory=list)
-
-    def add(self, record: bytes) -> int:
-        offset = self.size
-        self.pieces.append(record)
-        self.size += len(record)
-        return offset
 
 
 class Journal:
@@ -144,15 +82,16 @@ class Journal:
         self._segments = self.replayed.segments
         self._segments_lock = threading.Lock()
         self._next_number = max(self._segments, default=0) + 1
-        self._end: _End | None = None
-        self._gathering: list[_Waiting] = []
+        self._end: End | None = None
+        self._gathering: list[Waiting] = []
         self._is_under_way = False
+        self._is_timed = False
         self._is_closed = False
         self._is_failing = False
         self._waiting = 0
         self._waiting_bytes = 0
         self._tell_size()
-        self._pen = _Pen(folder, disk or Disk(), self._settled, health)
+        self._pen = Pen(folder, disk or Disk(), self._settled, health)
 
     def __enter__(self) -> Self:
         return self
@@ -194,9 +133,9 @@ class Journal:
         stored: asyncio.Future[Sequence[int]] = loop.create_future()
         self._waiting += 1
         self._waiting_bytes += len(arrival.body)
-        self._gathering.append(_Waiting(arrival, stored))
-        if len(self._gathering) == 1 and not self._is_under_way:
-            loop.call_later(self._gather_s, self._begin, loop)
+        self._gathering.append(Waiting(arrival, stored))
+        if not self._is_under_way:
+            self._begin_in_time(loop)
         return stored
 
     def frames_of(self, host_id: int, start_ms: int, end_ms: int) -> list[HostFrame]:
@@ -229,6 +168,19 @@ class Journal:
             self._tell_size()
         return swept
 
+    def _begin_in_time(self, loop: asyncio.AbstractEventLoop) -> None:
+        """See to it that what gathers is sent on its way: at once where it is many, else in a moment."""
+        if len(self._gathering) >= GATHER_PUSHES:
+            self._begin(loop)
+        elif not self._is_timed:
+            self._is_timed = True
+            loop.call_later(self._gather_s, self._in_time, loop)
+
+    def _in_time(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._is_timed = False
+        if self._gathering and not self._is_under_way:
+            self._begin(loop)
+
     def _begin(self, loop: asyncio.AbstractEventLoop) -> None:
         """Send what has gathered on its way."""
         group, self._gathering = self._gathering, []
@@ -236,12 +188,12 @@ class Journal:
             self._answer(group)
             return
         end, head = self._writable_end()
-        write = _Write(end, head, group, loop)
+        write = Write(end, head, group, loop)
         self._pack(write)
         self._is_under_way = True
         self._pen.write(write)
 
-    def _sort_out(self, group: list[_Waiting]) -> bool:
+    def _sort_out(self, group: list[Waiting]) -> bool:
         """Find each push's new frames; whether there is any in the group."""
         claimed: set[tuple[str, int, int]] = set()
         for waiting in group:
@@ -260,17 +212,17 @@ class Journal:
             claimed.update(fresh)
         return bool(claimed)
 
-    def _writable_end(self) -> tuple[_End, bytes]:
+    def _writable_end(self) -> tuple[End, bytes]:
         """The open segment; a new one and its head where there is none, or where it is large or old enough."""
         now_ms, end = self._clock.now_ms(), self._end
         if end is not None and end.size < self._segment_bytes and now_ms - end.opened_ms < HOUR_MS:
             return end, b""
         self._received.forget(now_ms)
-        end = _End(self._next_number, new_marker(), now_ms)
+        end = End(self._next_number, new_marker(), now_ms)
         received = zlib.compress(self._received.pack(), 1)
         return end, segment_head(end.marker) + pack_record(end.marker, Kind.RECEIVED, received)
 
-    def _pack(self, write: _Write) -> None:
+    def _pack(self, write: Write) -> None:
         marker, told = write.end.marker, set(write.end.told)
         for waiting in write.waiting:
             if not waiting.fresh:
@@ -283,7 +235,7 @@ class Journal:
             content = pack_push(arrival.agent, arrival.received_ms, waiting.fresh, arrival.body)
             write.pushes.append((write.add(pack_record(marker, Kind.PUSH, content)), waiting))
 
-    def _settled(self, write: _Write, begin: int, error: Exception | None) -> None:
+    def _settled(self, write: Write, begin: int, error: Exception | None) -> None:
         """In the event loop: the group is durable, or it has failed."""
         self._is_under_way = False
         if error is None:
@@ -295,9 +247,9 @@ class Journal:
         self._is_failing = error is not None
         self._answer(write.waiting)
         if self._gathering:
-            write.loop.call_later(self._gather_s, self._begin, write.loop)
+            self._begin_in_time(write.loop)
 
-    def _took(self, write: _Write, begin: int) -> None:
+    def _took(self, write: Write, begin: int) -> None:
         """The group's frames are received from now on."""
         end = write.end
         if write.head:
@@ -317,7 +269,7 @@ class Journal:
         end.size = facts.size = begin + write.size
         self._tell_size()
 
-    def _failed(self, write: _Write, error: Exception) -> None:
+    def _failed(self, write: Write, error: Exception) -> None:
         refusal = _explain(error)
         if not self._is_failing:
             _log.error(str(refusal), action="journal_failing")
@@ -327,7 +279,7 @@ class Journal:
         for waiting in write.waiting:
             waiting.refusal = waiting.refusal or refusal
 
-    def _answer(self, group: list[_Waiting]) -> None:
+    def _answer(self, group: list[Waiting]) -> None:
         for waiting in group:
             self._waiting -= 1
             self._waiting_bytes -= len(waiting.arrival.body)
@@ -341,64 +293,6 @@ class Journal:
     def _tell_size(self) -> None:
         with self._segments_lock:
             self._health.journal_bytes.set(sum(facts.size for facts in self._segments.values()))
-
-
-class _Pen:
-    """The thread that waits for the disk; it alone holds the open file."""
-
-    def __init__(
-        self, folder: Path, disk: Disk, settled: Callable[[_Write, int, Exception | None], None], health: Health
-    ) -> None:
-        self._folder = folder
-        self._disk = disk
-        self._settled = settled
-        self._health = health
-        self._segment: SegmentFile | None = None
-        self._writes: queue.SimpleQueue[_Write | None] = queue.SimpleQueue()
-        self._thread = threading.Thread(target=self._write_for_ever, name="tocsin-journal", daemon=True)
-        self._thread.start()
-
-    def write(self, write: _Write) -> None:
-        self._writes.put(write)
-
-    def close(self) -> None:
-        self._writes.put(None)
-        self._thread.join()
-        self._let_go()
-
-    def _write_for_ever(self) -> None:
-        while (write := self._writes.get()) is not None:
-            begin, failure = 0, None
-            try:
-                with self._health.journal_commit.time():
-                    begin = self._write(write)
-            except Exception as error:  # noqa: BLE001 - the outermost loop of this thread; each waiter is told
-                failure = error
-                self._let_go()
-            # A loop that has ended has nobody left who waits.
-            with contextlib.suppress(RuntimeError):
-                write.loop.call_soon_threadsafe(self._settled, write, begin, failure)
-
-    def _write(self, write: _Write) -> int:
-        content = b"".join(write.pieces)
-        if not write.head and self._segment is not None:
-            return self._segment.append(content)
-        self._let_go()
-        path = segment_path(self._folder, write.end.number)
-        segment = SegmentFile.create(path, write.head, disk=self._disk)
-        try:
-            begin = segment.append(content)
-        except OSError:
-            # On a full disk every try would leave one behind.
-            segment.discard()
-            raise
-        self._segment = segment
-        return begin
-
-    def _let_go(self) -> None:
-        if self._segment is not None:
-            self._segment.close()
-            self._segment = None
 
 
 def _locked(folder: Path) -> IO[str]:

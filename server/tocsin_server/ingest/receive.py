@@ -17,8 +17,9 @@ from tocsin_server.errors import Conflict, Forbidden, Overloaded, Refused, Unaut
 from tocsin_server.estate.estate import AgentFacts, Estate
 from tocsin_server.health import Health
 from tocsin_server.ingest.decode import FUTURE_TOLERANCE_MS, Push, PushedFrame, decode_push, settled_times, tell
+from tocsin_server.ingest.group import Arrival
 from tocsin_server.ingest.inbox import HostFrame, Inbox
-from tocsin_server.ingest.journal import Arrival, Journal
+from tocsin_server.ingest.journal import Journal
 from tocsin_server.ingest.presence import Presence
 from tocsin_server.ingest.records import Mark
 from tocsin_server.ingest.sessions import Session, Sessions

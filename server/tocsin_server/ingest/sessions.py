@@ -84,14 +84,11 @@ class Sessions:
             return None
         return session
 
-    def sweep(self) -> None:
-        """Drop those whose hour is over and whose agents have not come back."""
-        now = self._clock.monotonic()
-        for session in [one for one in self._by_id.values() if one.expires_at <= now]:
-            self._drop(session)
-
     def _make_room(self, agent: str) -> None:
+        now = self._clock.monotonic()
         has = self._by_agent.get(agent, [])
+        for session in [one for one in has if one.expires_at <= now]:
+            self._drop(session)
         if len(has) >= SESSIONS_PER_AGENT:
             self._drop(min(has, key=lambda session: session.used_at))
 

@@ -69,12 +69,11 @@ def test_agents_do_not_take_each_others_room(sessions: Sessions) -> None:
     assert sessions.find(atlas.id) is atlas
 
 
-def test_a_sweep_drops_those_that_nobody_asks_for(clock: FakeClock, sessions: Sessions) -> None:
+def test_a_hello_clears_away_its_agents_ended_sessions(clock: FakeClock, sessions: Sessions) -> None:
     opened(sessions)
     clock.move(seconds=3600)
-    fresh = opened(sessions)
 
-    sessions.sweep()
+    fresh = opened(sessions)
 
     assert len(sessions) == 1
     assert sessions.find(fresh.id) is fresh
