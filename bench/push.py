@@ -30,7 +30,6 @@ import uvloop
 from sqlmodel import Session, SQLModel
 from tests.processes import free_port, until
 
-from bench.agent_collect import cpu_seconds
 from bench.fleet import PushFrame, SimulatedAgent, push_body, wide_schema
 from tocsin_protocol import wire
 from tocsin_protocol.vocabulary import HostKind
@@ -182,6 +181,12 @@ async def _send_all(port: int, requests: Sequence[Sequence[bytes]]) -> None:
     for one, finished in zip(requests, done, strict=True):
         await loop.create_connection(lambda one=one, f=finished: Connection(one, f), "127.0.0.1", port)
     await asyncio.gather(*done)
+
+
+def cpu_seconds(pid: int) -> float:
+    """What all threads of a process have used; schedstat counts nanoseconds."""
+    tasks = Path(f"/proc/{pid}/task").iterdir()
+    return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks) / 1e9
 
 
 def measure(port: int, pid: int, requests: Sequence[Sequence[bytes]], *, samples: int) -> Rate:
