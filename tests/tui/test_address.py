@@ -13,7 +13,18 @@ def test_these_addresses_are_good(url: str) -> None:
     assert checked_url(url) == url.rstrip("/")
 
 
-@pytest.mark.parametrize("url", ["", "desk.example.org", "ftp://127.0.0.1", "http://", "127.0.0.1:8443"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "desk.example.org",
+        "ftp://127.0.0.1",
+        "http://",
+        "127.0.0.1:8443",
+        "http://[::1",
+        "https://desk:99999",
+    ],
+)
 def test_what_is_no_address_is_said_with_how_to_write_one(url: str) -> None:
     with pytest.raises(BadConfig, match="write it as https://"):
         checked_url(url)

@@ -139,7 +139,7 @@ async def test_a_ticket_that_is_taken_is_mine_at_once_and_for_good(
     session: Session, server: FakeServer
 ) -> None:
     server.is_free.clear()
-    taking = asyncio.create_task(session.take(row_of(session)))
+    taking = asyncio.create_task(session.acts.take(row_of(session)))
     await until(lambda: 4812 in session.underway)
     at_once = row_of(session).owner
     server.is_free.set()
@@ -158,7 +158,7 @@ async def test_of_two_who_take_it_the_slower_learns_who_was_faster(
     theirs = msgspec.structs.replace(mine, owner="bob", version=2, state=TicketState.IN_PROGRESS)
     server.details[4812] = scene.detail(theirs)
 
-    assert not await session.take(mine)
+    assert not await session.acts.take(mine)
 
     assert session.notice.text == "bob was faster: #4812 is theirs"
     assert row_of(session).owner == "bob"
@@ -170,9 +170,9 @@ async def test_a_ticket_that_has_changed_is_read_again_before_one_decides(
     changed = msgspec.structs.replace(row_of(session), version=2, priority=2)
     server.details[4812] = scene.detail(changed)
 
-    assert not await session.resolve(row_of(session), "done")
+    assert not await session.acts.resolve(row_of(session), "done")
 
-    assert "#4812 has changed since you read it" in session.notice.text
+    assert "ticket 4812 has changed since" in session.notice.text
     assert row_of(session).priority == 2
 
 
@@ -181,7 +181,7 @@ async def test_an_act_while_the_line_is_down_is_taken_back_and_said(
 ) -> None:
     server.down = "no route to host"
 
-    assert not await session.take(row_of(session))
+    assert not await session.acts.take(row_of(session))
 
     assert row_of(session).owner is None
     assert "no route to host" in session.notice.text
@@ -192,15 +192,15 @@ async def test_what_may_not_be_done_is_said_in_the_servers_words(session: Sessio
         title="Forbidden", status=403, detail="a viewer may not take tickets"
     )
 
-    assert not await session.take(row_of(session))
+    assert not await session.acts.take(row_of(session))
 
     assert session.notice.text == "a viewer may not take tickets"
     assert row_of(session).owner is None
 
 
 async def test_a_comment_and_a_resolution_end_in_the_timeline(session: Session) -> None:
-    assert await session.comment(row_of(session), "on it")
-    assert await session.resolve(row_of(session), "freed 12 GiB")
+    assert await session.acts.comment(row_of(session), "on it")
+    assert await session.acts.resolve(row_of(session), "freed 12 GiB")
 
     kinds = [event.kind for event in session.details[4812].events]
     assert kinds == [TicketEventKind.OPENED, TicketEventKind.COMMENTED, TicketEventKind.SOLVED]
@@ -211,14 +211,14 @@ async def test_a_solved_ticket_can_be_reopened_from_its_view(session: Session) -
     await session.read_solved()
     session.settle(is_idle=True)
 
-    assert await session.reopen(row_of(session, 4795))
+    assert await session.acts.reopen(row_of(session, 4795))
 
     assert TicketState.NEW is row_of(session, 4795).state
     assert list(session.tickets.order) == [4795, 4760]  # the ghost stays under the cursor
 
 
 async def test_a_ticket_opened_by_hand_is_known(session: Session) -> None:
-    detail = await session.open_ticket(api.NewTicket(client="acme", title="second monitor"))
+    detail = await session.acts.open_ticket(api.NewTicket(client="acme", title="second monitor"))
 
     assert row_of(session, detail.ticket.id).title == "second monitor"
 

@@ -8,8 +8,12 @@ from tocsin_tui.errors import BadConfig
 
 def checked_url(url: str) -> str:
     """The server's address without a trailing slash; plain HTTP is for this machine only."""
-    parts = urlsplit(url)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
+    try:
+        parts = urlsplit(url)
+        is_address = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a port that is no number, a bracket that is not closed
+        is_address = False
+    if not is_address:
         raise BadConfig(f"{url!r} is no server address: write it as https://desk.example.org:8443")
     if parts.scheme == "http" and not is_loopback(url):
         raise BadConfig(f"{url} would send your session in the clear: use https, or a tunnel to 127.0.0.1")

@@ -7,11 +7,10 @@ is known comes four times a second from the session, and only what has changed i
 import time
 from collections.abc import Callable
 from datetime import datetime
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 from textual import events
 from textual.app import App
-from textual.binding import Binding, BindingType
 from textual.screen import Screen
 from textual.theme import Theme
 
@@ -58,12 +57,6 @@ class Console(App[int]):
     TITLE = "tocsin"
     CSS_PATH = "tocsin.tcss"
     ENABLE_COMMAND_PALETTE = False
-
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding(
-            "ctrl+c", "quit", show=False, priority=True, id="go.leave", tooltip="Leave the console at once"
-        ),
-    ]
 
     def __init__(
         self,

@@ -14,15 +14,12 @@ from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
 
-import msgspec
-
 from tocsin_protocol.api import (
     Alert,
     Chart,
     HostChanged,
     HostDetail,
     HostRow,
-    NewTicket,
     Person,
     ServerStatus,
     TicketChanged,
@@ -30,9 +27,10 @@ from tocsin_protocol.api import (
     TicketDetail,
     TicketRow,
 )
-from tocsin_protocol.vocabulary import OPEN_TICKET_STATES, TicketEventKind, TicketState
+from tocsin_protocol.vocabulary import OPEN_TICKET_STATES, TicketEventKind
 from tocsin_tui import filters
-from tocsin_tui.errors import ConsoleError, Overtaken, SignedOut
+from tocsin_tui.acts import Acts
+from tocsin_tui.errors import ConsoleError, SignedOut
 from tocsin_tui.filters import Filter
 from tocsin_tui.format import Tone
 from tocsin_tui.state import (
@@ -58,7 +56,8 @@ WANTED_S = 0.15
 """How long the cursor has to rest on a ticket at most before it is read."""
 CHART_S = 10.0
 """The age at which a chart that goes on is drawn anew."""
-KEPT_DETAILS = 300
+KEPT = 300
+"""How many tickets, charts and hosts are kept once they have been read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +76,7 @@ class Session:
         self, connect: Callable[[], "Client"], *, wall: Callable[[], datetime], monotonic: Callable[[], float]
     ) -> None:
         self._connect = connect
+        self.acts = Acts(self)
         self.me: Person | None = None
         self.server: ServerStatus | None = None
         self.counts: TicketCounts | None = None
@@ -159,7 +159,7 @@ class Session:
             self.hurry()
             return
         self.say("refreshed", Tone.GOOD)
-        await self._answer(self._take_snapshot())
+        await self.answer(self._take_snapshot())
 
     async def watch_status(self) -> None:
         """Ask for the server's status every so often, as long as the line is up."""
@@ -185,7 +185,7 @@ class Session:
         match event.message:
             case TicketChanged(ticket=row, happened=happened, counts=counts):
                 self.counts = counts
-                self._merge(row)
+                self.know(row)
                 if happened in {TicketEventKind.OPENED, TicketEventKind.REOPENED} and row.priority == 1:
                     self.rings += 1
             case HostChanged(host=host):
@@ -201,7 +201,7 @@ class Session:
         self.counts = page.counts
         if not self.has_snapshot:
             for row in rows:
-                self._merge(row)  # what is most urgent is on the screen before the last page has come
+                self.know(row)  # what is most urgent is on the screen before the last page has come
         while page.next is not None:
             page = await self.client.tickets(cursor=page.next)
             rows += page.tickets
@@ -234,6 +234,10 @@ class Session:
 
     # ------------------------------------------------------------------ what the lists show
 
+    def put_back(self, row: TicketRow) -> None:
+        """Show a row again as it was before an act that has failed."""
+        self.tickets.merge(row, self._monotonic())
+
     def look(self, view: View) -> None:
         """Show another view of the tickets."""
         self.view = view
@@ -265,11 +269,6 @@ class Session:
 
         self.tickets.show(admits, recency if view is View.SOLVED else urgency)
 
-    def _merge(self, row: TicketRow) -> None:
-        known = self.tickets.rows.get(row.id)
-        if known is None or is_newer(row, known):
-            self.tickets.merge(row, self._monotonic())
-
     def _replace_open(self, rows: list[TicketRow]) -> None:
         solved = [row for row in self.tickets.rows.values() if row.state not in OPEN_TICKET_STATES]
         self.tickets.replace({row.id: row for row in [*solved, *rows]}.values(), self._monotonic())
@@ -278,17 +277,19 @@ class Session:
 
     async def read_solved(self) -> None:
         """The tickets solved last: one page is what a technician looks back at."""
-        page = await self._answer(self.client.tickets(state="solved"))
+        page = await self.answer(self.client.tickets(state="solved"))
         for row in page.tickets if page else []:
-            self._merge(row)
+            self.know(row)
 
     def want(self, row: TicketRow) -> None:
         """The technician looks at this ticket: what is known of it is to be fresh."""
         self.wanted = row.id
 
     def know(self, row: TicketRow) -> None:
-        """Take a row that came with something else."""
-        self._merge(row)
+        """Take a ticket's row, unless a later version is known."""
+        known = self.tickets.rows.get(row.id)
+        if known is None or is_newer(row, known):
+            self.tickets.merge(row, self._monotonic())
 
     async def watch_wanted(self) -> None:
         """Read the ticket that is looked at, where it has changed since, and its chart as it goes on."""
@@ -311,9 +312,9 @@ class Session:
 
     async def read_ticket(self, ticket_id: int) -> TicketDetail | None:
         """A ticket with its timeline, and its first alert's chart."""
-        detail = await self._answer(self.client.ticket(ticket_id))
+        detail = await self.answer(self.client.ticket(ticket_id))
         if detail is not None:
-            self._keep(detail)
+            self.keep(detail)
         return detail
 
     async def read_chart(self, detail: TicketDetail) -> None:
@@ -321,105 +322,52 @@ class Session:
         if detail.alerts:
             alert = detail.alerts[0]
             began = alert.active_at or detail.ticket.opened_at
-            chart = await self._answer(self.client.alert_chart(alert.id, chart_minutes(began, self.now())))
+            chart = await self.answer(self.client.alert_chart(alert.id, chart_minutes(began, self.now())))
             self._charted_s[alert.id] = self._monotonic()
             if chart is not None:
-                self.charts[alert.id] = chart
+                _remember(self.charts, alert.id, chart)
 
     async def read_hosts(self) -> None:
-        await self._answer(self._read_hosts())
+        await self.answer(self._read_hosts())
 
     async def read_host(self, host_id: int) -> None:
         """A host with its readings, alerts and tickets, and the chart of its processors."""
-        detail = await self._answer(self.client.host(host_id))
+        detail = await self.answer(self.client.host(host_id))
         if detail is not None:
-            self.host_details[host_id] = detail
+            _remember(self.host_details, host_id, detail)
             self.hosts.merge(detail.host, self._monotonic())
 
     async def read_host_chart(self, host_id: int, vital: str) -> None:
-        chart = await self._answer(self.client.host_chart(host_id, vital, 60))
+        chart = await self.answer(self.client.host_chart(host_id, vital, 60))
         if chart is not None:
             self.host_charts[host_id, vital] = chart
 
-    def _keep(self, detail: TicketDetail) -> None:
-        self.details.pop(detail.ticket.id, None)
-        self.details[detail.ticket.id] = detail
-        if len(self.details) > KEPT_DETAILS:
-            del self.details[next(iter(self.details))]
-        self._merge(detail.ticket)
+    def keep(self, detail: TicketDetail) -> None:
+        _remember(self.details, detail.ticket.id, detail)
+        self.know(detail.ticket)
 
-    # ------------------------------------------------------------------ acts
+    # ------------------------------------------------------------------ what goes wrong
 
-    async def take(self, row: TicketRow) -> bool:
-        """Make a ticket one's own; shown at once."""
-        wish = msgspec.structs.replace(row, owner=self.login, state=TicketState.IN_PROGRESS)
-        return await self._act(row, wish, self.client.take(row.id, row.version), f"took #{row.id}")
-
-    async def release(self, row: TicketRow) -> bool:
-        """Give a ticket back; shown at once."""
-        wish = msgspec.structs.replace(row, owner=None)
-        return await self._act(row, wish, self.client.release(row.id, row.version), f"released #{row.id}")
-
-    async def comment(self, row: TicketRow, text: str) -> bool:
-        """Say something on a ticket."""
-        return await self._act(row, row, self.client.comment(row.id, text), f"noted on #{row.id}")
-
-    async def resolve(self, row: TicketRow, text: str) -> bool:
-        """Solve a ticket."""
-        return await self._act(row, row, self.client.resolve(row.id, text, row.version), f"solved #{row.id}")
-
-    async def reopen(self, row: TicketRow) -> bool:
-        """Open a solved ticket again."""
-        return await self._act(row, row, self.client.reopen(row.id, row.version), f"reopened #{row.id}")
-
-    async def open_ticket(self, ticket: NewTicket) -> TicketDetail | None:
-        """Open a ticket by hand."""
-        detail = await self._answer(self.client.open_ticket(ticket))
-        if detail is not None:
-            self._keep(detail)
-            self.say(f"opened #{detail.ticket.id}", Tone.GOOD)
-        return detail
-
-    async def _act(self, row: TicketRow, wish: TicketRow, asked: Awaitable[TicketDetail], done: str) -> bool:
-        """Show the wish, ask, and show what is true."""
-        self.underway.add(row.id)
-        self._merge(wish)
-        try:
-            self._keep(await asked)
-        except Overtaken as error:
-            await self._concede(row, str(error))
-            return False
-        except ConsoleError as error:
-            self.tickets.merge(row, self._monotonic())
-            self._complain(error)
-            return False
-        finally:
-            self.underway.discard(row.id)
-        self.say(done, Tone.GOOD)
-        return True
-
-    async def _concede(self, row: TicketRow, said: str) -> None:
-        """Somebody was first: read the ticket again and say who."""
-        self.tickets.merge(row, self._monotonic())
-        detail = await self.read_ticket(row.id)
-        holder = detail.ticket.owner if detail else None
-        if holder and holder not in {row.owner, self.login}:
-            self.say(f"{holder} was faster: #{row.id} is theirs", Tone.WARN)
-        else:
-            self.say(f"#{row.id} has changed since you read it: {said}", Tone.WARN)
-
-    async def _answer(self, asked: Awaitable[T]) -> T | None:
+    async def answer(self, asked: Awaitable[T]) -> T | None:
         """What was asked for, or nothing and a notice."""
         try:
             return await asked
         except ConsoleError as error:
-            self._complain(error)
+            self.complain(error)
             return None
 
-    def _complain(self, error: ConsoleError) -> None:
+    def complain(self, error: ConsoleError) -> None:
         if isinstance(error, SignedOut):
             self.link = Link(LinkState.SIGNED_OUT, self.link.as_of, reason=str(error))
         self.say(str(error), Tone.BAD)
+
+
+def _remember(known: dict[int, T], id_: int, thing: T) -> None:
+    """Keep a thing as the latest, and let go of the one that was read longest ago."""
+    known.pop(id_, None)
+    known[id_] = thing
+    if len(known) > KEPT:
+        del known[next(iter(known))]
 
 
 def chart_minutes(began: datetime, now: datetime) -> int:

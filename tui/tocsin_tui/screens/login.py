@@ -19,7 +19,7 @@ class LoginScreen(ModalScreen[None]):
     """A form over the queue, which keeps showing what was known."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("ctrl+q,escape", "app.quit", "quit", id="login.quit", tooltip="Leave the console"),
+        Binding("escape,ctrl+c", "app.quit", "quit", id="login.quit", tooltip="Leave the console"),
     ]
 
     def __init__(self, session: Session, painter: Painter) -> None:

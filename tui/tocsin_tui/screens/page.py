@@ -38,6 +38,7 @@ class Page(Screen[None]):
         Binding(
             "R", "reload", "refresh", show=False, id="go.refresh", tooltip="Read anew, or try the line again"
         ),
+        Binding("ctrl+c", "app.quit", show=False, id="go.leave", tooltip="Leave the console from anywhere"),
         Binding(
             "question_mark", "keys", "keys", key_display="?", id="go.keys", tooltip="The keys of this screen"
         ),

@@ -43,7 +43,7 @@ class TicketPage(Page):
         elif row.owner is not None:
             self._say(f"{row.owner} has #{row.id}: it can be taken once they release it")
         else:
-            self.run_worker(self.session.take(row))
+            self.run_worker(self.session.acts.take(row))
             self.refresh_page()
 
     def action_release(self) -> None:
@@ -53,7 +53,7 @@ class TicketPage(Page):
         if row.owner is None:
             self._say(f"#{row.id} has no owner")
             return
-        self.run_worker(self.session.release(row))
+        self.run_worker(self.session.acts.release(row))
         self.refresh_page()
 
     def action_note(self) -> None:
@@ -79,7 +79,7 @@ class TicketPage(Page):
         if row.state in OPEN_TICKET_STATES:
             self._say(f"#{row.id} is open")
             return
-        self.run_worker(self.session.reopen(row))
+        self.run_worker(self.session.acts.reopen(row))
 
     def action_new(self) -> None:
         row = self._in_hand()
@@ -89,7 +89,7 @@ class TicketPage(Page):
 
         async def send(title: str) -> bool:
             question = NewTicket(client=row.client, title=title, host_id=row.host_id)
-            return await self.session.open_ticket(question) is not None
+            return await self.session.acts.open_ticket(question) is not None
 
         place = f"{row.client}, {row.host}" if row.host else row.client
         title = f"New ticket for {place}: its title"
@@ -125,7 +125,7 @@ class TicketPage(Page):
 
         async def send(text: str) -> bool:
             current = self.session.tickets.rows.get(row.id, row)
-            act = self.session.comment if is_long else self.session.resolve
+            act = self.session.acts.comment if is_long else self.session.acts.resolve
             return await act(current, text)
 
         self.app.push_screen(

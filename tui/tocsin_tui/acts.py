@@ -1,0 +1,88 @@
+"""What a technician does to tickets: shown at once where that is safe, and put right by the answer.
+
+Every act says whether it has worked; if not, the session's notice says why in one line.
+"""
+
+from collections.abc import Awaitable
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from tocsin_protocol.api import NewTicket, TicketDetail, TicketRow
+from tocsin_protocol.vocabulary import TicketState
+from tocsin_tui.errors import ConsoleError, Overtaken
+from tocsin_tui.format import Tone
+
+if TYPE_CHECKING:
+    from tocsin_tui.session import Session
+
+
+class Acts:
+    """The verbs of a session."""
+
+    def __init__(self, session: "Session") -> None:
+        self._session = session
+
+    async def take(self, row: TicketRow) -> bool:
+        """Make a ticket one's own; shown at once."""
+        wish = msgspec.structs.replace(row, owner=self._session.login, state=TicketState.IN_PROGRESS)
+        return await self._act(row, wish, self._session.client.take(row.id, row.version), f"took #{row.id}")
+
+    async def release(self, row: TicketRow) -> bool:
+        """Give a ticket back; shown at once."""
+        wish = msgspec.structs.replace(row, owner=None)
+        return await self._act(
+            row, wish, self._session.client.release(row.id, row.version), f"released #{row.id}"
+        )
+
+    async def comment(self, row: TicketRow, text: str) -> bool:
+        """Say something on a ticket."""
+        return await self._act(row, row, self._session.client.comment(row.id, text), f"noted on #{row.id}")
+
+    async def resolve(self, row: TicketRow, text: str) -> bool:
+        """Solve a ticket."""
+        return await self._act(
+            row, row, self._session.client.resolve(row.id, text, row.version), f"solved #{row.id}"
+        )
+
+    async def reopen(self, row: TicketRow) -> bool:
+        """Open a solved ticket again."""
+        return await self._act(
+            row, row, self._session.client.reopen(row.id, row.version), f"reopened #{row.id}"
+        )
+
+    async def open_ticket(self, ticket: NewTicket) -> TicketDetail | None:
+        """Open a ticket by hand."""
+        detail = await self._session.answer(self._session.client.open_ticket(ticket))
+        if detail is not None:
+            self._session.keep(detail)
+            self._session.say(f"opened #{detail.ticket.id}", Tone.GOOD)
+        return detail
+
+    async def _act(self, row: TicketRow, wish: TicketRow, asked: Awaitable[TicketDetail], done: str) -> bool:
+        """Show the wish, ask, and show what is true."""
+        self._session.underway.add(row.id)
+        self._session.know(wish)
+        try:
+            self._session.keep(await asked)
+        except ConsoleError as error:
+            if self._session.tickets.rows.get(row.id) is wish:  # else the stream knows better already
+                self._session.put_back(row)
+            if isinstance(error, Overtaken):
+                await self._concede(row, str(error))
+            else:
+                self._session.complain(error)
+            return False
+        finally:
+            self._session.underway.discard(row.id)
+        self._session.say(done, Tone.GOOD)
+        return True
+
+    async def _concede(self, row: TicketRow, said: str) -> None:
+        """Somebody was first: read the ticket again and say who."""
+        detail = await self._session.read_ticket(row.id)
+        holder = detail.ticket.owner if detail else None
+        if holder and holder not in {row.owner, self._session.login}:
+            self._session.say(f"{holder} was faster: #{row.id} is theirs", Tone.WARN)
+        else:
+            self._session.say(f"#{row.id}: {said}", Tone.WARN)
