@@ -14,8 +14,8 @@ class Health:
     """The server's own metrics. One instance a process; tests make their own."""
 
     def __init__(self) -> None:
-        # A series for each counter that no rule asks for: Prometheus knows by itself when a counter began.
-        disable_created_metrics()  # type: ignore[no-untyped-call] - the library has no annotation there
+        # A series for each counter that no rule asks for: Prometheus knows when a counter began (and the function has no types).
+        disable_created_metrics()  # type: ignore[no-untyped-call]
         registry = self.registry = CollectorRegistry()
         self.pushes = Counter(
             "tocsin_pushes", "Requests of agents, by path and status", ["path", "status"], registry=registry
