@@ -71,7 +71,9 @@ class Console(App[int]):
         wall: Callable[[], datetime] = wall_clock,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        super().__init__()
+        super().__init__(
+            ansi_color=not own_palette
+        )  # said here, NO_COLOR means no colour and not shades of grey
         self.register_theme(THEME)
         self.ansi_theme_dark = PALETTE
         self.theme = "tocsin" if own_palette else "ansi-dark"

@@ -1,7 +1,8 @@
 """The queue: keys do what the README says, rows stay under the hand, and nothing typed is lost."""
 
+import pytest
 from tests.tui import scene
-from tests.tui.console import Hands, has_read, opened, screen_text, text_of, until
+from tests.tui.console import Hands, a_console, has_read, opened, screen_text, text_of, until
 from tests.tui.fake import FakeServer
 from textual.widgets import Input
 
@@ -184,3 +185,13 @@ def test_every_key_has_an_id_and_says_what_it_does() -> None:
 
     assert len(ours) > 40
     assert not [binding for binding in ours if not (binding.id and binding.tooltip)]
+
+
+def test_without_colours_there_are_none_and_not_shades_of_grey(
+    server: FakeServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+
+    app = a_console(server, own_palette=False)
+
+    assert "NoColor" in {type(line_filter).__name__ for line_filter in app._filters}

@@ -48,6 +48,6 @@ class KeysScreen(ModalScreen[None]):
                 lines += [EMPTY] if group else []
                 group = id_.partition(".")[0]
             lines.append(
-                line((f"{' '.join(names):>16}  ", Tone.KEY), f"{binding.tooltip:<44}", dim(f"  {id_}"), hang=18)
+                line((f"{' '.join(names):>11}  ", Tone.KEY), f"{binding.tooltip:<44}", dim(id_), hang=13)
             )
         return lines
