@@ -14,7 +14,7 @@ class Health:
     """The server's own metrics. One instance a process; tests make their own."""
 
     def __init__(self) -> None:
-        # A series for each counter that no rule asks for: Prometheus knows when a counter began (and the function has no types).
+        # A series for each counter that no rule asks for: Prometheus knows when a counter began.
         disable_created_metrics()  # type: ignore[no-untyped-call]
         registry = self.registry = CollectorRegistry()
         self.pushes = Counter(
