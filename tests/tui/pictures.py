@@ -10,6 +10,7 @@ from tests.tui import scene
 from tests.tui.console import Hands, has_read, opened
 from tests.tui.fake import FakeServer
 
+from tocsin_protocol.vocabulary import TicketState
 from tocsin_tui.state import IDLE_S
 
 FOLDER = Path(__file__).resolve().parents[2] / "docs" / "images"
@@ -45,7 +46,9 @@ async def main() -> None:
     await paint("queue", a_server(minutes=0.4))
     story = a_server(minutes=7)
     story.details[4812] = msgspec.structs.replace(
-        story.details[4812], events=scene.story(), ticket=scene.a_ticket(owner="alice", version=4)
+        story.details[4812],
+        events=scene.story(),
+        ticket=scene.a_ticket(owner="alice", state=TicketState.IN_PROGRESS, version=4),
     )
     await paint("ticket", story, "enter")
     await paint("host", a_server(minutes=7), "H")
