@@ -8,14 +8,14 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	command -v $$p >/dev/null 2>&1 && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
 	&& { echo $$p; break; }; done)
 READY := $(VENV)/.ready
-NOT_UNIT := real or scenario or faults
+NOT_UNIT := real or scenario or faults or screen
 
 .PHONY: help run test unit check format bench faults faults-short lock wheel clean
 
 help:
 	@grep -E '^# make|^## ' $(MAKEFILE_LIST) | sed -e 's/^# make/make/' -e 's/^## //'
 
-## make unit          only what needs no other process (seconds)
+## make unit          only what needs no other process and no screen (seconds)
 ## make check         format, lint, types, import contracts
 ## make format        put the source into its format
 ## make bench         the benchmarks, each beside its peer
@@ -43,7 +43,7 @@ test: $(READY)
 	$(BIN)/pytest -n 2 --dist loadgroup -m "not faults"
 
 unit: $(READY)
-	$(BIN)/pytest -n 2 --dist loadgroup -m "not ($(NOT_UNIT))"
+	TOCSIN_EXAMPLES=25 $(BIN)/pytest -n 2 --dist loadgroup -m "not ($(NOT_UNIT))"
 
 check: $(READY)
 	$(BIN)/ruff format --check .

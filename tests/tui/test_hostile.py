@@ -11,6 +11,8 @@ from tests.tui.test_safe import is_harmless
 from tocsin_protocol.api import Problem
 from tocsin_tui.screens.queue import QueueScreen
 
+pytestmark = pytest.mark.screen
+
 
 def poisoned(words: list[str]) -> FakeServer:
     """A server on which every free text is hostile."""

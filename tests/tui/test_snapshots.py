@@ -15,6 +15,8 @@ from textual.widgets import Input, TextArea
 from tocsin_tui.screens.login import LoginScreen
 from tocsin_tui.state import LinkState
 
+pytestmark = pytest.mark.screen
+
 WIDE, NARROW = (120, 36), (80, 24)
 
 

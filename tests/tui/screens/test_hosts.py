@@ -1,11 +1,14 @@
 """The hosts, and one of them with its readings."""
 
+import pytest
 from tests.tui.console import opened, screen_text, text_of, until
 from tests.tui.fake import FakeServer
 from textual.widgets import Input
 
 from tocsin_tui.screens.host import HostScreen
 from tocsin_tui.screens.hosts import HostsScreen
+
+pytestmark = pytest.mark.screen
 
 
 async def test_2_lists_the_hosts_with_the_silent_first(server: FakeServer) -> None:

@@ -1,11 +1,14 @@
 """Signing in, and in again."""
 
+import pytest
 from tests.tui.console import a_console, is_live, opened, screen_text, text_of, until
 from tests.tui.fake import FakeServer
 from textual.widgets import Input
 
 from tocsin_tui.screens.login import LoginScreen
 from tocsin_tui.state import LinkState
+
+pytestmark = pytest.mark.screen
 
 
 async def test_without_a_token_it_asks_and_keeps_what_was_typed_when_it_is_refused(server: FakeServer) -> None:

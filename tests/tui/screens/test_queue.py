@@ -11,6 +11,8 @@ from tocsin_tui.screens.queue import QueueScreen
 from tocsin_tui.screens.ticket import TicketScreen
 from tocsin_tui.state import LinkState, View
 
+pytestmark = pytest.mark.screen
+
 
 async def test_it_opens_on_the_most_urgent_ticket(server: FakeServer) -> None:
     async with opened(server) as (app, _):

@@ -1,6 +1,7 @@
 """One ticket: evidence, timeline, and words that are never lost."""
 
 import msgspec
+import pytest
 from tests.tui import scene
 from tests.tui.console import has_read, opened, screen_text, text_of, until
 from tests.tui.fake import FakeServer
@@ -9,6 +10,8 @@ from textual.widgets import Input, TextArea
 from tocsin_protocol import api
 from tocsin_protocol.vocabulary import TicketState
 from tocsin_tui.screens.composer import Composer
+
+pytestmark = pytest.mark.screen
 
 
 async def test_it_shows_expression_value_labels_chart_and_timeline(server: FakeServer) -> None:
