@@ -48,6 +48,7 @@ class ScriptedServer:
         self.hello_script: deque[int] = deque()
         self.enrol_script: deque[int] = deque()
         self.retry_after = ""
+        self.closes_after_each_answer = False
         self.refuses: Any = lambda push: 0
         self.pushes: list[Push] = []
         self.frames: Counter[tuple[int, int]] = Counter()
@@ -217,6 +218,8 @@ class _Handler(BaseHTTPRequestHandler):
                 self.wfile.write(b"SSH-2.0-OpenSSH_9.2\r\n\r\n\r\n\r\n")
             return
         self.send_response(status)
+        if self.script.closes_after_each_answer:
+            self.send_header("connection", "close")
         if signed:
             self.send_header(wire.SIGNATURE_HEADER, signed.signature.hex())
         if status >= 400 and self.script.retry_after:

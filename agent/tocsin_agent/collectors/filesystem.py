@@ -25,6 +25,8 @@ HELP = {
     "node_filesystem_device_error": "Whether asking for its size failed; the label device_error says why.",
 }
 _OVERDUE = "mountpoint timeout"
+_ANSWERED_FROM_MEMORY = frozenset({b"ext2", b"ext3", b"ext4", b"xfs", b"tmpfs", b"vfat"})
+"""File systems that keep what statvfs asks in memory: they answer though their disk does not."""
 
 Statvfs = Callable[[bytes], os.statvfs_result]
 
@@ -60,9 +62,12 @@ class FilesystemCollector:
         content = self._read_mountinfo()
         if content != self._content:
             self._content, self._watched = content, _watched(content, self._exclude)
-        answers = self._askers.run({key: partial(self._ask, mount.path) for key, mount, _ in self._watched})
+        # Handing over to a thread and back costs more than asking: only who may hang is asked by one.
+        answers = self._askers.run(
+            {key: partial(self._ask, mount.path) for key, mount, _ in self._watched if _may_hang(mount)}
+        )
         for key, mount, labels in self._watched:
-            answer = answers.get(key)
+            answer = answers.get(key) if _may_hang(mount) else self._ask(mount.path)
             if isinstance(answer, os.statvfs_result):
                 yield from _answered(answer, mount, labels)
             else:
@@ -91,6 +96,10 @@ def _watched(content: bytes, exclude: re.Pattern[str] | None) -> list[_Watched]:
         # The number is in the key, so that a new mount in a stuck one's place is asked.
         by_labels[labels] = _Watched(f"{mount.number.decode()} {readable(mount.path)}", mount, labels)
     return list(by_labels.values())
+
+
+def _may_hang(mount: Mount) -> bool:
+    return mount.fstype not in _ANSWERED_FROM_MEMORY
 
 
 def _labels_of(mount: Mount, *, device_error: str = "") -> Labels:

@@ -76,19 +76,30 @@ def test_a_blank_in_a_mount_point_is_read_as_one_and_asked_as_one(filesystem, di
 def test_mounts_that_lie_on_one_another_are_asked_once(filesystem, disks, told):
     told(filesystem.collect())
 
-    assert disks.asked == [b"/", b"/srv/my disk", b"/data", b"/mnt/nas"]
+    assert sorted(disks.asked) == [b"/", b"/data", b"/mnt/nas", b"/srv/my disk"]
 
 
 def test_a_dead_mount_is_an_error_and_the_others_are_read(filesystem, disks, told):
-    disks.dead.add(b"/srv/my disk")
+    disks.dead.add(b"/mnt/nas")
 
     values = told(filesystem.collect())
 
-    dead = "device=/dev/sdb1,device_error=mountpoint timeout,fstype=xfs,mountpoint=/srv/my disk"
+    dead = "device=nas:/export,device_error=mountpoint timeout,fstype=nfs4,mountpoint=/mnt/nas"
     assert values[f"node_filesystem_device_error{{{dead}}}"] == 1
-    assert not any(series.startswith("node_filesystem_size") and "my disk" in series for series in values)
+    assert not any(series.startswith("node_filesystem_size") and "nas" in series for series in values)
     assert values[f"node_filesystem_device_error{{{ROOT}}}"] == 0
-    assert values[f"node_filesystem_avail_bytes{{{NAS}}}"] == 300 * BLOCK
+    assert values[f"node_filesystem_avail_bytes{{{ROOT}}}"] == 300 * BLOCK
+
+
+def test_local_disks_are_asked_without_a_thread(filesystem, disks, roots, told):
+    mountinfo = roots.proc / "1/mountinfo"
+    local = [line for line in mountinfo.read_text().splitlines() if "nfs4" not in line]
+    mountinfo.write_text("\n".join(local) + "\n")
+    before = threading.active_count()
+
+    told(filesystem.collect())
+
+    assert threading.active_count() == before
 
 
 def test_a_dead_mount_is_asked_once_however_often_the_host_is_read(filesystem, disks, told):
