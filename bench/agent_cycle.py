@@ -162,7 +162,7 @@ def main() -> None:
     print("budget                            0.25                1.25")
 
 
-def row(name: str, cost: Cost, peer: Cost) -> str:
+def row(way: str, cost: Cost, peer: Cost) -> str:
     cpu, memory = cost.cpu_ms / peer.cpu_ms, cost.resident_mib / peer.resident_mib
     return (
         f"{name:<24} {cost.cpu_ms:>6.2f} {cpu:>6.2f} {cost.resident_mib:>13.2f} {memory:>6.2f} {cost.series:>7}"

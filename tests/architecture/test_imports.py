@@ -22,6 +22,14 @@ def test_the_wire_contract_needs_the_standard_library_only() -> None:
     assert {name for name in loaded if not name.startswith("_editable")} == {"tocsin_protocol"}
 
 
+def test_the_agent_needs_psutil_msgpack_and_pynacl_only() -> None:
+    loaded = third_party("import tocsin_agent.cli, tocsin_agent.daemon, tocsin_agent.enrolment, ssl")
+
+    # The others are parts of PyNaCl and of msgpack.
+    allowed = {"tocsin_agent", "tocsin_protocol", "psutil", "msgpack", "nacl", "_cffi_backend", "_sodium"}
+    assert {name for name in loaded if not name.startswith(("_editable", "_cython", "cython"))} == allowed
+
+
 def test_what_the_console_knows_is_known_without_textual() -> None:
     loaded = third_party("import tocsin_tui.state, tocsin_tui.format")
 
