@@ -148,9 +148,35 @@ class Server:
             period_s=settings.evaluate_every_s,
         )
         self.sessions = Sessions(clock=clock)
+        self.receiver = Receiver(
+            sessions=self.sessions,
+            estate=self.estate,
+            journal=self.journal,
+            inbox=self.inbox,
+            presence=self.presence,
+            health=self.health,
+            clock=clock,
+            interval_s=settings.interval_s,
+        )
 
     def __enter__(self) -> Self:
-        self._restore()
+        self.restore()
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def restore(self) -> None:
+        """Take up where the last run ended. Nothing runs yet; a story moves it by hand from here."""
+        self.presence.remember(self.journal.last_heard_ms)
+        self.head.require(vital_windows())
+        self.judge.restore()
+        self.rulebook.reload()
+        self.rounds.restore(self.journal.frames_since(self._clock.now_ms() - REPLAY_MS))
+
+    def start(self) -> None:
+        """Start the threads and the jobs."""
         self.notices.start()
         self._closing.callback(self.notices.stop)
         self.rounds.start()
@@ -158,18 +184,10 @@ class Server:
         jobs = schedule(self._jobs())
         jobs.start()
         self._closing.callback(jobs.shutdown)
-        return self
 
-    def __exit__(self, *_: object) -> None:
+    def close(self) -> None:
+        """End what runs, in the reverse order, and let go of all files."""
         self._closing.close()
-
-    def _restore(self) -> None:
-        """Take up where the last run ended."""
-        self.presence.remember(self.journal.last_heard_ms)
-        self.head.require(vital_windows())
-        self.judge.restore()
-        self.rulebook.reload()
-        self.rounds.restore(self.journal.frames_since(self._clock.now_ms() - REPLAY_MS))
 
     async def serve(self, listening: socket.socket) -> None:
         """Answer requests until a signal comes."""
@@ -229,16 +247,7 @@ class Server:
     def _agents(self) -> AgentsApp:
         interval_s = self._settings.interval_s
         return AgentsApp(
-            receiver=Receiver(
-                sessions=self.sessions,
-                estate=self.estate,
-                journal=self.journal,
-                inbox=self.inbox,
-                presence=self.presence,
-                health=self.health,
-                clock=self._clock,
-                interval_s=interval_s,
-            ),
+            receiver=self.receiver,
             greeter=Greeter(
                 estate=self.estate,
                 identity=self.identity,
