@@ -163,10 +163,9 @@ def main() -> None:
 
 
 def row(way: str, cost: Cost, peer: Cost) -> str:
-    cpu, memory = cost.cpu_ms / peer.cpu_ms, cost.resident_mib / peer.resident_mib
-    return (
-        f"{name:<24} {cost.cpu_ms:>6.2f} {cpu:>6.2f} {cost.resident_mib:>13.2f} {memory:>6.2f} {cost.series:>7}"
-    )
+    cpu, mib = cost.cpu_ms / peer.cpu_ms, cost.resident_mib
+    memory = mib / peer.resident_mib
+    return f"{way:<24} {cost.cpu_ms:>6.2f} {cpu:>6.2f} {mib:>13.2f} {memory:>6.2f} {cost.series:>7}"
 
 
 if __name__ == "__main__":
