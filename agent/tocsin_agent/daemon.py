@@ -33,7 +33,7 @@ SPOOL_FOLDER, QUARANTINE_FOLDER = "spool", "quarantine"
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 _LAST_WORD_S = 0.7
 """How long a push that is under way may still be answered when the agent is asked to end."""
-_SETTLED_S = 20.0
+_SETTLED_S = 12.0
 """By then everything has been loaded: collected twice, a session agreed, frames pushed."""
 _M_ARENA_MAX = -8  # malloc.h
 
