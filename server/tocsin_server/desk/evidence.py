@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from tocsin_protocol.vocabulary import AlertState
+from tocsin_server.alerts.alert import REASON
 from tocsin_server.clock import moment
 from tocsin_server.desk.text import shortened, title_line
 from tocsin_server.desk.ticket import Evidence
@@ -53,7 +54,7 @@ def evidence_of(told: Told) -> Evidence:
     return Evidence(
         rule=told.alertname,
         severity=told.severity,
-        text=_WORDS.get(told.new) or _description(told.annotations),
+        text=told.annotations.get(REASON) or _WORDS.get(told.new) or _description(told.annotations),
         data=_data(told),
     )
 

@@ -6,6 +6,7 @@ from sqlmodel import col, select, update
 from tests.server.desk.world import NOW, REOPEN_MS, World, change_alert
 
 from tocsin_protocol.vocabulary import ActorKind, AlertState, TicketEventKind, TicketState
+from tocsin_server.alerts.alert import REASON
 from tocsin_server.alerts.store import Transition
 from tocsin_server.desk import intake, work
 from tocsin_server.desk.happening import Happening
@@ -27,6 +28,20 @@ def test_a_firing_alert_opens_a_ticket_with_the_rules_words(world: World) -> Non
     assert ticket.state is TicketState.NEW
     assert ticket.priority == 1
     assert (ticket.client_id, ticket.site_id, ticket.host_id) == (1, 1, 1)
+
+
+def test_an_alert_that_ends_for_a_reason_of_its_own_tells_it(world: World) -> None:
+    world.fire()
+    world.clear()
+    world.fire()
+    world.clear(annotations={REASON: "the host is watched no longer"})
+
+    world.consume()
+
+    assert [world.events()[at].text for at in (1, 3)] == [
+        "the condition is seen false",
+        "the host is watched no longer",
+    ]
 
 
 def test_the_first_event_holds_the_evidence(world: World) -> None:
