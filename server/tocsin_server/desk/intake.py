@@ -153,6 +153,7 @@ class _Batch:
         if row.new is AlertState.FIRING:
             if record is None or self._is_over(record, row.at_ms):
                 return self._open(row, evidence, record)
+            record.move(row.host_id, row.site_id)
             return fired(record.standing, evidence, row.at_ms)
         if record is None or record.standing.state is TicketState.CLOSED:
             return None

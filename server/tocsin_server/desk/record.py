@@ -24,7 +24,7 @@ _READ = select(TICKETS, _PEOPLE.c.login).outerjoin_from(TICKETS, _PEOPLE, _PEOPL
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What a ticket is about; settled when it is opened."""
+    """What a ticket is about; settled when it is opened, but for a host that is enrolled again."""
 
     client_id: int
     site_id: int | None
@@ -50,6 +50,11 @@ class Record:
         """Go on from a change."""
         self.standing = change.standing
         self.entries.append((change.entry, transition_id))
+
+    def move(self, host_id: int | None, site_id: int | None) -> None:
+        """The trouble is on another host of the same name now: one that was enrolled again."""
+        if host_id not in (None, self.facts.host_id):
+            self.facts = replace(self.facts, host_id=host_id, site_id=site_id)
 
     @property
     def ticket_id(self) -> int:
@@ -119,6 +124,8 @@ def write_alerts(session: Session, attached: Sequence[tuple[Record, int]]) -> No
 
 
 _CHANGING = (
+    "host_id",
+    "site_id",
     "state",
     "priority",
     "severity",
@@ -161,7 +168,8 @@ def _new_row(record: Record) -> dict[str, Any]:
 
 
 def _changed_row(record: Record) -> dict[str, Any]:
-    values = {f"new_{name}": value for name, value in _standing_row(record.standing).items()}
+    facts = {"host_id": record.facts.host_id, "site_id": record.facts.site_id}
+    values = {f"new_{name}": value for name, value in (_standing_row(record.standing) | facts).items()}
     return values | {"ticket_id": record.ticket_id, "read_version": record.read_version}
 
 

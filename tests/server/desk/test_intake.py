@@ -2,7 +2,7 @@
 
 import pytest
 from sqlalchemy import text
-from sqlmodel import col, select, update
+from sqlmodel import Session, col, select, update
 from tests.server.desk.world import NOW, REOPEN_MS, World, change_alert
 
 from tocsin_protocol.vocabulary import ActorKind, AlertState, TicketEventKind, TicketState
@@ -12,6 +12,7 @@ from tocsin_server.desk import intake, work
 from tocsin_server.desk.happening import Happening
 from tocsin_server.desk.intake import ticket_key
 from tocsin_server.desk.store import Ticket, TicketAlert
+from tocsin_server.estate.store import Host
 
 OPENED, FIRED = TicketEventKind.OPENED, TicketEventKind.ALERT_FIRED
 UNKNOWN, CLEARED = TicketEventKind.ALERT_UNKNOWN, TicketEventKind.ALERT_RESOLVED
@@ -42,6 +43,24 @@ def test_an_alert_that_ends_for_a_reason_of_its_own_tells_it(world: World) -> No
         "the condition is seen false",
         "the host is watched no longer",
     ]
+
+
+def test_what_fires_again_on_a_host_enrolled_anew_moves_its_ticket_there(world: World) -> None:
+    world.fire()
+    world.consume()
+    world.storage.write(enrol_atlas_anew)
+
+    world.fire(host_id=3)
+    world.consume()
+
+    assert (world.ticket_ids(), world.ticket().host_id) == ([1], 3)
+
+
+def enrol_atlas_anew(session: Session) -> None:
+    old = session.get_one(Host, 1)
+    old.retired_ms = NOW
+    session.flush()
+    session.add(Host(**{**old.model_dump(), "id": 3, "retired_ms": None}))
 
 
 def test_the_first_event_holds_the_evidence(world: World) -> None:

@@ -145,7 +145,6 @@ def change_alert(
     if row is None:
         row = AlertRow(
             client_id=client_id,
-            host_id=host_id or client_id,
             rule_key=f"datacenter.yml/datacenter-filesystem/{name}",
             fingerprint=mark,
             alertname=name,
@@ -158,6 +157,7 @@ def change_alert(
             changed_ms=now_ms,
         )
     old, row.state, row.value, row.changed_ms = row.state, state, value, now_ms
+    row.annotations, row.host_id = said, host_id or client_id
     if state is AlertState.FIRING:
         row.active_ms = row.fired_ms = now_ms
     if state is AlertState.RESOLVED:
