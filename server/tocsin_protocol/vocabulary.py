@@ -79,7 +79,7 @@ class TicketEventKind(StrEnum):
     RELEASED = "released"
     COMMENTED = "commented"
     RECOVERED = "recovered"
-    """The condition has cleared, but a person has spoken here: confirm and resolve."""
+    """Its alerts have ended, but a person has spoken here or nothing proves it: confirm and resolve."""
     SOLVED = "solved"
     REOPENED = "reopened"
     CLOSED = "closed"

@@ -1,7 +1,8 @@
 """Tickets whose trouble has gone: solved by themselves, or, where a person has spoken, up for confirmation.
 
 Good news needs proof. All of the ticket's alerts must have been seen false for the quiet time, none may be
-pending, firing or unknown, and its host must be heard: silence is not recovery.
+pending, firing or unknown, and its host must be heard: silence is not recovery. Where the last of them ended
+because its rule or its host has gone, nothing is proved, and a person is asked as well.
 """
 
 from collections import defaultdict
@@ -12,6 +13,7 @@ from sqlalchemy import ColumnElement, Row, select
 from sqlmodel import Session
 
 from tocsin_protocol.vocabulary import AlertState
+from tocsin_server.alerts.alert import REASON
 from tocsin_server.alerts.store import AlertRow
 from tocsin_server.desk.evidence import Data, rfc3339
 from tocsin_server.desk.happening import Happening
@@ -37,11 +39,13 @@ def settle_recovered(
     settled = [
         record
         for record in due
-        if _is_clear(alerts[record.ticket_id], now_ms - quiet_ms) and _is_heard(record, is_fresh)
+        if _is_clear(alerts[record.ticket_id], now_ms - quiet_ms)
+        and (_is_heard(record, is_fresh) or not _is_seen(alerts[record.ticket_id]))
     ][:LIMIT]
     for record in settled:
-        data = _data(record, alerts[record.ticket_id])
-        record.take_in(recover(record.standing, now_ms, quiet_ms=quiet_ms, data=data))
+        ended = alerts[record.ticket_id]
+        data, is_seen = _data(record, ended), _is_seen(ended)
+        record.take_in(recover(record.standing, now_ms, quiet_ms=quiet_ms, is_seen=is_seen, data=data))
     write_changes(session, settled)
     write_entries(session, settled)
     return [Happening(record.ticket_id, record.entries[-1][0].kind) for record in settled]
@@ -55,6 +59,7 @@ def _alerts_of_due(session: Session, is_due: ColumnElement[bool]) -> defaultdict
             _ALERTS.c.severity,
             _ALERTS.c.state,
             _ALERTS.c.changed_ms,
+            _ALERTS.c.annotations[REASON].as_string().label("reason"),
         )
         .join_from(TICKET_ALERTS, _ALERTS, _ALERTS.c.id == TICKET_ALERTS.c.alert_id)
         .where(TICKET_ALERTS.c.ticket_id.in_(select(TICKETS.c.id).where(is_due)))
@@ -68,6 +73,12 @@ def _alerts_of_due(session: Session, is_due: ColumnElement[bool]) -> defaultdict
 def _is_clear(alerts: Sequence[Row[Any]], since_ms: int) -> bool:
     """An alert that was pending meanwhile has changed since, and its quiet time begins again."""
     return all(row.state in _CALM and row.changed_ms <= since_ms for row in alerts)
+
+
+def _is_seen(alerts: Sequence[Row[Any]]) -> bool:
+    """Whether it was by its condition that the last of them ended."""
+    ended_ms = max((row.changed_ms for row in alerts), default=0)
+    return all(row.reason is None for row in alerts if row.changed_ms == ended_ms)
 
 
 def _is_heard(record: Record, is_fresh: Callable[[int], bool]) -> bool:

@@ -37,6 +37,9 @@ _STILL: Mapping[AlertState, str] = {
     AlertState.UNKNOWN: "still unknown, for want of data,",
 }
 
+_CONFIRM = "recovered, confirm and resolve"
+_UNPROVEN = "its alerts have ended, which does not prove that the trouble has: confirm and resolve"
+
 
 @dataclass(frozen=True, slots=True)
 class Actor:
@@ -215,15 +218,20 @@ def reopen(was: Standing, who: Technician, now_ms: int) -> Change:
     return _changed(now, Entry(now_ms, TicketEventKind.REOPENED, who.actor))
 
 
-def recover(was: Standing, now_ms: int, *, quiet_ms: int, data: Mapping[str, Any]) -> Change:
-    """It has been clear for the quiet time: solved by itself, or a person is asked to confirm."""
+def recover(
+    was: Standing, now_ms: int, *, quiet_ms: int, data: Mapping[str, Any], is_seen: bool = True
+) -> Change:
+    """It has been clear for the quiet time: solved by itself, or a person is asked to confirm.
+
+    `is_seen`: the condition was seen false, so that it is known and not only assumed.
+    """
     _require_open(was, "solve")
     if was.recovered_ms is None:
         raise Conflict(f"{_name(was)} has not recovered", remedy="wait until none of its alerts is alarming")
     if was.confirm:
         raise Conflict(f"{_name(was)} waits for a person to confirm", remedy="resolve it")
-    if was.human:
-        entry = Entry(now_ms, TicketEventKind.RECOVERED, TOCSIN, "recovered, confirm and resolve", data)
+    if was.human or not is_seen:
+        entry = Entry(now_ms, TicketEventKind.RECOVERED, TOCSIN, _CONFIRM if is_seen else _UNPROVEN, data)
         return _changed(replace(was, confirm=True), entry)
     text = f"solved by itself: clear for {quiet_ms / 1000:g} s on fresh samples"
     now = replace(was, state=TicketState.SOLVED, solved_ms=now_ms)

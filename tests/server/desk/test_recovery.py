@@ -3,6 +3,7 @@
 from tests.server.desk.world import NOW, QUIET_MS, World
 
 from tocsin_protocol.vocabulary import ActorKind, AlertState, TicketEventKind, TicketState
+from tocsin_server.alerts.alert import REASON
 from tocsin_server.desk import work
 from tocsin_server.desk.happening import Happening
 
@@ -44,6 +45,30 @@ def test_nothing_is_solved_while_its_host_is_silent(world: World) -> None:
 
     assert world.settle(is_fresh=lambda host: host != 1) == []
     assert world.settle(is_fresh=lambda host: host == 1) == [Happening(1, SOLVED)]
+
+
+def test_an_alert_that_ended_with_its_rule_or_host_proves_nothing_and_a_person_is_asked(world: World) -> None:
+    world.fire()
+    world.clear(annotations={REASON: "the host is watched no longer"})
+    world.consume()
+    world.move(seconds=QUIET_MS / 1000)
+
+    assert world.settle(is_fresh=lambda _host: False) == [Happening(1, RECOVERED)]
+
+    assert (world.ticket().state, world.ticket().confirm) == (TicketState.NEW, True)
+    assert world.events()[-1].text.startswith("its alerts have ended, which does not prove")
+
+
+def test_what_is_seen_false_last_is_the_proof(world: World) -> None:
+    world.fire()
+    world.fire(severity="warning")
+    world.clear(annotations={REASON: "the rule is no longer in force"})
+    world.move(seconds=1)
+    world.clear(severity="warning")
+    world.consume()
+    world.move(seconds=QUIET_MS / 1000)
+
+    assert world.settle() == [Happening(1, SOLVED)]
 
 
 def test_nothing_is_solved_while_one_of_its_alerts_is_unknown(world: World) -> None:

@@ -158,6 +158,13 @@ def test_where_a_person_has_spoken_recovery_asks_once_and_stays_open() -> None:
         ticket.recover(change.standing, NOW, quiet_ms=0, data={})
 
 
+def test_what_has_ended_without_being_seen_false_is_never_solved_by_itself() -> None:
+    change = ticket.recover(a_ticket(recovered_ms=NOW), NOW, quiet_ms=0, data={}, is_seen=False)
+
+    assert (change.standing.is_open, change.standing.confirm) == (True, True)
+    assert "does not prove" in change.entry.text
+
+
 def test_what_has_not_recovered_is_not_solved_by_itself() -> None:
     with pytest.raises(Conflict, match="has not recovered"):
         ticket.recover(a_ticket(), NOW, quiet_ms=0, data={})
