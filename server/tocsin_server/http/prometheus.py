@@ -82,7 +82,7 @@ async def host_metrics(deps: Wired, host_id: Id) -> Response[bytes]:
     host = deps.estate.host(host_id)
     if host is None:
         raise NotFound(f"there is no host {host_id} in service")
-    if deps.hosts.state(host_id) is not HostState.UP:
+    if deps.hosts.state(host_id) is not HostState.UP or deps.head.newest_ms(host_id) is None:
         raise Unavailable(f"{host.client}'s host {host.name} is silent", retry_after_s=deps.settings.interval_s)
     page = await asyncio.to_thread(lambda: exposition(samples_of(deps, host_id)))
     return Response(page, media_type=TEXT_FORMAT)

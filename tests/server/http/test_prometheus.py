@@ -128,6 +128,17 @@ async def test_a_silent_hosts_page_says_when_to_come_again(rig: Rig) -> None:
     assert "atlas is silent" in silent.json()["detail"]
 
 
+async def test_a_host_that_is_heard_but_not_yet_judged_has_no_page(rig: Rig) -> None:
+    atlas = rig.host_id("acme", "atlas")
+    rig.presence.heard(atlas, at_ms=NOW, skew_ms=0)
+    rig.head.beat(atlas, up=True, at_ms=NOW, notes={"tocsin_clock_skew_seconds": 0.0})
+
+    async with scraper(rig) as prometheus:
+        page = await prometheus.get(f"/api/v1/hosts/{atlas}/metrics")
+
+    assert page.status_code == 503
+
+
 async def test_an_unknown_hosts_page_is_not_there(rig: Rig) -> None:
     async with scraper(rig) as prometheus:
         assert (await prometheus.get("/api/v1/hosts/99/metrics")).status_code == 404
