@@ -58,6 +58,8 @@ from tocsin_server.storage.engine import Storage
 _log = structlog.get_logger()
 
 STREAMS_END_S = 3
+KEEP_ALIVE_S = 75
+"""Longer than any interval of an agent: a new connection a push costs both sides a TLS handshake."""
 RELOAD_EVERY_S = 2.0
 """How soon a revoked agent is refused and a changed rule file is in force."""
 SETTLE_EVERY_S = 1.0
@@ -214,6 +216,7 @@ class Server:
             server_header=False,
             proxy_headers=False,
             timeout_graceful_shutdown=STREAMS_END_S,
+            timeout_keep_alive=KEEP_ALIVE_S,
             ssl_certfile=self.identity.cert_path if has_tls else None,
             ssl_keyfile=self.identity.key_path if has_tls else None,
         )
