@@ -14,7 +14,7 @@ import structlog
 
 from tocsin_server.alerts.judge import Judge, Round
 from tocsin_server.clock import Clock
-from tocsin_server.estate.estate import Estate
+from tocsin_server.estate.estate import Estate, HostFacts
 from tocsin_server.health import Health
 from tocsin_server.ingest.inbox import HostFrame, Inbox
 from tocsin_server.ingest.presence import Presence
@@ -127,7 +127,7 @@ class Rounds:
     def _beat(self, now_ms: int) -> Iterator[int]:
         """Write `up` where it has changed or is due; the hosts whose state has changed."""
         for host in self._estate.hosts():
-            if now_ms - host.enrolled_ms < AWAITED_MS and not self._presence.was_heard(host.id):
+            if self._is_awaited(host, now_ms):
                 continue
             up = self._presence.is_up(host.id, now_ms)
             changed = self._was_up.get(host.id, up) is not up
@@ -140,6 +140,11 @@ class Rounds:
             self._was_up[host.id] = up
             if changed:
                 yield host.id
+
+    def _is_awaited(self, host: HostFacts, now_ms: int) -> bool:
+        """Whether nothing can be said of it yet. At our start an `up` of 1 would resolve a host's silence."""
+        is_new = now_ms - host.enrolled_ms < AWAITED_MS and not self._presence.was_heard(host.id)
+        return is_new or not self._presence.is_known(host.id, now_ms)
 
     def _notes(self, host_id: int) -> dict[str, float]:
         skew_s = self._presence.skew_s(host_id)

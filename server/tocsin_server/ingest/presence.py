@@ -35,6 +35,12 @@ class Presence:
         at_ms, _ = self._heard.get(host_id, (self._started_ms, None))
         return now_ms - max(at_ms, self._started_ms) <= self._silent_after_ms
 
+    def is_known(self, host_id: int, now_ms: int) -> bool:
+        """Whether it can be told if a host is up: just after our start only of one that was heard just now."""
+        if now_ms - self._started_ms > self._silent_after_ms:
+            return True
+        return host_id in self._heard and now_ms - self._heard[host_id][0] <= self._silent_after_ms
+
     def was_heard(self, host_id: int) -> bool:
         """Whether it ever pushed, as far as is known."""
         return host_id in self._heard

@@ -23,6 +23,18 @@ def test_a_server_that_was_down_takes_nobody_for_silent() -> None:
     assert presence.last_seen_ms(7) == START - 3_600_000
 
 
+def test_just_after_a_start_it_is_known_only_of_hosts_that_were_heard_just_now() -> None:
+    presence = Presence(interval_s=10, started_ms=START)
+    presence.remember({7: START - 5000, 8: START - 60_000})
+    presence.heard(9, at_ms=START + 1000, skew_ms=0)
+
+    known = {host: presence.is_known(host, START + 1000) for host in (7, 8, 9, 10)}
+
+    assert known == {7: True, 8: False, 9: True, 10: False}
+    assert presence.is_known(7, START + 32_000) is False
+    assert all(presence.is_known(host, START + 32_001) for host in (7, 8, 9, 10))
+
+
 def test_what_is_remembered_never_replaces_what_was_heard() -> None:
     presence = Presence(interval_s=10, started_ms=START)
     presence.heard(7, at_ms=START, skew_ms=0)
