@@ -65,7 +65,7 @@ RELOAD_EVERY_S = 2.0
 SETTLE_EVERY_S = 1.0
 SWEEP_EVERY_S = 300.0
 REPLAY_MS = 3_600_000
-"""How much of the journal the head gets back at a start."""
+"""How much of the journal the head gets back at a start; more where a rule looks back further."""
 JUDGE_LATE_S = 10.0
 
 
@@ -175,7 +175,9 @@ class Server:
         self.head.require(vital_windows())
         self.judge.restore()
         self.rulebook.reload()
-        self.rounds.restore(self.journal.frames_since(self._clock.now_ms() - REPLAY_MS))
+        # What a rule cannot look back on would be taken for false.
+        range_ms = max([REPLAY_MS, *self.rulebook.rules.windows().values()])
+        self.rounds.restore(self.journal.frames_since(self._clock.now_ms() - range_ms))
 
     def start(self) -> None:
         """Start the threads and the jobs."""
