@@ -314,6 +314,7 @@ class Story:
 
     def _open(self) -> Server:
         server = Server(self._data, self._settings, config=self._config, clock=self.clock)
+        server.journal._gather_s = 0.0  # a push waits for no other: there is none
         server.restore()
         self._desk: _Desk = server.desk
         self._place = 0

@@ -36,6 +36,15 @@ groups:
         for: 30s
 """
 HOT = "groups: [{name: heat, rules: [{alert: Hot, expr: temperature > 80}]}]"
+SILENT = """
+groups:
+  - name: host
+    rules:
+      - alert: HostSilent
+        expr: up == 0
+        labels: {severity: critical}
+        annotations: {summary: "{{ $labels.instance }} is silent"}
+"""
 BUSY, CALM = {"node_load1": 9.0}, {"node_load1": 1.0}
 
 
@@ -234,7 +243,7 @@ def test_what_was_resolved_while_it_goes_on_rings_again(begin: Callable[[ServerC
 
 
 def test_a_host_that_falls_silent_is_told_once_and_its_return_solves_it(story: Story) -> None:
-    story.pack("datacenter.yml")
+    story.rules(SILENT)
     atlas = story.host("atlas")
     story.push(atlas, CALM, at=5, until=35)
     story.push(atlas, CALM, at=105, until=165)
@@ -459,7 +468,7 @@ def test_a_server_that_was_away_for_long_resolves_nothing_for_want_of_data(story
 
 
 def test_the_time_that_the_server_was_away_is_not_silence_of_its_hosts(story: Story) -> None:
-    story.pack("datacenter.yml")
+    story.rules(SILENT)
     atlas = story.host("atlas")
     story.push(atlas, CALM, at=5, until=35)
     story.push(atlas, CALM, at=660, until=700)
@@ -469,6 +478,44 @@ def test_the_time_that_the_server_was_away_is_not_silence_of_its_hosts(story: St
     story.turn_until(700)
 
     assert story.tickets() == []
+
+
+def test_a_restart_does_not_resolve_the_silence_of_a_host(story: Story) -> None:
+    story.rules(SILENT)
+    story.push(story.host("atlas"), CALM, at=5)
+    story.turn_until(60)
+
+    story.restart(away_s=5)
+    story.turn_until(110)
+
+    assert "alert_resolved" not in story.kinds(1)
+    assert story.ticket().alert_state is AlertState.FIRING
+
+
+def test_a_restart_does_not_resolve_the_silence_of_a_host_that_never_came(story: Story) -> None:
+    story.rules(SILENT)
+    story.host("atlas")
+    story.turn_until(125)
+
+    story.restart(away_s=5)
+    story.turn_until(170)
+
+    assert "alert_resolved" not in story.kinds(1)
+    assert story.ticket().alert_state is AlertState.FIRING
+
+
+def test_a_range_that_is_longer_than_an_hour_is_whole_again_after_a_restart(story: Story) -> None:
+    story.rules("groups: [{name: heat, rules: [{alert: WasHot, expr: 'max_over_time(temperature[2h]) > 80'}]}]")
+    atlas = story.host("atlas")
+    story.push(atlas, {"temperature": 90.0}, at=5)
+    story.push(atlas, {"temperature": 20.0}, at=15)
+    story.push(atlas, {"temperature": 20.0}, at=4025)
+    story.turn_until(20)
+
+    story.restart(away_s=4000)
+    story.turn_until(4030)
+
+    assert story.kinds(1) == ["opened"]
 
 
 def test_a_transition_that_was_written_just_before_the_end_becomes_a_ticket_after_it(story: Story) -> None:
@@ -555,6 +602,29 @@ def test_a_host_that_was_enrolled_again_under_its_name_goes_on_with_its_ticket(s
     assert story.tickets()[-1].state is TicketState.SOLVED
 
 
+def test_a_host_that_never_comes_after_its_enrolment_is_told_in_time(story: Story) -> None:
+    story.rules(SILENT)
+    story.host("atlas")
+
+    story.turn_until(119)
+    before = story.tickets()
+    story.turn_until(121)
+
+    assert (before, story.ticket().title) == ([], "atlas is silent")
+
+
+def test_a_silent_host_that_is_retired_is_silent_no_longer(story: Story) -> None:
+    story.rules(SILENT)
+    atlas = story.host("atlas")
+    story.push(atlas, CALM, at=5)
+    story.turn_until(40)
+
+    story.retire(atlas)
+    story.turn_until(70)
+
+    assert story.kinds(1) == ["opened", "alert_resolved", "recovered"]
+
+
 def test_a_desktop_may_sleep_and_a_server_may_not(story: Story) -> None:
     story.pack("datacenter.yml")
     story.pack("desktop.yml")
@@ -564,6 +634,39 @@ def test_a_desktop_may_sleep_and_a_server_may_not(story: Story) -> None:
     story.turn_until(60)
 
     assert [ticket.title for ticket in story.tickets()] == ["atlas is silent"]
+
+
+# -- what vanishes
+
+
+def test_a_filesystem_that_is_unmounted_while_full_is_unknown_and_left_to_a_person(story: Story) -> None:
+    story.pack("datacenter.yml")
+    atlas = story.host("atlas")
+    story.push(atlas, FULL | CALM, at=5)
+    story.push(atlas, CALM, at=15, until=65)
+    story.turn_until(60)
+    unmounted = story.ticket()
+
+    story.resolve(1, "unmounted")
+
+    assert (unmounted.state, unmounted.alert_state) == (TicketState.NEW, AlertState.UNKNOWN)
+    assert story.ticket().state is TicketState.SOLVED
+
+
+def test_a_clock_that_is_set_back_resolves_nothing_and_opens_nothing_twice(story: Story) -> None:
+    story.rules(LOAD)
+    story.rules(HEAT, file="heat.yml")
+    atlas = story.host("atlas")
+    story.push(atlas, BUSY | {"temperature": 90.0}, at=5, until=155)
+    story.turn_until(50)
+
+    story.clock.move(seconds=-25)
+    story.push(atlas, BUSY | {"temperature": 90.0}, at=28, until=48)
+    story.turn_until(100)
+
+    assert story.states() == {"LoadHigh": "firing", "Hot": "firing"}
+    assert "alert_resolved" not in {*story.kinds(1), *story.kinds(2)}
+    assert len(story.tickets()) == 2
 
 
 # -- very much at once
