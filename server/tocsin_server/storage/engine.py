@@ -160,7 +160,9 @@ class Storage:
         batch: list[_Act] = []
         act = self._acts.get()
         while act is not None:
-            batch.append(act)
+            # From here on nobody can cancel it: a future that is done already would end this thread.
+            if act.done.set_running_or_notify_cancel():
+                batch.append(act)
             if len(batch) >= MAX_BATCH:
                 return batch, False
             try:

@@ -56,6 +56,18 @@ def test_a_failing_act_leaves_the_others_of_its_batch_alone(storage: Storage) ->
     assert notes(storage) == ["a", "b"]
 
 
+def test_an_act_that_nobody_waits_for_any_more_is_left_out_and_the_writer_goes_on(storage: Storage) -> None:
+    gate = threading.Event()
+    storage.submit(lambda _session: gate.wait(10))
+    given_up = storage.submit(put("late"))
+
+    assert given_up.cancel()
+    gate.set()
+
+    assert storage.submit(put("next")).result(10) == "next"
+    assert notes(storage) == ["next"]
+
+
 def test_an_act_that_fails_half_way_leaves_nothing_behind(storage: Storage) -> None:
     def half(session: Session) -> None:
         put("half")(session)
