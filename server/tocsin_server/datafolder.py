@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, TypeVar
 
+from sqlalchemy.exc import DatabaseError
 from sqlmodel import Session, SQLModel
 
 import tocsin_server.access.store
@@ -38,7 +39,8 @@ def make_folder(data: Path) -> None:
 def make_database(data: Path) -> bool:
     """Folder and database as this version needs them; whether anything had to be done."""
     make_folder(data)
-    return migrate(database(data), TABLES)
+    with _usable(database(data)):
+        return migrate(database(data), TABLES)
 
 
 def administer(data: Path, act: Callable[[Session], T]) -> T:
@@ -46,13 +48,14 @@ def administer(data: Path, act: Callable[[Session], T]) -> T:
     path = database(data)
     if not path.exists():
         raise Misconfigured(f"there is no database in {data}", remedy=f"tocsin-server migrate --data {data}")
-    migrate(path, TABLES)
-    engine = sqlite_engine(path, read_only=False)
-    try:
-        with Session(engine, expire_on_commit=False) as session, session.begin():
-            return act(session)
-    finally:
-        engine.dispose()
+    with _usable(path):
+        migrate(path, TABLES)
+        engine = sqlite_engine(path, read_only=False)
+        try:
+            with Session(engine, expire_on_commit=False) as session, session.begin():
+                return act(session)
+        finally:
+            engine.dispose()
 
 
 @contextlib.contextmanager
@@ -76,6 +79,18 @@ def locked(data: Path) -> Iterator[None]:
         lock.write(str(os.getpid()))
         lock.flush()
         yield
+
+
+@contextlib.contextmanager
+def _usable(path: Path) -> Iterator[None]:
+    """What SQLite says of a file, such as that it is no database or that somebody holds it, in a line."""
+    try:
+        yield
+    except DatabaseError as error:
+        raise Misconfigured(
+            f"the database {path} cannot be used ({error.orig})",
+            remedy="look at the file and the disk, and stop whatever else holds it",
+        ) from error
 
 
 def _unusable(data: Path, error: OSError) -> Misconfigured:

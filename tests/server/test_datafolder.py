@@ -1,0 +1,120 @@
+"""One server has a data folder at a time; commands change its database beside it, all or nothing."""
+
+import os
+import sqlite3
+import stat
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+from sqlmodel import Session
+
+from tocsin_server.datafolder import administer, database, locked, make_database
+from tocsin_server.errors import Conflict, Misconfigured
+from tocsin_server.estate.clients import add_client, client_named
+from tocsin_server.storage.engine import sqlite_engine
+
+
+@pytest.fixture
+def data(tmp_path: Path, empty_database: bytes) -> Path:
+    """A folder with a migrated database."""
+    database(tmp_path).write_bytes(empty_database)
+    return tmp_path
+
+
+def add(slug: str):
+    return lambda session: add_client(session, slug, slug, 0).slug
+
+
+def test_folder_and_database_are_made_for_their_owner_only_and_once(tmp_path: Path) -> None:
+    data = tmp_path / "deep" / "data"
+
+    assert make_database(data)
+    assert not make_database(data)
+    assert stat.S_IMODE(data.stat().st_mode) == 0o700
+
+
+def test_a_place_where_no_folder_can_be_is_an_operators_matter(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+
+    with pytest.raises(Misconfigured, match=r"cannot be used \(Not a directory\): choose another with --data"):
+        make_database(tmp_path / "file" / "data")
+
+
+def test_a_second_server_is_told_which_process_has_the_folder(tmp_path: Path) -> None:
+    with (
+        locked(tmp_path),
+        pytest.raises(Misconfigured, match=f"in use by process {os.getpid()}"),
+        locked(tmp_path),
+    ):
+        pass
+
+
+def test_a_folder_that_was_let_go_can_be_had_again(tmp_path: Path) -> None:
+    with locked(tmp_path):
+        pass
+
+    with locked(tmp_path):
+        assert (tmp_path / "lock").read_text() == str(os.getpid())
+
+
+def test_a_folder_that_is_none_cannot_be_held(tmp_path: Path) -> None:
+    (tmp_path / "lock").mkdir()
+
+    with pytest.raises(Misconfigured, match="cannot be used"), locked(tmp_path):
+        pass
+
+
+def test_a_change_by_a_command_is_there_when_it_returns(data: Path) -> None:
+    assert administer(data, add("acme")) == "acme"
+
+    assert administer(data, lambda session: client_named(session, "acme").slug) == "acme"
+
+
+def test_a_command_that_fails_leaves_nothing_behind(data: Path) -> None:
+    def add_twice(session: Session) -> None:
+        add_client(session, "acme", "Acme", 0)
+        add_client(session, "acme", "Acme", 0)
+
+    with pytest.raises(Conflict):
+        administer(data, add_twice)
+
+    assert administer(data, lambda session: client_named(session, "acme", missing_ok=True)) is None
+
+
+def test_without_a_database_the_line_to_type_is_said(tmp_path: Path) -> None:
+    with pytest.raises(Misconfigured, match=f"tocsin-server migrate --data {tmp_path}"):
+        administer(tmp_path, add("acme"))
+
+
+def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:
+    database(tmp_path).write_bytes(b"not a database, only a file that is long enough to look like one" * 20)
+
+    with pytest.raises(Misconfigured, match=r"tocsin\.db cannot be used \(file is not a database\)"):
+        administer(tmp_path, add("acme"))
+
+
+def test_a_database_that_somebody_holds_is_said_in_a_line(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        "tocsin_server.datafolder.sqlite_engine",
+        lambda path, read_only: sqlite_engine(path, read_only=read_only, busy_ms=10),
+    )
+    holder = sqlite3.connect(database(data), isolation_level=None)
+    holder.execute("BEGIN IMMEDIATE")
+
+    try:
+        with pytest.raises(Misconfigured, match=r"tocsin\.db cannot be used \(database is locked\)"):
+            administer(data, add("acme"))
+    finally:
+        holder.close()
+
+
+def test_a_command_may_work_beside_one_who_reads(data: Path) -> None:
+    engine = sqlite_engine(database(data), read_only=True)
+    with Session(engine) as reader:
+        before = reader.execute(text("SELECT count(*) FROM client")).scalar_one()
+        administer(data, add("acme"))
+        same = reader.execute(text("SELECT count(*) FROM client")).scalar_one()
+    engine.dispose()
+
+    assert (before, same) == (0, 0)
