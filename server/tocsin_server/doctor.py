@@ -2,16 +2,18 @@
 
 import os
 import shutil
-import socket
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from sqlalchemy.exc import DatabaseError
+
 from tocsin_server.alerts.rulefile import RuleFileErrors, load_rule_files
 from tocsin_server.config import ServerConfig, find_config
-from tocsin_server.errors import TocsinError
+from tocsin_server.errors import Misconfigured, TocsinError
+from tocsin_server.listening import listen
 from tocsin_server.storage.migrate import newest, revision
 
 FREE_BYTES = 1 << 30
@@ -77,6 +79,8 @@ def _database(data: Path) -> Finding:
         had = revision(path)
     except TocsinError as error:
         return Finding(Colour.RED, "database", str(error))
+    except DatabaseError as error:
+        return Finding(Colour.RED, "database", f"{path}: {error.orig}")
     if had == newest():
         return Finding(Colour.GREEN, "database", f"{path} at {had}")
     if had is None:
@@ -94,14 +98,11 @@ def _free_space(data: Path) -> Finding:
 
 
 def _port(settings: ServerConfig) -> Finding:
-    where = f"{settings.host}:{settings.port}"
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((settings.host, settings.port))
-        except OSError as error:
-            return Finding(Colour.YELLOW, "port", f"{where}: {error.strerror} (a running server, perhaps)")
-    return Finding(Colour.GREEN, "port", f"{where} is free")
+    try:
+        listen(settings).close()
+    except Misconfigured as error:
+        return Finding(Colour.YELLOW, "port", f"{error.message}: a running server, perhaps")
+    return Finding(Colour.GREEN, "port", f"{settings.host}:{settings.port} is free")
 
 
 def _rules(config: Path | None) -> Iterator[Finding]:

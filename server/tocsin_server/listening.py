@@ -23,7 +23,8 @@ def url_of(settings: ServerConfig) -> str:
     """The URL under which agents and consoles reach this server."""
     if settings.public_url:
         return settings.public_url
-    return f"{'http' if is_loopback(settings) else 'https'}://{settings.host}:{settings.port}"
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    return f"{'http' if is_loopback(settings) else 'https'}://{host}:{settings.port}"
 
 
 def listen(settings: ServerConfig) -> socket.socket:
@@ -33,10 +34,11 @@ def listen(settings: ServerConfig) -> socket.socket:
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listening.bind((settings.host, settings.port))
-    except OSError as error:
+    except (OSError, OverflowError) as error:  # the latter for a port that is none
         listening.close()
+        why = error.strerror if isinstance(error, OSError) else "ports are 0 to 65535"
         raise Misconfigured(
-            f"cannot listen on {settings.host}:{settings.port} ({error.strerror})",
+            f"cannot listen on {settings.host}:{settings.port} ({why})",
             remedy="choose another port with --port, or stop what uses this one",
         ) from error
     return listening

@@ -32,6 +32,33 @@ def test_a_data_folder_that_is_not_there_is_red_with_the_line_to_type(tmp_path: 
     assert "tocsin-server migrate" in findings["data"].said
 
 
+def test_a_database_that_is_none_is_red(tmp_path: Path) -> None:
+    (tmp_path / "tocsin.db").write_bytes(b"no database, but long enough to be looked at as one" * 20)
+
+    findings = {f.thing: f for f in examine(tmp_path, ServerConfig(), config=None)}
+
+    assert findings["database"].colour is Colour.RED
+    assert "file is not a database" in findings["database"].said
+
+
+@pytest.mark.parametrize(
+    ("settings", "colour", "said"),
+    [
+        (ServerConfig(port=0), Colour.GREEN, "127.0.0.1:0 is free"),
+        (ServerConfig(host="::1", port=0), Colour.GREEN, "::1:0 is free"),
+        (ServerConfig(port=70_000), Colour.YELLOW, "ports are 0 to 65535"),
+        (ServerConfig(host="192.0.2.1"), Colour.YELLOW, "cannot listen on 192.0.2.1:8443"),
+    ],
+)
+def test_a_port_that_cannot_be_had_is_yellow(
+    tmp_path: Path, settings: ServerConfig, colour: Colour, said: str
+) -> None:
+    findings = {f.thing: f for f in examine(tmp_path, settings, config=None)}
+
+    assert findings["port"].colour is colour
+    assert said in findings["port"].said
+
+
 def test_a_broken_rule_file_is_red_and_named(tmp_path: Path) -> None:
     (tmp_path / "rules").mkdir()
     (tmp_path / "rules" / "mine.yml").write_text("groups: [{name: a, rules: [{alert: A, expr: 'up =='}]}]")
