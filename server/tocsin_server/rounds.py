@@ -67,6 +67,7 @@ class Rounds:
         self._count = 0
         self._turned_s = clock.monotonic()
         self._generation: int | None = None
+        self._enlisted: set[int] = set()
         self._was_up: dict[int, bool] = {}
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="tocsin-judge", daemon=True)
@@ -113,9 +114,10 @@ class Rounds:
             return
         self._generation = self._estate.generation
         hosts = {host.id: host for host in self._estate.hosts()}
-        for gone in self._was_up.keys() - hosts.keys():
+        for gone in self._enlisted - hosts.keys():
             self._head.retire(gone)
-            del self._was_up[gone]
+            self._was_up.pop(gone, None)
+        self._enlisted = {*hosts}
         for host in hosts.values():
             target = {"instance": host.name, "job": host.job, "site": host.site}
             self._head.enlist(host.id, client_id=host.client_id, target=target)
