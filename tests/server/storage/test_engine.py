@@ -1,5 +1,6 @@
 """The writer gives a result back once it is durable, and one act's failure is its own."""
 
+import contextlib
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -36,9 +37,8 @@ def notes(storage: Storage) -> list[str]:
 def test_a_written_row_is_seen_by_another_process_at_once(storage: Storage) -> None:
     storage.write(put("bell"))
 
-    with sqlite3.connect(storage.path) as other:
+    with contextlib.closing(sqlite3.connect(storage.path)) as other:
         seen = other.execute("SELECT text FROM note").fetchall()
-    other.close()
     assert seen == [("bell",)]
 
 
@@ -112,4 +112,5 @@ def test_the_journal_of_the_database_is_folded_in_by_the_writer(
     storage.write(put("y"))
     storage.close()
 
-    assert sqlite3.connect(storage.path).execute("SELECT count(*) FROM note").fetchone() == (2,)
+    with contextlib.closing(sqlite3.connect(storage.path)) as other:
+        assert other.execute("SELECT count(*) FROM note").fetchone() == (2,)
