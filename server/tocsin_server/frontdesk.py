@@ -6,6 +6,7 @@ is asked for again; so nothing is lost and nothing is told twice.
 
 from collections.abc import Callable
 from concurrent.futures import Future
+from functools import partial
 
 import structlog
 from sqlmodel import Session
@@ -47,6 +48,8 @@ class FrontDesk:
         self._reopen_ms = settings.reopen_minutes * 60_000
         self._quiet_ms = settings.quiet_seconds * 1000
         self._still_firing_ms = settings.still_firing_minutes * 60_000
+        self._failing: set[str] = set()
+        """The acts that have failed the last time; known in the writer thread."""
 
     def transitions_wait(self) -> None:
         """There are transitions to consume."""
@@ -67,7 +70,7 @@ class FrontDesk:
 
     def _ask(self, act: Callable[[Session], list[Happening]]) -> None:
         try:
-            self._storage.submit(act).add_done_callback(self._tell)
+            self._storage.submit(act).add_done_callback(partial(self._tell, act.__name__))
         except Unavailable:
             _log.warning("the desk is busy and will look again", action="desk_busy")
 
@@ -87,11 +90,14 @@ class FrontDesk:
     def _relapse(self, session: Session) -> list[Happening]:
         return reopen_still_firing(session, self._clock.now_ms(), after_ms=self._still_firing_ms)
 
-    def _tell(self, done: Future[list[Happening]]) -> None:
+    def _tell(self, act: str, done: Future[list[Happening]]) -> None:
         error = done.exception()
         if error is not None:
-            _log.error(f"the desk could not work: {error}", action="desk_failed")
+            if act not in self._failing:  # said once, not every second while a disk is full
+                _log.error(f"the desk cannot work and tries again: {error}", action="desk_failed")
+            self._failing.add(act)
             return
+        self._failing.discard(act)
         for happening in done.result():
             if happening.detected_s is not None:
                 self._health.alert_detection.observe(happening.detected_s)

@@ -1,8 +1,12 @@
 """The desk's bell, from an alert's transition to what is told to the consoles."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 
 import pytest
+from sqlalchemy.exc import OperationalError
+from sqlmodel import Session
+from structlog.testing import capture_logs
 from tests.server.desk.world import ALICE, World, change_alert
 
 from tocsin_protocol.vocabulary import AlertState, TicketEventKind
@@ -10,6 +14,8 @@ from tocsin_server.clock import FakeClock
 from tocsin_server.config import ServerConfig
 from tocsin_server.desk import work
 from tocsin_server.desk.happening import Happening
+from tocsin_server.desk.intake import LIMIT
+from tocsin_server.errors import Unavailable
 from tocsin_server.frontdesk import FrontDesk
 from tocsin_server.health import Health
 from tocsin_server.storage.engine import Storage
@@ -20,6 +26,10 @@ class Told:
 
     def __init__(self) -> None:
         self.happenings: list[Happening] = []
+        self.hosts: list[int] = []
+
+    def host(self, host_id: int) -> None:
+        self.hosts.append(host_id)
 
     def tickets(self, happenings: Iterable[Happening]) -> None:
         self.happenings += happenings
@@ -32,18 +42,20 @@ class Bell:
         self.storage = storage
         self.clock = FakeClock()
         self.told = Told()
+        self.health = Health()
+        self.fresh = True
         self.desk = FrontDesk(
             storage,
             self.told,
-            is_fresh=lambda _host: True,
-            health=Health(),
+            is_fresh=lambda _host: self.fresh,
+            health=self.health,
             clock=self.clock,
             settings=settings,
         )
         storage.write(World.people_and_places)
 
-    def alert(self, state: AlertState) -> None:
-        self.storage.write(lambda session: change_alert(session, state, self.clock.now_ms()))
+    def alert(self, state: AlertState, **labels: str) -> None:
+        self.storage.write(lambda session: change_alert(session, state, self.clock.now_ms(), **labels))
 
     def resolve(self) -> None:
         self.storage.write(
@@ -52,8 +64,12 @@ class Bell:
 
     def settle(self) -> list[TicketEventKind]:
         """What is told by one run of the settling job."""
+        return self.hear(self.desk.settle)
+
+    def hear(self, act: Callable[[], None]) -> list[TicketEventKind]:
+        """What is told of what the desk does."""
         before = len(self.told.happenings)
-        self.desk.settle()
+        act()
         self.storage.write(lambda _session: None)  # comes after whatever the desk has asked for
         return [happening.kind for happening in self.told.happenings[before:]]
 
@@ -92,3 +108,85 @@ def test_what_was_resolved_while_it_fires_rings_again_after_its_time(bell: Bell)
 
     assert bell.settle() == [TicketEventKind.REOPENED]
     assert bell.settle() == []
+
+
+def test_what_the_judge_tells_is_consumed_without_waiting_for_the_job(bell: Bell) -> None:
+    bell.alert(AlertState.FIRING)
+
+    assert bell.hear(bell.desk.transitions_wait) == [TicketEventKind.OPENED]
+
+
+def test_a_host_that_has_changed_is_passed_on(bell: Bell) -> None:
+    bell.desk.host_changed(7)
+
+    assert bell.told.hosts == [7]
+
+
+def test_silence_solves_nothing(bell: Bell) -> None:
+    bell.alert(AlertState.FIRING)
+    bell.alert(AlertState.RESOLVED)
+    bell.settle()
+    bell.fresh = False
+    bell.clock.move(seconds=3600)
+
+    assert bell.settle() == []
+
+
+def test_the_time_from_the_reading_to_the_ticket_is_measured_where_a_ticket_opens(bell: Bell) -> None:
+    bell.alert(AlertState.FIRING)  # half a second after its reading
+    bell.clock.move(seconds=1)
+    bell.settle()
+    bell.alert(AlertState.RESOLVED)
+    bell.settle()
+
+    sample = bell.health.registry.get_sample_value
+    assert sample("tocsin_alert_detection_seconds_sum") == 1.5
+    assert sample("tocsin_alert_detection_seconds_count") == 1
+
+
+def test_a_storm_leaves_others_a_turn_and_goes_on_with_the_next(
+    bell: Bell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tocsin_server.frontdesk.BATCHES", 1)
+
+    def storm(session: Session) -> None:
+        for zone in range(LIMIT + 1):
+            change_alert(session, AlertState.FIRING, bell.clock.now_ms(), zone=str(zone))
+
+    bell.storage.write(storm)
+
+    assert len(bell.settle()) == LIMIT
+    assert len(bell.settle()) == 1
+
+
+def test_what_cannot_be_written_is_said_once_told_to_nobody_and_tried_again(
+    bell: Bell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> list[Happening]:
+        raise OperationalError("", {}, Exception("database or disk is full"))
+
+    bell.alert(AlertState.FIRING)
+    with capture_logs() as logs, monkeypatch.context() as full:
+        full.setattr("tocsin_server.frontdesk.consume", fail)
+        for _ in range(3):
+            bell.desk.transitions_wait()
+            with suppress(Unavailable):  # where one of a batch meets a full disk, all of it is refused
+                bell.storage.write(lambda _session: None)
+
+    assert bell.told.happenings == []
+    assert [line["action"] for line in logs] == ["desk_failed"]
+    assert bell.settle() == [TicketEventKind.OPENED]
+
+
+def test_a_database_that_is_busy_is_left_in_peace_until_the_next_time(
+    bell: Bell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_act: object) -> None:
+        raise Unavailable("10000 changes are waiting for the database")
+
+    bell.alert(AlertState.FIRING)
+    with monkeypatch.context() as busy:
+        busy.setattr(bell.storage, "submit", refuse)
+        bell.desk.settle()
+
+    assert bell.settle() == [TicketEventKind.OPENED]
