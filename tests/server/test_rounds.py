@@ -1,4 +1,4 @@
-"""One round after the other: what came in is in the head before it is judged, and what changed is told after."""
+"""Round after round: what came in is in the head before it is judged, and what changed is told after."""
 
 import threading
 from collections.abc import Callable, Iterator
