@@ -196,6 +196,12 @@ def _new_password(path: Path | None) -> str:
     return password
 
 
+def _hours(text: str) -> int:
+    if not text.isascii() or not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of hours from 1 on")
+    return int(text)
+
+
 def _first_technician() -> tuple[str, str]:
     """The login and name of whoever runs this."""
     try:
@@ -302,6 +308,6 @@ def _add_estate(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     token.add_argument("--client", required=True)
     token.add_argument("--site", required=True)
     token.add_argument("--kind", choices=[kind.value for kind in HostKind], default=HostKind.SERVER.value)
-    token.add_argument("--hours", type=int, default=24, help="how long it is good for (default %(default)s)")
+    token.add_argument("--hours", type=_hours, default=24, help="how long it is good for (default %(default)s)")
     token.add_argument("--url", help="URL under which this host reaches the server")
     token.add_argument("--quiet", action="store_true", help="print the token alone")

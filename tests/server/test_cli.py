@@ -1,0 +1,325 @@
+"""The operator's commands: what they print, what they change, and the one line when they cannot."""
+
+import json
+from pathlib import Path
+
+import pytest
+from sqlmodel import Session, select
+
+from tocsin_protocol.vocabulary import HostKind, Role
+from tocsin_protocol.wire import decode_invitation
+from tocsin_server import app, cli
+from tocsin_server.access.people import who
+from tocsin_server.access.store import LoginSession, PersonRow
+from tocsin_server.clock import SystemClock
+from tocsin_server.config import ServerConfig
+from tocsin_server.datafolder import administer, database
+from tocsin_server.estate.enrolment import enrol
+from tocsin_server.estate.identity import open_identity
+from tocsin_server.estate.store import EnrolToken, Host
+from tocsin_server.storage.migrate import newest
+
+RULES = Path(__file__).resolve().parents[2] / "config" / "rules"
+
+
+class Operator:
+    """Somebody at a shell, with a data folder."""
+
+    def __init__(self, data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        self.data = data
+        self._capsys = capsys
+
+    def types(self, *words: str | Path, data: bool = True) -> str:
+        """A command that works; what it prints."""
+        status, out, err = self.tries(*words, data=data)
+        assert (status, err) == (0, "")
+        return out
+
+    def fails(self, *words: str | Path, data: bool = True) -> str:
+        """A command that cannot be done; the one line that says why."""
+        status, out, err = self.tries(*words, data=data)
+        assert (status, out) == (2, "")
+        assert err.startswith("tocsin-server: ")
+        assert err.count("\n") == 1
+        return err
+
+    def tries(self, *words: str | Path, data: bool = True) -> tuple[int, str, str]:
+        place = ["--data", str(self.data)] if data else []
+        status = cli.main([*map(str, words), *place])
+        return status, *self._capsys.readouterr()
+
+
+@pytest.fixture
+def operator(tmp_path: Path, empty_database: bytes, capsys: pytest.CaptureFixture[str]) -> Operator:
+    data = tmp_path / "data"
+    data.mkdir(mode=0o700)
+    database(data).write_bytes(empty_database)
+    return Operator(data, capsys)
+
+
+@pytest.fixture
+def acme(operator: Operator) -> Operator:
+    """Where client acme has its site."""
+    operator.types("client", "add", "acme", "--name", "Acme GmbH")
+    operator.types("site", "add", "acme", "berlin")
+    return operator
+
+
+# -- the database
+
+
+def test_migrating_says_which_tables_there_are_and_whether_anything_was_done(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    operator = Operator(tmp_path / "new", capsys)
+
+    assert operator.types("migrate") == f"database at {newest()}\n"
+    assert operator.types("migrate") == f"database at {newest()}, nothing to do\n"
+
+
+def test_a_command_without_a_database_says_what_to_type(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = Operator(tmp_path, capsys).fails("client", "add", "acme")
+
+    assert f"tocsin-server migrate --data {tmp_path}" in said
+
+
+def test_the_doctor_has_a_line_for_each_thing_and_fails_only_on_red(
+    operator: Operator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tocsin_server.doctor.FREE_BYTES", 0)  # this machine's disk is not the matter
+    status, healthy, _ = operator.tries("doctor")
+    absent, ill, _ = Operator(tmp_path / "absent", operator._capsys).tries("doctor")
+
+    assert (status, absent) == (0, 1)
+    things = ["data", "database", "space", "sqlite", "port", "rules"]
+    assert [line.split()[1].rstrip(":") for line in healthy.splitlines()] == things
+    assert ill.startswith("red    data: ")
+
+
+# -- clients, sites, hosts
+
+
+def test_clients_and_sites_are_added_and_named(operator: Operator) -> None:
+    assert operator.types("client", "add", "acme") == "client acme added\n"
+    assert operator.types("site", "add", "acme", "berlin") == "site berlin of acme added\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (("client", "add", "acme"), "there is a client 'acme' already"),
+        (("client", "add", "Acme GmbH"), "'Acme GmbH'"),
+        (("site", "add", "globex", "hq"), "there is no client 'globex': tocsin-server client add globex"),
+        (("host", "retire", "acme", "atlas"), "acme has no host 'atlas' in service"),
+        (("enrol-token", "create", "--client", "acme", "--site", "rome"), "acme has no site 'rome'"),
+    ],
+)
+def test_what_cannot_be_is_one_line_with_the_remedy(acme: Operator, words: tuple[str, ...], why: str) -> None:
+    assert why in acme.fails(*words)
+
+
+def test_a_host_is_retired(acme: Operator) -> None:
+    word = acme.types("enrol-token", "create", "--client", "acme", "--site", "berlin", "--quiet").strip()
+    administer(acme.data, lambda session: come(session, word))
+
+    assert acme.types("host", "retire", "acme", "atlas").startswith("host atlas of acme retired")
+
+    retired = administer(acme.data, lambda session: session.exec(select(Host.retired_ms)).one())
+    assert retired is not None
+
+
+def come(session: Session, word: str) -> int | None:
+    """The host that has this invitation enrols."""
+    secret = decode_invitation(word).secret
+    now_ms = SystemClock().now_ms()
+    return enrol(
+        session, secret=secret, public_key=b"k" * 32, name="atlas", os="", version="", now_ms=now_ms
+    ).host.id
+
+
+# -- invitations
+
+
+def test_an_invitation_carries_url_and_key_and_is_shown_as_what_to_type(acme: Operator) -> None:
+    said = acme.types(
+        "enrol-token", "create", "--client", "acme", "--site", "berlin", "--kind", "desktop", "--hours", "2"
+    )
+
+    line = next(line for line in said.splitlines() if "sudo" in line)
+    invitation = decode_invitation(line.split()[-1])
+    assert line.split()[:3] == ["sudo", "tocsin-agent", "enrol"]
+    assert "within 2 h" in said
+    assert invitation.url == "http://127.0.0.1:8443"
+    assert invitation.server_key == open_identity(acme.data).public_key_hex
+    kept = administer(acme.data, lambda session: session.exec(select(EnrolToken)).one().model_copy())
+    assert (kept.kind, kept.expires_ms - kept.created_ms) == (HostKind.DESKTOP, 2 * 3_600_000)
+
+
+def test_an_invitation_takes_the_url_that_the_settings_say(acme: Operator, tmp_path: Path) -> None:
+    settings = tmp_path / "server.toml"
+    settings.write_text('host = "0.0.0.0"\npublic_url = "https://tocsin.example"\n')
+
+    word = acme.types(
+        "enrol-token", "create", "--client", "acme", "--site", "berlin", "--quiet", "--settings", settings
+    )
+
+    invitation = decode_invitation(word)
+    assert invitation.url == "https://tocsin.example"
+    assert invitation.fingerprint == open_identity(acme.data).fingerprint
+
+
+@pytest.mark.parametrize("hours", ["0", "-1", "soon"])
+def test_an_invitation_that_would_be_over_at_once_is_not_made(
+    acme: Operator, hours: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        acme.types("enrol-token", "create", "--client", "acme", "--site", "berlin", "--hours", hours)
+
+    assert ended.value.code == 2
+    assert f"argument --hours: '{hours}' is not a number of hours from 1 on" in capsys.readouterr().err
+
+
+# -- people
+
+
+def test_a_person_is_added_with_a_password_from_a_file(operator: Operator, tmp_path: Path) -> None:
+    secret = tmp_path / "password"
+    secret.write_text("correct horse battery\n")
+
+    assert operator.types("user", "add", "alice", "--role", "admin", "--password-file", secret) == (
+        "admin alice added\n"
+    )
+
+    person = administer(operator.data, lambda session: session.exec(select(PersonRow)).one().model_copy())
+    assert (person.login, person.name, person.role) == ("alice", "alice", Role.ADMIN)
+    assert "horse" not in person.password_hash
+
+
+def test_a_password_that_is_typed_is_typed_twice_alike(
+    operator: Operator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    typed = iter(["correct horse battery", "correct horse batery"])
+    monkeypatch.setattr("getpass.getpass", lambda _prompt: next(typed))
+
+    assert "the two passwords differ: type them again" in operator.fails("user", "add", "alice")
+
+
+def test_a_password_file_that_is_not_there_is_named(operator: Operator, tmp_path: Path) -> None:
+    said = operator.fails("user", "add", "alice", "--password-file", tmp_path / "absent")
+
+    assert "absent cannot be read (No such file or directory)" in said
+
+
+# -- what `tocsin up` needs
+
+
+def test_preparing_makes_what_is_missing_and_nothing_twice(operator: Operator) -> None:
+    first = json.loads(operator.types("prepare", "--url", "http://127.0.0.1:1"))
+    again = json.loads(operator.types("prepare", "--url", "http://127.0.0.1:1", "--no-invitation"))
+
+    assert decode_invitation(first["invitation"]).url == "http://127.0.0.1:1"
+    assert again["invitation"] == ""
+    now_ms = SystemClock().now_ms()
+    for said in (first, again):
+        visit = administer(operator.data, lambda session, token=said["session"]: who(session, token, now_ms))
+        assert visit is not None
+        assert visit.person.role is Role.ADMIN
+    people = administer(operator.data, lambda session: len(session.exec(select(PersonRow)).all()))
+    assert people == 1
+
+
+def test_who_runs_it_without_an_account_is_a_technician(
+    operator: Operator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def nobody(uid: int) -> None:
+        raise KeyError(uid)
+
+    monkeypatch.setattr("pwd.getpwuid", nobody)
+
+    operator.types("prepare", "--url", "http://127.0.0.1:1", "--no-invitation")
+
+    login = administer(operator.data, lambda session: session.exec(select(PersonRow.login)).one())
+    assert login == "technician"
+
+
+def test_a_prepared_session_does_not_end(operator: Operator) -> None:
+    operator.types("prepare", "--url", "http://127.0.0.1:1", "--no-invitation")
+
+    assert (
+        administer(operator.data, lambda session: session.exec(select(LoginSession.expires_ms)).one()) is None
+    )
+
+
+# -- rules
+
+
+def test_the_shipped_rules_pass_their_check_and_their_tests(operator: Operator) -> None:
+    assert "SUCCESS" in operator.types("rules", "check", *sorted(RULES.glob("*.yml")), data=False)
+    assert "SUCCESS" in operator.types("rules", "test", *sorted((RULES / "tests").glob("*.yml")), data=False)
+
+
+def test_rules_that_are_wrong_fail_with_what_is_wrong(operator: Operator, tmp_path: Path) -> None:
+    wrong = tmp_path / "wrong.yml"
+    wrong.write_text("groups: [{name: a, rules: [{alert: A, expr: 'up =='}]}]")
+
+    status, out, _ = operator.tries("rules", "check", wrong, data=False)
+    missing, said, _ = operator.tries("rules", "check", tmp_path / "absent.yml", data=False)
+
+    assert (status, missing) == (1, 1)
+    assert "wrong.yml" in out
+    assert "absent.yml" in said
+
+
+# -- running
+
+
+@pytest.fixture
+def ran(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Path, ServerConfig, Path | None]]:
+    """What the server would be run with."""
+    runs: list[tuple[Path, ServerConfig, Path | None]] = []
+
+    def run(data: Path, settings: ServerConfig, *, config: Path | None) -> int:
+        runs.append((data, settings, config))
+        return 0
+
+    monkeypatch.setattr(app, "run", run)
+    return runs
+
+
+def test_flags_go_before_the_settings_and_these_before_the_defaults(
+    operator: Operator, tmp_path: Path, ran: list[tuple[Path, ServerConfig, Path | None]]
+) -> None:
+    settings = tmp_path / "server.toml"
+    settings.write_text("port = 9000\ninterval_s = 5\n")
+
+    operator.types("run", "--settings", settings, "--port", "9001", "--open-metrics", "--config", tmp_path)
+
+    assert ran == [
+        (operator.data, ServerConfig(port=9001, interval_s=5, open_metrics=True), tmp_path),
+    ]
+
+
+def test_an_interrupted_command_ends_as_shells_expect(
+    operator: Operator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: object, **__: object) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(app, "run", interrupt)
+
+    assert operator.tries("run") == (130, "", "")
+
+
+def test_help_shows_examples_and_a_command_is_required(
+    operator: Operator, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as asked:
+        cli.main(["--help"])
+    helped = capsys.readouterr().out
+    with pytest.raises(SystemExit) as nothing:
+        cli.main([])
+
+    assert (asked.value.code, nothing.value.code) == (0, 2)
+    assert "tocsin-server client add acme --name 'Acme GmbH'" in helped
