@@ -109,6 +109,7 @@ class Server:
         self._data = data
         self._settings = settings
         self._clock = clock
+        rules = RuleFolder(_rules_folder(config))  # an operator's matter, so before anything is opened
         self._closing = contextlib.ExitStack()
         self.health = Health()
         self.broker = Broker()
@@ -124,7 +125,7 @@ class Server:
             Journal(data / "journal", clock=clock, health=self.health, keep_hours=settings.journal_hours)
         )
         self.judge = Judge(head=self.head, storage=self.storage, health=self.health, host_of=self._host_of)
-        self.rulebook = Rulebook(RuleFolder(_rules_folder(config)), self.judge, self._rules_changed)
+        self.rulebook = Rulebook(rules, self.judge, self._rules_changed)
         vitals = VitalSigns(self.head, clock)
         self.hosts = HostRows(
             storage=self.storage, estate=self.estate, presence=self.presence, vitals=vitals, clock=clock
