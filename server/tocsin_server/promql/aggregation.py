@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tocsin_server.promql.dense import Dense, only
+from tocsin_server.promql.dense import Dense
 from tocsin_server.promql.operators import Operand
 from tocsin_server.promql.over_time import quantile
 from tocsin_server.promql.syntax import Grouping
@@ -33,7 +33,7 @@ def groups_of(labels: Labels, grouping: Grouping) -> Groups:
 
 def _groups_of(labels: Labels, grouping: Grouping) -> Groups:
     names = labels.columns.keys() - grouping.ignored if grouping.without else {*grouping.labels}
-    kept = only(labels, names)
+    kept = labels.only(names)
     member_of = signatures([kept], tuple(kept.columns))
     order = np.argsort(member_of, kind="stable")
     starts = np.flatnonzero(np.diff(member_of[order], prepend=-1))

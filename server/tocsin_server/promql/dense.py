@@ -27,21 +27,7 @@ class Dense:
 
     def nameless(self) -> "Dense":
         """The same rows without the metric's name."""
-        return Dense(less(self.labels, (NAME,)), self.values, self.present)
-
-
-def less(labels: Labels, names: Collection[str]) -> Labels:
-    """The same rows without these labels; the same object where they have none of them."""
-    return only(labels, labels.columns.keys() - {*names})
-
-
-def only(labels: Labels, names: Collection[str]) -> Labels:
-    """The same rows with these labels only; the same object where they have no others."""
-    kept = frozenset(names).intersection(labels.columns)
-    if len(kept) == len(labels.columns):
-        return labels
-    columns = {name: codes for name, codes in labels.columns.items() if name in kept}
-    return labels.derive(("only", kept), lambda: labels.replaced(columns))
+        return Dense(self.labels.without((NAME,)), self.values, self.present)
 
 
 def row_per_client(source: Source, pairs: tuple[tuple[str, str], ...] = ()) -> Labels:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tocsin_server.promql.dense import Dense, described, duplicates, less, only, where
+from tocsin_server.promql.dense import Dense, described, duplicates, where
 from tocsin_server.promql.syntax import Matching
 from tocsin_server.series.arrays import Bools, Ints
 from tocsin_server.series.labels import NAME, Labels, joined, signatures
@@ -164,9 +164,9 @@ def _result_labels(
 ) -> Labels:
     own = many
     if not matching.group:
-        own = only(many, matching.labels) if matching.on else less(many, matching.labels)
+        own = many.only(matching.labels) if matching.on else many.without(matching.labels)
     if drops_name:
-        own = less(own, (NAME,))
+        own = own.without((NAME,))
     if not matching.include:
         return own
     if known.partner is None:
