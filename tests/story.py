@@ -124,6 +124,7 @@ class Story:
         self._due: defaultdict[int, list[_Push]] = defaultdict(list)
         self._loop = asyncio.Runner()
         self._place = 0
+        self._reloaded = 0
         shutil.copytree(founded, self._data)
         (self._config / "rules").mkdir(parents=True)
         self.clock = FakeClock()
@@ -201,10 +202,10 @@ class Story:
     def now(self) -> int:
         return (self.clock.now_ms() - self._began_ms) // 1000
 
-    def turn_until(self, moment: int) -> None:
-        """Let time pass, second by second."""
+    def turn_until(self, moment: int, *, step_s: int = 1) -> None:
+        """Let time pass, second by second; in longer steps where nothing hangs on a second."""
         while self.now < moment:
-            self.clock.move(seconds=1)
+            self.clock.move(seconds=min(step_s, moment - self.now))
             self._turn()
 
     def restart(self, *, away_s: int = 0) -> None:
@@ -322,9 +323,11 @@ class Story:
 
     def _turn(self) -> None:
         server = self.server
-        for push in self._due.pop(self.now, []):
-            self._deliver(push)
-        if self.now % RELOAD_EVERY_S == 0:
+        for moment in sorted(moment for moment in self._due if moment <= self.now):
+            for push in self._due.pop(moment):
+                self._deliver(push)
+        if abs(self.now - self._reloaded) >= RELOAD_EVERY_S:
+            self._reloaded = self.now
             server.estate.reload()
             server.rulebook.reload()
         server.rounds.turn(self.clock.now_ms())

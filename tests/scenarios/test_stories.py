@@ -142,7 +142,7 @@ def test_a_person_who_has_spoken_is_asked_to_confirm_the_recovery(story: Story) 
     story.turn_until(10)
 
     story.comment(1, "the backup is running")
-    story.turn_until(80)
+    story.turn_until(80, step_s=5)
     waits = story.ticket()
     story.resolve(1, "the backup has ended")
 
@@ -170,7 +170,7 @@ groups:
     low = story.ticket().priority
     story.turn_until(30)
     high = story.ticket().priority
-    story.turn_until(60)
+    story.turn_until(60, step_s=5)
 
     assert (low, high) == (2, 1)
     assert story.ticket().priority == 1
@@ -184,7 +184,7 @@ def test_an_alert_that_flaps_stays_on_one_ticket(story: Story) -> None:
         story.push(atlas, BUSY, at=moment)
         story.push(atlas, CALM, at=moment + 10)
 
-    story.turn_until(104)
+    story.turn_until(104, step_s=5)
 
     assert story.kinds(1) == ["opened", *["alert_resolved", "alert_fired"] * 4, "alert_resolved"]
     assert story.ticket().state is TicketState.NEW
@@ -202,7 +202,7 @@ def test_what_fires_again_inside_the_reopen_window_reopens_its_ticket(short: Sto
     short.turn_until(40)
     solved = short.ticket().state
 
-    short.turn_until(96)
+    short.turn_until(96, step_s=5)
 
     assert solved is TicketState.SOLVED
     assert short.ticket().state is TicketState.NEW
@@ -216,7 +216,7 @@ def test_what_fires_again_later_opens_a_ticket_that_names_the_earlier_one(short:
     short.push(atlas, CALM, at=15, until=95)
     short.push(atlas, BUSY, at=105)  # solved at 35
 
-    short.turn_until(106)
+    short.turn_until(106, step_s=5)
 
     assert [ticket.state for ticket in short.tickets()] == [TicketState.SOLVED, TicketState.NEW]
     assert short.server.storage.read(
@@ -231,7 +231,7 @@ def test_what_was_resolved_while_it_goes_on_rings_again(begin: Callable[[ServerC
     story.turn_until(10)
 
     story.resolve(1, "rebooted")
-    story.turn_until(69)
+    story.turn_until(69, step_s=5)
     quiet = story.ticket().state
     story.turn_until(70)
 
@@ -268,7 +268,7 @@ def test_what_fires_on_a_silent_host_is_unknown_and_solved_only_by_fresh_samples
     story.push(atlas, FULL, at=5, until=35)
     story.push(atlas, ROOMY, at=155, until=195)
 
-    story.turn_until(150)
+    story.turn_until(150, step_s=5)
     full, silent = story.tickets()
 
     assert (full.state, full.alert_state) == (TicketState.NEW, AlertState.UNKNOWN)
@@ -289,7 +289,7 @@ def test_what_is_still_full_when_its_host_returns_goes_on_as_the_same_ticket(sto
     story.push(atlas, FULL, at=5, until=35)
     story.push(atlas, FULL, at=105, until=145)
 
-    story.turn_until(150)
+    story.turn_until(150, step_s=5)
 
     assert story.kinds(1) == ["opened", "alert_unknown", "alert_fired"]
     assert (story.tickets()[0].state, story.tickets()[0].alert_state) == (TicketState.NEW, AlertState.FIRING)
@@ -305,7 +305,7 @@ def test_a_host_that_clears_and_falls_silent_at_once_is_not_solved_before_it_ret
     story.push(atlas, CALM, at=15)
     story.push(atlas, CALM, at=105)
 
-    story.turn_until(104)
+    story.turn_until(104, step_s=5)
     silent = story.ticket().state
     story.turn_until(105)
 
@@ -322,7 +322,7 @@ def test_two_clients_with_a_host_of_one_name_get_a_ticket_each(story: Story) -> 
     story.push(theirs, BUSY, at=5)
     story.push(theirs, CALM, at=15, until=95)
 
-    story.turn_until(60)
+    story.turn_until(60, step_s=5)
     (acme,), (globex,) = story.tickets(client="acme"), story.tickets(client="globex")
 
     assert (acme.state, globex.state) == (TicketState.NEW, TicketState.SOLVED)
@@ -362,7 +362,7 @@ def test_what_is_absent_is_told_to_each_client_that_lacks_it(story: Story) -> No
     story.push(theirs, CALM, at=5, until=75)
     story.turn_until(10)
     both = Counter(ticket.client for ticket in story.tickets())
-    story.turn_until(80)
+    story.turn_until(80, step_s=5)
 
     assert both == {"acme": 1, "globex": 1}
     assert {ticket.client: ticket.state for ticket in story.tickets()} == {
@@ -410,7 +410,7 @@ def test_a_ticket_whose_rule_was_removed_is_up_for_confirmation_and_not_solved(s
     story.turn_until(15)
 
     story.rules("groups: []")
-    story.turn_until(80)
+    story.turn_until(80, step_s=5)
 
     assert (story.ticket().state, story.ticket().recovered) == (TicketState.NEW, True)
     assert story.kinds(1) == ["opened", "alert_resolved", "recovered"]
@@ -422,7 +422,7 @@ def test_a_rule_file_that_breaks_leaves_alerts_and_tickets_alone(story: Story) -
     story.turn_until(15)
 
     story.rules("groups: [")
-    story.turn_until(60)
+    story.turn_until(60, step_s=5)
 
     assert story.states() == {"LoadHigh": "firing"}
     assert story.kinds(1) == ["opened"]
@@ -459,7 +459,7 @@ def test_a_server_that_was_away_for_long_resolves_nothing_for_want_of_data(story
     story.turn_until(40)
 
     story.restart(away_s=3900)
-    story.turn_until(4000)
+    story.turn_until(4000, step_s=5)
     blind = (story.ticket().state, story.ticket().alert_state)
     story.turn_until(4030)
 
@@ -475,7 +475,7 @@ def test_the_time_that_the_server_was_away_is_not_silence_of_its_hosts(story: St
     story.turn_until(40)
 
     story.restart(away_s=600)
-    story.turn_until(700)
+    story.turn_until(700, step_s=5)
 
     assert story.tickets() == []
 
@@ -483,10 +483,10 @@ def test_the_time_that_the_server_was_away_is_not_silence_of_its_hosts(story: St
 def test_a_restart_does_not_resolve_the_silence_of_a_host(story: Story) -> None:
     story.rules(SILENT)
     story.push(story.host("atlas"), CALM, at=5)
-    story.turn_until(60)
+    story.turn_until(60, step_s=5)
 
     story.restart(away_s=5)
-    story.turn_until(110)
+    story.turn_until(110, step_s=5)
 
     assert "alert_resolved" not in story.kinds(1)
     assert story.ticket().alert_state is AlertState.FIRING
@@ -495,10 +495,10 @@ def test_a_restart_does_not_resolve_the_silence_of_a_host(story: Story) -> None:
 def test_a_restart_does_not_resolve_the_silence_of_a_host_that_never_came(story: Story) -> None:
     story.rules(SILENT)
     story.host("atlas")
-    story.turn_until(125)
+    story.turn_until(125, step_s=5)
 
     story.restart(away_s=5)
-    story.turn_until(170)
+    story.turn_until(170, step_s=5)
 
     assert "alert_resolved" not in story.kinds(1)
     assert story.ticket().alert_state is AlertState.FIRING
@@ -574,7 +574,7 @@ def test_a_retired_host_ends_its_alerts_and_leaves_its_tickets_to_a_person(story
     story.turn_until(20)
 
     story.retire(atlas)
-    story.turn_until(100)
+    story.turn_until(100, step_s=5)
 
     assert set(story.states().values()) == {"resolved"}
     assert story.kinds(1) == ["opened", "alert_resolved", "recovered"]
@@ -595,7 +595,7 @@ def test_a_host_that_was_enrolled_again_under_its_name_goes_on_with_its_ticket(s
     story.push(new, CALM, at=55, until=135)
     story.turn_until(36)
     again = story.tickets()
-    story.turn_until(130)
+    story.turn_until(130, step_s=5)
 
     assert [alert.host_id for alert in story.alerts(state="all")] == [new.id]
     assert again[-1].host_id == new.id
@@ -606,7 +606,7 @@ def test_a_host_that_never_comes_after_its_enrolment_is_told_in_time(story: Stor
     story.rules(SILENT)
     story.host("atlas")
 
-    story.turn_until(119)
+    story.turn_until(119, step_s=5)
     before = story.tickets()
     story.turn_until(121)
 
@@ -631,7 +631,7 @@ def test_a_desktop_may_sleep_and_a_server_may_not(story: Story) -> None:
     for host in (story.host("atlas"), story.host("borea", kind=HostKind.DESKTOP)):
         story.push(host, CALM, at=5)
 
-    story.turn_until(60)
+    story.turn_until(60, step_s=5)
 
     assert [ticket.title for ticket in story.tickets()] == ["atlas is silent"]
 
@@ -644,7 +644,7 @@ def test_a_filesystem_that_is_unmounted_while_full_is_unknown_and_left_to_a_pers
     atlas = story.host("atlas")
     story.push(atlas, FULL | CALM, at=5)
     story.push(atlas, CALM, at=15, until=65)
-    story.turn_until(60)
+    story.turn_until(60, step_s=5)
     unmounted = story.ticket()
 
     story.resolve(1, "unmounted")
@@ -662,7 +662,7 @@ def test_a_clock_that_is_set_back_resolves_nothing_and_opens_nothing_twice(story
 
     story.clock.move(seconds=-25)
     story.push(atlas, BUSY | {"temperature": 90.0}, at=28, until=48)
-    story.turn_until(100)
+    story.turn_until(100, step_s=5)
 
     assert story.states() == {"LoadHigh": "firing", "Hot": "firing"}
     assert "alert_resolved" not in {*story.kinds(1), *story.kinds(2)}
