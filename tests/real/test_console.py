@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from tests.processes import free_port, until
 
-pytestmark = [pytest.mark.real, pytest.mark.xdist_group("scenarios")]
+pytestmark = [pytest.mark.real, pytest.mark.xdist_group("console")]
 
 
 class Terminal:

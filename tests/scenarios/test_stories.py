@@ -15,6 +15,8 @@ from tocsin_server.alerts.store import AlertRow, Transition
 from tocsin_server.config import ServerConfig
 from tocsin_server.desk.store import Ticket, TicketEventRow
 
+pytestmark = pytest.mark.scenario
+
 SHORT = ServerConfig(reopen_minutes=1)
 """A reopen window that a story can wait for."""
 
