@@ -1,9 +1,10 @@
-"""Tickets that a person has resolved while one of their alerts goes on: the bell rings again.
+"""Tickets that a person has resolved while one of their alerts fires on: the bell rings again.
 
 An alert that does not change its state sends no transition, so nothing else would ever tell the desk that
-the trouble is still there.
+the trouble is still there. One that is unknown, for want of data, is left to the person who has resolved the
+ticket all the same: once data comes that shows the trouble, it fires anew, and that is a transition.
 
-    1. start from the alarming alerts, which are few, and keep those whose newest ticket is solved
+    1. start from the firing alerts, which are few, and keep those whose newest ticket is solved
     2. leave out the keys that have an open ticket, or one whose resolution still has time to show
     3. leave out alerts whose transition waits to be consumed: they are intake's, and may ask for a new ticket
     4. for each key, reopen the ticket that was solved last, with the worst of its alerts as evidence
@@ -24,7 +25,7 @@ from tocsin_server.desk.happening import Happening
 from tocsin_server.desk.intake import IS_WAITING
 from tocsin_server.desk.record import Record, read_records, write_alerts, write_changes, write_entries
 from tocsin_server.desk.store import TICKETS
-from tocsin_server.desk.ticket import ALARMING, priority_of, relapse
+from tocsin_server.desk.ticket import priority_of, relapse
 
 LIMIT = 500
 """How many alerts one call looks at; the others wait for the next."""
@@ -38,14 +39,14 @@ _WAITING = select(_TRANSITIONS.c.alert_id).where(IS_WAITING)
 
 
 def reopen_still_firing(session: Session, now_ms: int, *, after_ms: int, limit: int = LIMIT) -> list[Happening]:
-    """Reopen what was resolved at least `after_ms` ago and has an alert that is alarming still."""
+    """Reopen what was resolved at least `after_ms` ago and has an alert that fires still."""
     alerts = _alerts_by_key(session, now_ms - after_ms, limit)
     if not alerts:
         return []
     relapsed = _solved_last(session, alerts)
     for key, record in relapsed.items():
         worst = min(alerts[key], key=_badness)
-        record.take_in(relapse(record.standing, now_ms, state=worst.state, data=_data(worst)))
+        record.take_in(relapse(record.standing, now_ms, data=_data(worst)))
     records = list(relapsed.values())
     write_changes(session, records)
     write_entries(session, records)
@@ -54,13 +55,12 @@ def reopen_still_firing(session: Session, now_ms: int, *, after_ms: int, limit: 
 
 
 def _alerts_by_key(session: Session, until_ms: int, limit: int) -> Mapping[str, Sequence[Row[Any]]]:
-    """The alarming alerts that nobody is told of any more, by the key of their tickets."""
+    """The firing alerts that nobody is told of any more, by the key of their tickets."""
     asked = (
         select(
             _ALERTS.c.id,
             _ALERTS.c.alertname,
             _ALERTS.c.severity,
-            _ALERTS.c.state,
             _ALERTS.c.value,
             _ALERTS.c.expression,
             _ALERTS.c.labels,
@@ -70,7 +70,7 @@ def _alerts_by_key(session: Session, until_ms: int, limit: int) -> Mapping[str, 
         )
         .join_from(_ALERTS, TICKETS, TICKETS.c.id == NEWEST_TICKET)
         .where(
-            _ALERTS.c.state.in_(ALARMING),
+            _ALERTS.c.state == AlertState.FIRING,
             TICKETS.c.state == TicketState.SOLVED,
             ~_is_in_hand(until_ms),
             _ALERTS.c.id.not_in(_WAITING),
@@ -96,9 +96,9 @@ def _solved_last(session: Session, keys: Iterable[str]) -> dict[str, Record]:
     return {record.facts.key: record for record in in_order if record.facts.key is not None}
 
 
-def _badness(alert: Row[Any]) -> tuple[bool, int, int]:
-    """Firing before unknown, the most severe, and of those the one that has gone on for longest."""
-    return alert.state is not AlertState.FIRING, priority_of(alert.severity), alert.fired_ms or 0
+def _badness(alert: Row[Any]) -> tuple[int, int]:
+    """The most severe, and of those the one that has gone on for longest."""
+    return priority_of(alert.severity), alert.fired_ms or 0
 
 
 def _data(alert: Row[Any]) -> Data:

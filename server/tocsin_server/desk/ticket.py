@@ -32,11 +32,6 @@ _PRIORITIES: Mapping[str, int] = {Severity.CRITICAL: 1, Severity.WARNING: 2, Sev
 
 ALARMING = frozenset({AlertState.FIRING, AlertState.UNKNOWN})
 """States of an alert in which its trouble may still be there."""
-_STILL: Mapping[AlertState, str] = {
-    AlertState.FIRING: "still firing",
-    AlertState.UNKNOWN: "still unknown, for want of data,",
-}
-
 _CONFIRM = "recovered, confirm and resolve"
 _UNPROVEN = "its alerts have ended, which does not prove that the trouble has: confirm and resolve"
 
@@ -238,12 +233,12 @@ def recover(
     return _changed(now, Entry(now_ms, TicketEventKind.SOLVED, TOCSIN, text, data))
 
 
-def relapse(was: Standing, now_ms: int, *, state: AlertState, data: Mapping[str, Any]) -> Change:
-    """It was resolved, but an alert of its trouble goes on in this state: so it is not over."""
+def relapse(was: Standing, now_ms: int, *, data: Mapping[str, Any]) -> Change:
+    """It was resolved, but an alert of its trouble fires on: so it is not over."""
     _require_not_closed(was)
     if was.solved_ms is None:
         raise Conflict(f"{_name(was)} is open", remedy="nothing has to be reopened")
-    text = f"{_STILL[state]} {(now_ms - was.solved_ms) // 60_000} min after it was resolved"
+    text = f"still firing {(now_ms - was.solved_ms) // 60_000} min after it was resolved"
     return _changed(_open_again(was), Entry(now_ms, TicketEventKind.REOPENED, TOCSIN, text, data))
 
 

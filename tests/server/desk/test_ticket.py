@@ -7,7 +7,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from tocsin_protocol.vocabulary import ActorKind, AlertState, TicketEventKind, TicketState
+from tocsin_protocol.vocabulary import ActorKind, TicketEventKind, TicketState
 from tocsin_server.desk import ticket
 from tocsin_server.desk.ticket import Change, Evidence, Standing, Technician
 from tocsin_server.errors import Conflict
@@ -170,27 +170,21 @@ def test_what_has_not_recovered_is_not_solved_by_itself() -> None:
         ticket.recover(a_ticket(), NOW, quiet_ms=0, data={})
 
 
-@pytest.mark.parametrize(
-    ("state", "text"),
-    [
-        (AlertState.FIRING, "still firing 10 min after it was resolved"),
-        (AlertState.UNKNOWN, "still unknown, for want of data, 10 min after it was resolved"),
-    ],
-)
-def test_what_goes_on_after_it_was_resolved_is_reopened_by_tocsin(state: AlertState, text: str) -> None:
+def test_what_fires_on_after_it_was_resolved_is_reopened_by_tocsin() -> None:
     mended = solved(owner=ALICE, recovered_ms=NOW)
 
-    change = ticket.relapse(mended, NOW + 659_999, state=state, data={"value": 0.02})
+    change = ticket.relapse(mended, NOW + 659_999, data={"value": 0.02})
 
     assert (change.standing.state, change.standing.owner) == (TicketState.IN_PROGRESS, ALICE)
     assert (change.standing.solved_ms, change.standing.recovered_ms) == (None, None)
     assert (change.entry.kind, change.entry.actor) == (TicketEventKind.REOPENED, ticket.TOCSIN)
-    assert (change.entry.text, change.entry.data) == (text, {"value": 0.02})
+    assert change.entry.text == "still firing 10 min after it was resolved"
+    assert change.entry.data == {"value": 0.02}
 
 
 def test_what_is_open_cannot_relapse() -> None:
     with pytest.raises(Conflict, match="ticket 7 is open"):
-        ticket.relapse(a_ticket(), NOW, state=AlertState.FIRING, data={})
+        ticket.relapse(a_ticket(), NOW, data={})
 
 
 def test_a_closed_ticket_takes_nothing() -> None:
@@ -205,7 +199,7 @@ def test_a_closed_ticket_takes_nothing() -> None:
         lambda: ticket.resolve(closed, ALICE, NOW, text=""),
         lambda: ticket.reopen(closed, ALICE, NOW),
         lambda: ticket.recover(closed, NOW, quiet_ms=0, data={}),
-        lambda: ticket.relapse(closed, NOW, state=AlertState.FIRING, data={}),
+        lambda: ticket.relapse(closed, NOW, data={}),
     ]
 
     for act in acts:
@@ -301,10 +295,10 @@ class TicketLife(RuleBasedStateMachine):
         self.attempt(ticket.recover, self.now_ms, quiet_ms=20_000, data={})
         assert self.standing.is_open == (was_open and spoken)
 
-    @rule(state=st.sampled_from(sorted(ticket.ALARMING)))
-    def relapse(self, state: AlertState) -> None:
+    @rule()
+    def relapse(self) -> None:
         owner = self.standing.owner
-        self.attempt(ticket.relapse, self.now_ms, state=state, data={})
+        self.attempt(ticket.relapse, self.now_ms, data={})
         assert self.standing.is_open
         assert self.standing.owner == owner
 
