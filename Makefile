@@ -43,7 +43,7 @@ test: $(READY)
 	$(BIN)/pytest -n 2 --dist loadgroup -m "not faults"
 
 unit: $(READY)
-	TOCSIN_EXAMPLES=25 $(BIN)/pytest -n 2 --dist loadgroup -m "not ($(NOT_UNIT))"
+	TOCSIN_EXAMPLES=25 $(BIN)/pytest -n 2 --dist worksteal -m "not ($(NOT_UNIT))"
 
 check: $(READY)
 	$(BIN)/ruff format --check .

@@ -28,6 +28,8 @@ TOO_HEAVY = {"asyncio", "email", "http", "dataclasses", "inspect", "argparse", "
 REPORT = """
 import sys
 from tocsin_agent.cli import main
+
+pytestmark = pytest.mark.scenario
 status = main(["run", "--state", sys.argv[1]])
 print(*sorted({name.partition(".")[0] for name in sys.modules}))
 sys.exit(status)
