@@ -14,6 +14,8 @@ from tests.agent.scripted import ScriptedServer
 from tocsin_agent.cli import main
 from tocsin_agent.spool import Limits, Spool
 
+pytestmark = pytest.mark.scenario
+
 ALLOWED = {"tocsin_agent", "tocsin_protocol", "psutil", "msgpack", "nacl"}
 # PyNaCl's own parts, and what a virtual environment puts into every interpreter.
 BROUGHT_ALONG = {
@@ -28,8 +30,6 @@ TOO_HEAVY = {"asyncio", "email", "http", "dataclasses", "inspect", "argparse", "
 REPORT = """
 import sys
 from tocsin_agent.cli import main
-
-pytestmark = pytest.mark.scenario
 status = main(["run", "--state", sys.argv[1]])
 print(*sorted({name.partition(".")[0] for name in sys.modules}))
 sys.exit(status)
