@@ -18,7 +18,7 @@ from tocsin_server.alerts.fingerprint import fingerprint
 from tocsin_server.alerts.rules import AlertingRule, OnNoData
 from tocsin_server.alerts.state import ACTIVE, Life, Terms, advance
 from tocsin_server.alerts.templates import Facts, Template, TemplateFailed
-from tocsin_server.promql import Inquiry, Row, Vector, Verdict, evaluate
+from tocsin_server.promql import Inquiry, Row, Vector, Verdict
 from tocsin_server.series.labels import NAME
 from tocsin_server.series.source import Source
 
@@ -67,14 +67,13 @@ class Watch:
 
     def judge(self, source: Source, *, at_ms: int, now_ms: int) -> Judgement:
         """Evaluate at `at_ms`; `now_ms` is the moment that counts for `for`."""
-        vector = evaluate(self.rule.expression, source, at_ms)
-        failures = dict(vector.failures)
-        seen = self._identified(vector, failures)
+        inquiry = Inquiry(self.rule.expression, source, at_ms)
+        failures = dict(inquiry.vector.failures)
+        seen = self._identified(inquiry.vector, failures)
         missed = [alert for key, alert in self.alerts.items() if key not in seen]
         self.values = {alert.key: self.values.get(alert.key, alert.value) for alert in missed}
         self.values |= {key: value for key, (_, value) in seen.items()}
         judged = [alert for alert in missed if alert.client_id not in failures]
-        inquiry = Inquiry(self.rule.expression, source, at_ms)
         changes = [*self._held(seen, now_ms), *self._missed(judged, inquiry, now_ms)]
         return Judgement(changes, failures)
 

@@ -19,6 +19,7 @@ from enum import StrEnum
 
 from tocsin_server.promql.aggregation import SELECTING
 from tocsin_server.promql.dense import Dense
+from tocsin_server.promql.evaluate import evaluate
 from tocsin_server.promql.evaluation import Evaluation
 from tocsin_server.promql.expression import Expression
 from tocsin_server.promql.syntax import (
@@ -77,23 +78,21 @@ class _Identity:
 
 
 class Inquiry:
-    """Verdicts on identities of one expression at one instant; each part is evaluated once at most.
+    """One expression at one instant: its rows, and verdicts on others; each part is evaluated once at most.
 
     Whose part of the whole cannot be evaluated gets no verdict. What the parts say of that is not heard: a
     comparison in its `bool` form loses the name, and rows that differ in nothing else are no mistake here.
     """
 
     def __init__(self, expression: Expression, source: Source, at_ms: int) -> None:
-        whole = Evaluation(source, at_ms)
-        whole.rows(expression.root)
-        self._failures = whole.failures
+        self.vector = evaluate(expression, source, at_ms)
         self._root = expression.root
         self._parts = Evaluation(source, at_ms)
         self._results: dict[int, Dense] = {}
 
     def verdict(self, *, client_id: int, labels: Mapping[str, str]) -> Verdict:
         """The verdict on the rows of these labels."""
-        if client_id in self._failures:
+        if client_id in self.vector.failures:
             return Verdict.UNKNOWN
         return self._judge(self._root, _Identity(client_id, labels))
 

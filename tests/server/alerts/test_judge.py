@@ -337,14 +337,14 @@ def test_a_rule_that_raises_leaves_the_others_alone(bell, monkeypatch):
     bell.rules(HOT + "      - {alert: Cold, expr: temperature < 0}\n")
     bell.send(ATLAS, temperature=81)
     bell.round()
-    evaluate = watch_module.evaluate
+    inquire = watch_module.Inquiry
 
     def fail_for_hot(expression, source, at_ms):
         if expression.text == "temperature > 80":
             raise RuntimeError("no such thing")
-        return evaluate(expression, source, at_ms)
+        return inquire(expression, source, at_ms)
 
-    monkeypatch.setattr(watch_module, "evaluate", fail_for_hot)
+    monkeypatch.setattr(watch_module, "Inquiry", fail_for_hot)
     bell.send(ATLAS, temperature=-1)
     with structlog.testing.capture_logs() as logs:
         assert bell.round() == [("inactive", "firing")]
