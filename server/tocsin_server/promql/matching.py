@@ -32,8 +32,8 @@ class Encounter:
 
 def encounter(left: Labels, right: Labels, matching: Matching) -> Encounter:
     """Who could meet whom, remembered on the labels of the left."""
-    key = ("encounter", right, matching.on, matching.labels)
-    return left.derive(key, lambda: _encounter(left, right, matching))
+    key = ("encounter", matching.on, matching.labels)
+    return left.derive(key, lambda: _encounter(left, right, matching), partner=right)
 
 
 def _encounter(left: Labels, right: Labels, matching: Matching) -> Encounter:
@@ -42,33 +42,29 @@ def _encounter(left: Labels, right: Labels, matching: Matching) -> Encounter:
     return Encounter(keys[: len(left)], keys[len(left) :], int(keys.max(initial=-1)) + 1, names)
 
 
-def _met(own: Ints, others: Ints, others_present: Bools, size: int) -> Bools:
-    is_there = np.zeros(size, np.bool_)
-    is_there[others[others_present]] = True
-    return is_there[own]
+def met(left: Labels, right: Dense, matching: Matching) -> Bools:
+    """Which rows of the left meet a present row of the right."""
+    meeting = encounter(left, right.labels, matching)
+    is_there = np.zeros(meeting.size, np.bool_)
+    is_there[meeting.right[right.present]] = True
+    return is_there[meeting.left]
 
 
 def both(left: Dense, right: Dense, matching: Matching) -> Dense:
     """`and`."""
-    meeting = encounter(left.labels, right.labels, matching)
-    met = _met(meeting.left, meeting.right, right.present, meeting.size)
-    return Dense(left.labels, left.values, left.present & met)
+    return Dense(left.labels, left.values, left.present & met(left.labels, right, matching))
 
 
 def only_left(left: Dense, right: Dense, matching: Matching) -> Dense:
     """`unless`."""
-    meeting = encounter(left.labels, right.labels, matching)
-    met = _met(meeting.left, meeting.right, right.present, meeting.size)
-    return Dense(left.labels, left.values, left.present & ~met)
+    return Dense(left.labels, left.values, left.present & ~met(left.labels, right, matching))
 
 
 def either(left: Dense, right: Dense, matching: Matching) -> Dense:
     """`or`."""
-    meeting = encounter(left.labels, right.labels, matching)
-    met = _met(meeting.right, meeting.left, left.present, meeting.size)
-    labels = left.labels.derive(("joined", right.labels), lambda: joined([left.labels, right.labels]))
-    values = np.concatenate([left.values, right.values])
-    return Dense(labels, values, np.concatenate([left.present, right.present & ~met]))
+    labels = left.labels.derive("joined", lambda: joined([left.labels, right.labels]), partner=right.labels)
+    added = right.present & ~met(right.labels, left, matching)
+    return Dense(labels, np.concatenate([left.values, right.values]), np.concatenate([left.present, added]))
 
 
 SET_OPERATIONS = {"and": both, "or": either, "unless": only_left}
@@ -95,8 +91,8 @@ class _Acquaintance:
 
 def pair(many: Dense, one: Dense, matching: Matching, *, drops_name: bool) -> Pairs:
     """Each row of `many` with its partner in `one`."""
-    key = ("acquaintance", one.labels, matching.on, matching.labels)
-    known = many.labels.derive(key, lambda: _acquaint(many.labels, one.labels, matching))
+    key = ("acquaintance", matching.on, matching.labels)
+    known = many.labels.derive(key, lambda: _acquaint(many.labels, one.labels, matching), partner=one.labels)
     failures: list[Failure] = []
     partner = known.partner
     if partner is None:
@@ -171,8 +167,8 @@ def _result_labels(
         return own
     if known.partner is None:
         return _included(own, one, partner, matching.include)
-    key = ("included", one, matching, drops_name)
-    return many.derive(key, lambda: _included(own, one, partner, matching.include))
+    key = ("included", matching, drops_name)
+    return many.derive(key, lambda: _included(own, one, partner, matching.include), partner=one)
 
 
 def _included(own: Labels, one: Labels, partner: Ints, names: tuple[str, ...]) -> Labels:

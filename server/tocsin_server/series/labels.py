@@ -1,12 +1,15 @@
 """The labels of many rows as columns of codes, with each row's client and host beside them.
 
 A `Labels` never changes, so whatever is worked out from it (groups, matches, labels without the name) is kept
-on it by `derive` and is worked out once for as long as the set of series stays the same. The client is no
-label: it stands beside them and joins every comparison of rows, so rows of two clients are never equal.
+on it by `derive` and is worked out once for as long as the set of series stays the same. What depends on other
+rows too is kept while those live and no longer, lest the side that stays hold all that the other has been. The
+client is no label: it stands beside them and joins every comparison of rows, so rows of two clients are never
+equal.
 """
 
 from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from typing import TypeVar, cast
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -17,7 +20,8 @@ NAME = "__name__"
 NO_HOST = -1
 
 _DERIVED_LIMIT = 64
-"""How much a set of rows remembers; one is asked by few expressions, so this is a bound and not a tuning."""
+"""How much a set of rows remembers, alone and with each partner; few expressions ask one, so this is a bound
+and not a tuning."""
 _KEY_LIMIT = 1 << 62
 
 T = TypeVar("T")
@@ -26,7 +30,7 @@ T = TypeVar("T")
 class Labels:
     """`n` rows: `clients` and `hosts` int64 (`NO_HOST` for none), `columns` name → int32 codes of `symbols`."""
 
-    __slots__ = ("_derived", "clients", "columns", "hosts", "symbols")
+    __slots__ = ("__weakref__", "_derived", "_derived_with", "clients", "columns", "hosts", "symbols")
 
     def __init__(self, symbols: Symbols, clients: Ints, hosts: Ints, columns: Mapping[str, Codes]) -> None:
         self.symbols = symbols
@@ -34,18 +38,23 @@ class Labels:
         self.hosts = hosts
         self.columns = columns
         self._derived: dict[Hashable, object] = {}
+        self._derived_with: WeakKeyDictionary[Labels, dict[Hashable, object]] = WeakKeyDictionary()
 
     def __len__(self) -> int:
         return len(self.clients)
 
-    def derive(self, key: Hashable, make: Callable[[], T]) -> T:
-        """What `make` gives, remembered under `key`, which must say all that the answer depends on."""
-        if key in self._derived:
-            return cast("T", self._derived[key])
-        if len(self._derived) >= _DERIVED_LIMIT:
-            self._derived.clear()
+    def derive(self, key: Hashable, make: Callable[[], T], *, partner: "Labels | None" = None) -> T:
+        """What `make` gives, remembered under `key`, which must say all that the answer depends on.
+
+        What depends on other rows too says so by `partner`, and must not hold it.
+        """
+        known = self._derived if partner is None else self._derived_with.setdefault(partner, {})
+        if key in known:
+            return cast("T", known[key])
+        if len(known) >= _DERIVED_LIMIT:
+            known.clear()
         made = make()
-        self._derived[key] = made
+        known[key] = made
         return made
 
     def column(self, name: str) -> Codes:

@@ -113,6 +113,17 @@ def test_what_is_remembered_has_a_bound() -> None:
     assert len(labels._derived) <= 64
 
 
+def test_what_is_derived_with_a_partner_is_kept_for_each_and_no_longer_than_it_lives() -> None:
+    labels, first, second = (label([(ACME, 1, {"mode": mode})]) for mode in ("idle", "user", "nice"))
+
+    answers = [labels.derive("key", object, partner=partner) for partner in (first, second, first)]
+
+    assert answers[0] is answers[2]
+    assert answers[0] is not answers[1]
+    del first, second
+    assert len(labels._derived_with) == 0
+
+
 def test_taken_and_joined_rows_keep_client_host_and_labels() -> None:
     symbols = Symbols()
     one = label([(ACME, 1, {"mode": "idle"}), (BOLT, None, {"cpu": "0"})], symbols)
