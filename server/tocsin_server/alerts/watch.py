@@ -9,7 +9,7 @@ at: healthy series cost nothing here. Judging proposes changes; `keep` takes one
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from tocsin_protocol.vocabulary import AlertState
@@ -19,18 +19,14 @@ from tocsin_server.alerts.rules import AlertingRule, OnNoData
 from tocsin_server.alerts.state import ACTIVE, Life, Terms, advance
 from tocsin_server.alerts.templates import Facts, Template, TemplateFailed
 from tocsin_server.promql import Inquiry, Row, Vector, Verdict
-from tocsin_server.series.labels import NAME
+from tocsin_server.series.labels import NAME, Labels, labels_of
 from tocsin_server.series.source import Source
-
-MAX_ASKED = 500
-"""How many alerts without a row are asked for in one round, the others in the next: asking for one takes
-0.4 ms over 10,000 hosts, and when ten thousand hosts go dark the rounds have to go on."""
+from tocsin_server.series.symbols import Symbols
 
 HostOf = Callable[[int, str], int | None]
 """(client, instance) → host."""
 
 _Seen = dict[Key, tuple[Alert, float]]
-_Memory = tuple[int, int | None, frozenset[tuple[str, str]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +57,11 @@ class Watch:
         self._limit = limit
         self._host_of = host_of
         self._outside = Facts({}, math.nan, external_labels or {}, external_url)
-        self._newborns: dict[_Memory, Alert] = {}
-        self._turn = 0
+        self._form: tuple[Hashable, ...] = ()
+        self._newborns: dict[tuple[int, ...], Alert] = {}
+        """By the keys of rows of this form: these symbols and columns."""
+        self._asked: Labels | None = None
+        self._asked_rows: list[tuple[int, None, Mapping[str, str]]] = []
         self._remembers = not any(template.uses_value for template in rule.labels.values())
 
     def judge(self, source: Source, *, at_ms: int, now_ms: int) -> Judgement:
@@ -95,20 +94,25 @@ class Watch:
     def _identified(self, vector: Vector, failures: dict[int, str]) -> _Seen:
         """The rows by their alerts' keys, less those of clients that fail."""
         seen: _Seen = {}
-        newborns: dict[_Memory, Alert] = {}
-        for row in vector.rows():
-            memory = (row.client_id, row.host_id, frozenset(row.labels.items()))
-            newborn = self._newborns.get(memory) or self._newborn(row)
-            if self._remembers:
-                newborns[memory] = newborn
-            if newborn.key in seen:
-                failures[row.client_id] = f"two results are the same alert: {dict(newborn.labels)}"
-            seen[newborn.key] = (self.alerts.get(newborn.key, newborn), row.value)
-        self._newborns = newborns
+        for newborn, value in zip(self._newborns_of(vector), vector.values.tolist(), strict=True):
+            key = newborn.key
+            if key in seen:
+                failures[newborn.client_id] = f"two results are the same alert: {dict(newborn.labels)}"
+            seen[key] = (self.alerts.get(key, newborn), value)
         self._check_limit(seen, failures)
         if not failures:
             return seen
         return {key: row for key, row in seen.items() if key[0] not in failures}
+
+    def _newborns_of(self, vector: Vector) -> list[Alert]:
+        """The alert that each row is at first, taken over from the last round where the row was there."""
+        labels = vector.labels
+        form = (labels.symbols, *labels.columns)
+        known = self._newborns if form == self._form else {}
+        keys = labels.keys()
+        newborns = [known.get(key) or self._newborn(vector.row(index)) for index, key in enumerate(keys)]
+        self._form, self._newborns = form, dict(zip(keys, newborns, strict=True)) if self._remembers else {}
+        return newborns
 
     def _check_limit(self, seen: _Seen, failures: dict[int, str]) -> None:
         if not self._limit:
@@ -124,20 +128,33 @@ class Watch:
                 yield self._change(alert, life, value, now_ms)
 
     def _missed(self, alerts: Sequence[Alert], inquiry: Inquiry, now_ms: int) -> Iterator[Change]:
-        plain = [alert for alert in alerts if not self._needs_asking(alert)]
-        asked = self._in_turn([alert for alert in alerts if self._needs_asking(alert)])
-        answers = [(alert, Verdict.FALSE) for alert in plain] + [(each, _ask(each, inquiry)) for each in asked]
-        for alert, answer in answers:
-            life = advance(alert.life, answer, self._terms, now_ms)
+        retired = {alert.key for alert in alerts if self._is_retired(alert)}
+        asked = [alert for alert in alerts if alert.key not in retired and self._needs_asking(alert)]
+        answers = self._answers(asked, inquiry) if asked else {}
+        for alert in alerts:
+            life = advance(alert.life, answers.get(alert.key, Verdict.FALSE), self._terms, now_ms)
             if life != alert.life:
                 change = self._change(alert, life, self.values[alert.key], now_ms)
-                yield _because_retired(change) if self._is_retired(alert) else change
+                yield _because_retired(change) if alert.key in retired else change
 
     def _needs_asking(self, alert: Alert) -> bool:
         """Whether it makes a difference if its condition is false or unknown."""
-        if alert.life.state is AlertState.PENDING or self.rule.on_no_data is OnNoData.RESOLVE:
-            return False
-        return not self._is_retired(alert)
+        return alert.life.state is not AlertState.PENDING and self.rule.on_no_data is not OnNoData.RESOLVE
+
+    def _answers(self, alerts: Sequence[Alert], inquiry: Inquiry) -> dict[Key, Verdict]:
+        """False or unknown. True without a row of its own is false: the row has become another alert."""
+        verdicts = inquiry.verdicts(self._rows_of(alerts, inquiry.symbols))
+        return {
+            alert.key: Verdict.FALSE if answer is Verdict.TRUE else answer
+            for alert, answer in zip(alerts, verdicts, strict=True)
+        }
+
+    def _rows_of(self, alerts: Sequence[Alert], symbols: Symbols) -> Labels:
+        """The alerts' rows; the same object while they are the same, for the sake of what it remembers."""
+        rows = [(alert.client_id, None, alert.row) for alert in alerts]
+        if self._asked is None or self._asked.symbols is not symbols or rows != self._asked_rows:
+            self._asked, self._asked_rows = labels_of(symbols, rows), rows
+        return self._asked
 
     def _is_retired(self, alert: Alert) -> bool:
         """Whether its host is watched no longer: nothing will ever be known of it again."""
@@ -145,13 +162,6 @@ class Watch:
         if alert.host_id is None or instance is None:
             return False
         return self._host_of(alert.client_id, instance) != alert.host_id
-
-    def _in_turn(self, alerts: list[Alert]) -> list[Alert]:
-        if len(alerts) <= MAX_ASKED:
-            return alerts
-        start = self._turn % len(alerts)
-        self._turn = start + MAX_ASKED
-        return [*alerts, *alerts][start : self._turn]
 
     def _change(self, alert: Alert, life: Life, value: float, now_ms: int) -> Change:
         annotations = self.annotations(alert, value)
@@ -185,13 +195,6 @@ class Watch:
     ) -> dict[str, str]:
         facts = replace(self._outside, labels=row, value=value)
         return {name: _filled(template, facts) for name, template in templates.items()}
-
-
-def _ask(alert: Alert, inquiry: Inquiry) -> Verdict:
-    """False or unknown. True without a row of its own is false: the row has become another alert."""
-    labels = {name: value for name, value in alert.row.items() if name != NAME}
-    answer = inquiry.verdict(client_id=alert.client_id, labels=labels)
-    return Verdict.FALSE if answer is Verdict.TRUE else answer
 
 
 def _because_retired(change: Change) -> Change:

@@ -39,10 +39,13 @@ class Vector:
 
     def rows(self) -> Iterator[Row]:
         """The rows as plain values."""
-        labels = self.labels
-        for index, value in enumerate(self.values.tolist()):
-            host = int(labels.hosts[index])
-            yield Row(int(labels.clients[index]), None if host == NO_HOST else host, labels.row(index), value)
+        return (self.row(index) for index in range(len(self)))
+
+    def row(self, index: int) -> Row:
+        """One of them."""
+        labels, host = self.labels, int(self.labels.hosts[index])
+        host_id = None if host == NO_HOST else host
+        return Row(int(labels.clients[index]), host_id, labels.row(index), float(self.values[index]))
 
 
 def evaluate(expression: Expression, source: Source, at_ms: int) -> Vector:

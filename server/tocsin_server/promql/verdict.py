@@ -1,7 +1,7 @@
-"""Whether an alert's condition is true, false or unknown, asked when its row has gone.
+"""Whether alerts' conditions are true, false or unknown, asked when their rows have gone.
 
 A row vanishes because its condition has become false or because its data has stopped, and only the first is
-good news. So the expression is asked again for that one identity, in three values:
+good news. So the expression is asked again for the identities of such rows, in three values:
 
 1. a comparison in its `bool` form: 1 is true, 0 is false, and where there is no row its operands are asked;
 2. `and`, `or` by three-valued logic; `a unless b` is false where `b` is there;
@@ -9,21 +9,28 @@ good news. So the expression is asked again for that one identity, in three valu
    rows at all unknown; a sample that is missing is unknown;
 4. `absent` is true or false, and a constant is true.
 
-The identity is the labels of the result. On the way down it loses the labels that matching and grouping do not
-carry, so that it may name several rows below: one that is true is enough.
+An identity is the labels of the result. On the way down it loses the labels that matching and grouping do not
+carry, so that it may name several rows below: one that is true is enough. All identities are asked at once, and
+where the rows of each are is worked out once for as long as neither they nor the series change.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import reduce
+
+import numpy as np
+from numpy.typing import NDArray
 
 from tocsin_server.promql.aggregation import SELECTING
 from tocsin_server.promql.dense import Dense
 from tocsin_server.promql.evaluate import evaluate
 from tocsin_server.promql.evaluation import Evaluation
 from tocsin_server.promql.expression import Expression
+from tocsin_server.promql.matching import met
 from tocsin_server.promql.syntax import (
     COMPARISONS,
+    ONE_TO_ONE,
     Aggregate,
     Binary,
     Call,
@@ -36,17 +43,26 @@ from tocsin_server.promql.syntax import (
     Text,
     is_scalar,
 )
-from tocsin_server.series.arrays import Bools, Floats
-from tocsin_server.series.labels import NAME, Labels, where_equal
+from tocsin_server.series.arrays import Bools
+from tocsin_server.series.labels import Labels, labels_of
 from tocsin_server.series.source import Source
+from tocsin_server.series.symbols import Symbols
 
 _TWO_VALUED = frozenset({"absent", "absent_over_time", "vector"})
 
 
 class Verdict(StrEnum):
-    TRUE = "true"
     FALSE = "false"
     UNKNOWN = "unknown"
+    TRUE = "true"
+
+
+_VERDICTS = (Verdict.FALSE, Verdict.UNKNOWN, Verdict.TRUE)
+_FALSE, _UNKNOWN, _TRUE = np.arange(3, dtype=np.int8)
+"""In this order three-valued `and` is the least, and `or` the greatest."""
+
+_Answers = NDArray[np.int8]
+"""One an identity."""
 
 
 def verdict(
@@ -57,24 +73,27 @@ def verdict(
 
 
 @dataclass(frozen=True, slots=True)
-class _Identity:
-    """Rows of a client: labels as wanted, all but the ignored ones, or of those only what `only` has."""
+class _Identities:
+    """Rows of a result, and which of their labels are those of the rows below: `on` these or all but these."""
 
-    client_id: int
-    wanted: Mapping[str, str]
-    ignored: frozenset[str] = frozenset({NAME})
-    only: frozenset[str] | None = None
+    labels: Labels
+    carried: Matching = ONE_TO_ONE
 
-    def less(self, names: Iterable[str]) -> "_Identity":
-        return replace(self, ignored=self.ignored.union(names))
+    def less(self, names: Iterable[str]) -> "_Identities":
+        known = self.carried.labels
+        kept = {*known}.difference(names) if self.carried.on else {*known}.union(names)
+        return replace(self, carried=replace(self.carried, labels=tuple(sorted(kept))))
 
-    def within(self, names: Iterable[str]) -> "_Identity":
-        kept = frozenset(names)
-        return replace(self, only=kept if self.only is None else self.only & kept)
+    def within(self, names: Iterable[str]) -> "_Identities":
+        kept = self.carried.names(names) if not self.carried.on else {*self.carried.labels}.intersection(names)
+        return replace(self, carried=replace(self.carried, on=True, labels=tuple(sorted(kept))))
 
-    def rows(self, labels: Labels) -> Bools:
-        names = ({*labels.columns, *self.wanted} if self.only is None else self.only) - self.ignored
-        return where_equal(labels, self.client_id, self.wanted, names)
+    def found(self, rows: Dense) -> Bools:
+        """Which have a row among these."""
+        return met(self.labels, rows, self.carried)
+
+    def all(self, answer: np.int8) -> _Answers:
+        return np.full(len(self.labels), answer)
 
 
 class Inquiry:
@@ -90,123 +109,124 @@ class Inquiry:
         self._parts = Evaluation(source, at_ms)
         self._results: dict[int, Dense] = {}
 
-    def verdict(self, *, client_id: int, labels: Mapping[str, str]) -> Verdict:
-        """The verdict on the rows of these labels."""
-        if client_id in self.vector.failures:
-            return Verdict.UNKNOWN
-        return self._judge(self._root, _Identity(client_id, labels))
+    @property
+    def symbols(self) -> Symbols:
+        """The words of all labels at that instant."""
+        return self._parts.source.symbols
 
-    def _judge(self, node: Node, identity: _Identity) -> Verdict:
+    def verdict(self, *, client_id: int, labels: Mapping[str, str]) -> Verdict:
+        """The verdict on the row of these labels."""
+        return self.verdicts(labels_of(self.symbols, [(client_id, None, labels)]))[0]
+
+    def verdicts(self, rows: Labels) -> list[Verdict]:
+        """The verdict on each of these rows, whose labels are of the same symbols."""
+        answers = self._judge(self._root, _Identities(rows))
+        answers[np.isin(rows.clients, list(self.vector.failures))] = _UNKNOWN
+        return [_VERDICTS[answer] for answer in answers.tolist()]
+
+    def _judge(self, node: Node, asked: _Identities) -> _Answers:
         match node:
             case Number() | Text():
-                return Verdict.TRUE
+                return asked.all(_TRUE)
             case Selector() | Range():
-                return self._presence(node, identity)
+                return self._presence(node, asked)
             case Negation(expression=inner):
-                return self._judge(inner, identity)
+                return self._judge(inner, asked)
             case Call():
-                return self._judge_call(node, identity)
+                return self._judge_call(node, asked)
             case Aggregate():
-                return self._judge_aggregate(node, identity)
+                return self._judge_aggregate(node, asked)
             case Binary():
-                return self._judge_binary(node, identity)
+                return self._judge_binary(node, asked)
 
     def _rows(self, node: Node) -> Dense:
         """A node's rows; a comparison's in `bool` form."""
         key = id(node)
         if key not in self._results:
-            asked = replace(node, as_bool=True) if isinstance(node, Binary) and _is_filter(node) else node
-            self._results[key] = self._parts.rows(asked)
+            wanted = replace(node, as_bool=True) if isinstance(node, Binary) and _is_filter(node) else node
+            self._results[key] = self._parts.rows(wanted)
         return self._results[key]
 
-    def _values(self, node: Node, identity: _Identity) -> Floats:
-        """The values of an identity's rows."""
-        dense = self._rows(node)
-        values: Floats = dense.values[dense.present & identity.rows(dense.labels)]
-        return values
-
-    def _presence(self, node: Node, identity: _Identity) -> Verdict:
+    def _presence(self, node: Node, asked: _Identities) -> _Answers:
         """True where there is a row; one that is missing is unknown."""
-        return Verdict.TRUE if len(self._values(node, identity)) else Verdict.UNKNOWN
+        return np.where(asked.found(self._rows(node)), _TRUE, _UNKNOWN)
 
-    def _judge_call(self, node: Call, identity: _Identity) -> Verdict:
+    def _compared(self, node: Binary, asked: _Identities) -> _Answers:
+        """What a comparison's own rows say."""
+        rows = self._rows(node)
+        holds = Dense(rows.labels, rows.values, rows.present & (rows.values != 0))
+        return np.where(asked.found(holds), _TRUE, np.where(asked.found(rows), _FALSE, _UNKNOWN))
+
+    def _judge_call(self, node: Call, asked: _Identities) -> _Answers:
         if is_scalar(node):
-            return Verdict.TRUE
-        found = self._presence(node, identity)
-        if found is Verdict.TRUE:
-            return found
+            return asked.all(_TRUE)
+        found = self._presence(node, asked)
         if node.function in _TWO_VALUED:
-            return Verdict.FALSE
+            return np.where(found == _TRUE, _TRUE, _FALSE)
         if node.function == "label_replace":
-            identity = identity.less([each.value for each in node.arguments[1:2] if isinstance(each, Text)])
+            asked = asked.less([each.value for each in node.arguments[1:2] if isinstance(each, Text)])
         inner = [each for each in node.arguments if not is_scalar(each) and not isinstance(each, Range | Text)]
-        return _all(self._judge(each, identity) for each in inner) if inner else found
+        return _or_else(found, lambda: self._all(inner, asked)) if inner else found
 
-    def _judge_aggregate(self, node: Aggregate, identity: _Identity) -> Verdict:
-        found = self._presence(node, identity)
-        if found is Verdict.TRUE:
-            return found
-        grouping = node.grouping
+    def _judge_aggregate(self, node: Aggregate, asked: _Identities) -> _Answers:
+        grouping, members = node.grouping, asked
         if node.operator not in SELECTING:
-            identity = identity.less(grouping.ignored) if grouping.without else identity.within(grouping.labels)
-        is_left_out = self._judge(node.expression, identity) is not Verdict.UNKNOWN
-        return Verdict.FALSE if is_left_out else Verdict.UNKNOWN
+            members = asked.less(grouping.ignored) if grouping.without else asked.within(grouping.labels)
 
-    def _judge_binary(self, node: Binary, identity: _Identity) -> Verdict:
+        def left_out() -> _Answers:
+            below = self._judge(node.expression, members)
+            return np.where(below == _UNKNOWN, _UNKNOWN, _FALSE)
+
+        return _or_else(self._presence(node, asked), left_out)
+
+    def _judge_binary(self, node: Binary, asked: _Identities) -> _Answers:
         if is_scalar(node):
-            return Verdict.TRUE
-        left, right = _sides(node, identity)
-        if node.operator == "unless":
-            return self._judge_unless(node, left, right)
-        if node.operator == "or":
-            return _any([self._judge(node.left, identity), self._judge(node.right, identity)])
-        if _is_filter(node) and len(answers := self._values(node, identity)):
-            return Verdict.TRUE if answers.any() else Verdict.FALSE
-        below = _all([self._judge(node.left, left), self._judge(node.right, right)])
-        if node.operator == "and" or below is not Verdict.TRUE:
-            return below
-        return self._presence(node, identity)
+            return asked.all(_TRUE)
+        left, right = _sides(node, asked)
 
-    def _judge_unless(self, node: Binary, left: _Identity, right: _Identity) -> Verdict:
-        if self._judge(node.right, right) is Verdict.TRUE:
-            return Verdict.FALSE
-        return self._judge(node.left, left)
+        def both() -> _Answers:
+            return np.minimum(self._judge(node.left, left), self._judge(node.right, right))
+
+        if node.operator == "and":
+            return both()
+        if node.operator == "or":
+            return np.maximum(self._judge(node.left, asked), self._judge(node.right, asked))
+        if node.operator == "unless":
+            is_there = self._judge(node.right, right) == _TRUE
+            return np.where(is_there, _FALSE, self._judge(node.left, left))
+        if _is_filter(node):
+            # Operands that are there, but not for each other: a comparison that nobody can know.
+            return _or_else(self._compared(node, asked), lambda: np.minimum(both(), _UNKNOWN))
+        return np.minimum(both(), self._presence(node, asked))
+
+    def _all(self, nodes: Iterable[Node], asked: _Identities) -> _Answers:
+        return reduce(np.minimum, (self._judge(node, asked) for node in nodes))
+
+
+def _or_else(found: _Answers, ask: Callable[[], _Answers]) -> _Answers:
+    """What is found, and where that is unknown what `ask` says."""
+    is_open = found == _UNKNOWN
+    return np.where(is_open, ask(), found) if is_open.any() else found
 
 
 def _is_filter(node: Binary) -> bool:
     return node.operator in COMPARISONS and not node.as_bool and not is_scalar(node)
 
 
-def _sides(node: Binary, identity: _Identity) -> tuple[_Identity, _Identity]:
-    """The identity as each side of an operator knows it."""
+def _sides(node: Binary, asked: _Identities) -> tuple[_Identities, _Identities]:
+    """The identities as each side of an operator knows them."""
     if is_scalar(node.left) or is_scalar(node.right):
-        return identity, identity
+        return asked, asked
     matching = node.matching
-    met = _meeting(identity, matching)
+    met = _meeting(asked, matching)
     if node.operator in ("and", "unless"):
-        return identity, met
+        return asked, met
     if matching.group == "left":
-        return identity.less(matching.include), met
+        return asked.less(matching.include), met
     if matching.group == "right":
-        return met, identity.less(matching.include)
+        return met, asked.less(matching.include)
     return met, met
 
 
-def _meeting(identity: _Identity, matching: Matching) -> _Identity:
-    return identity.within(matching.labels) if matching.on else identity.less(matching.labels)
-
-
-def _all(verdicts: Iterable[Verdict]) -> Verdict:
-    """Three-valued `and`."""
-    found = set(verdicts)
-    if Verdict.FALSE in found:
-        return Verdict.FALSE
-    return Verdict.UNKNOWN if Verdict.UNKNOWN in found else Verdict.TRUE
-
-
-def _any(verdicts: Iterable[Verdict]) -> Verdict:
-    """Three-valued `or`."""
-    found = set(verdicts)
-    if Verdict.TRUE in found:
-        return Verdict.TRUE
-    return Verdict.UNKNOWN if Verdict.UNKNOWN in found else Verdict.FALSE
+def _meeting(asked: _Identities, matching: Matching) -> _Identities:
+    return asked.within(matching.labels) if matching.on else asked.less(matching.labels)

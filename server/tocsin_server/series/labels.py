@@ -13,7 +13,7 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from tocsin_server.series.arrays import Bools, Codes, Ints
+from tocsin_server.series.arrays import Codes, Ints
 from tocsin_server.series.symbols import Symbols
 
 NAME = "__name__"
@@ -90,6 +90,11 @@ class Labels:
         word = self.symbols.word
         return {name: word(int(codes[index])) for name, codes in self.columns.items() if codes[index]}
 
+    def keys(self) -> list[tuple[int, ...]]:
+        """Client, host and codes of each row: what knows it among rows of the same symbols and columns."""
+        columns = [codes.tolist() for codes in self.columns.values()]
+        return list(zip(self.clients.tolist(), self.hosts.tolist(), *columns, strict=True))
+
     def identity(self) -> Ints:
         """A number a row: equal where client and all labels are equal."""
         return self.derive("identity", lambda: signatures([self], tuple(self.columns)))
@@ -97,15 +102,6 @@ class Labels:
     def are_distinct(self) -> bool:
         """Whether no two rows of a client carry the same labels."""
         return self.derive("distinct", lambda: len(np.unique(self.identity())) == len(self))
-
-
-def where_equal(labels: Labels, client_id: int, wanted: Mapping[str, str], names: Iterable[str]) -> Bools:
-    """The rows of one client whose labels of these names are as `wanted` says, missing ones empty."""
-    rows: Bools = labels.clients == client_id
-    for name in names:
-        code = labels.symbols.find(wanted.get(name, ""))
-        rows = rows & (labels.column(name) == code) if code is not None else np.zeros_like(rows)
-    return rows
 
 
 def signatures(tables: Sequence[Labels], names: Iterable[str]) -> Ints:
@@ -149,11 +145,10 @@ def nameless(symbols: Symbols, clients: Ints) -> Labels:
 def labels_of(symbols: Symbols, rows: Sequence[tuple[int, int | None, Mapping[str, str]]]) -> Labels:
     """Labels from plain values: client, host and labels a row; an empty value is no label."""
     names = {name: None for _, _, labels in rows for name, value in labels.items() if value}
-    columns = {name: np.zeros(len(rows), np.int32) for name in names}
-    for index, (_, _, labels) in enumerate(rows):
-        for name, value in labels.items():
-            if value:
-                columns[name][index] = symbols.code(value)
+    code = symbols.code
+    columns = {
+        name: np.array([code(labels.get(name, "")) for _, _, labels in rows], np.int32) for name in names
+    }
     clients = np.array([client for client, _, _ in rows], np.int64)
     hosts = np.array([NO_HOST if host is None else host for _, host, _ in rows], np.int64)
     return Labels(symbols, clients, hosts, columns)

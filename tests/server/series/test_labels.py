@@ -11,7 +11,6 @@ from tocsin_server.series.labels import (
     labels_of,
     nameless,
     signatures,
-    where_equal,
 )
 from tocsin_server.series.symbols import Symbols
 
@@ -133,13 +132,12 @@ def test_taken_and_joined_rows_keep_client_host_and_labels() -> None:
     assert (two.clients.tolist(), two.hosts.tolist()) == ([BOLT, ACME], [NO_HOST, 7])
 
 
-def test_rows_are_found_by_client_and_by_labels_that_must_be_missing() -> None:
-    labels = label(
-        [(ACME, 1, {"mode": "idle"}), (ACME, 1, {"mode": "idle", "cpu": "0"}), (BOLT, 2, {"mode": "idle"})]
-    )
+def test_keys_tell_client_host_and_labels_apart() -> None:
+    rows = [(ACME, 1, {"mode": "idle"}), (ACME, None, {"mode": "idle"}), (BOLT, 1, {"mode": "idle"})]
+    labels = label([*rows, (ACME, 1, {"cpu": "0"})])
 
-    assert where_equal(labels, ACME, {"mode": "idle"}, ["mode", "cpu"]).tolist() == [True, False, False]
-    assert where_equal(labels, ACME, {"mode": "never"}, ["mode"]).tolist() == [False, False, False]
+    assert len(set(labels.keys())) == 4
+    assert labels.take(np.array([3, 0])).keys() == [labels.keys()[3], labels.keys()[0]]
 
 
 def test_nameless_rows_are_one_a_client() -> None:
