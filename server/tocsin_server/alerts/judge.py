@@ -185,9 +185,9 @@ class Judge:
         return None if alert.host_id is None else self._head.newest_ms(alert.host_id)
 
     def _count(self, changes: tuple[Change, ...]) -> None:
-        for change in changes:
-            if change.is_transition:
-                self._health.transitions.labels(state=change.alert.life.state.value).inc()
+        told = Counter(change.alert.life.state for change in changes if change.is_transition)
+        for state, count in told.items():
+            self._health.transitions.labels(state=state.value).inc(count)
         counts = Counter(alert.life.state for alert in self._active())
         for state in ACTIVE:
             self._health.alerts.labels(state=state.value).set(counts[state])

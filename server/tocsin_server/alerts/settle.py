@@ -8,57 +8,45 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import insert, update
+from sqlalchemy import insert
+from sqlalchemy.dialects.sqlite import insert as insert_or_update
+from sqlalchemy.sql.dml import ReturningInsert
 from sqlmodel import Session, col, select
 
 from tocsin_protocol.vocabulary import AlertState
 from tocsin_server.alerts.alert import ALERT_NAME, Alert, Change
 from tocsin_server.alerts.state import ACTIVE, Life
-from tocsin_server.alerts.store import AlertRow, Transition
+from tocsin_server.alerts.store import ALERTS, TRANSITIONS, AlertRow
 
-_CHUNK = 500
-"""How many values one question carries; SQLite takes 32,766."""
+_IDENTITY = ("client_id", "rule_key", "fingerprint")
+_LASTING = frozenset({"id", *_IDENTITY, "alertname", "severity", "labels"})
+"""What an alert's labels say; all else may change."""
 
 _Identity = tuple[int, str, str]
 
 
 def write_changes(session: Session, changes: Sequence[Change]) -> list[int]:
-    """Write them; the ids of the alerts' rows, in the order given."""
-    ids = _known_ids(session, [change.alert for change in changes])
-    known = [change for change in changes if _identity(change.alert) in ids]
-    fresh = [change for change in changes if _identity(change.alert) not in ids]
-    if known:
-        rows = [{"id": ids[_identity(change.alert)], **_columns(change)} for change in known]
-        session.execute(update(AlertRow), rows)
-    if fresh:
-        ids |= _insert(session, fresh)
+    """Write them; the ids of the alerts' rows, in the order given. What was active once has its row already."""
+    given = session.execute(_upsert(), [_columns(change) for change in changes])
+    ids = {(client, rule, mark): row for row, client, rule, mark in given}
     told = [_transition(change, ids[_identity(change.alert)]) for change in changes if change.is_transition]
     if told:
-        session.execute(insert(Transition), told)
+        session.execute(insert(TRANSITIONS), told)
     return [ids[_identity(change.alert)] for change in changes]
+
+
+def _upsert() -> ReturningInsert[Any]:
+    statement = insert_or_update(ALERTS)
+    changing = {name: column for name, column in statement.excluded.items() if name not in _LASTING}
+    identity = (ALERTS.c[name] for name in _IDENTITY)
+    return statement.on_conflict_do_update(index_elements=_IDENTITY, set_=changing).returning(
+        ALERTS.c.id, *identity
+    )
 
 
 def active_alerts(session: Session) -> list[Alert]:
     """The alerts that were active when they were last written."""
     return [_alert(row) for row in session.exec(select(AlertRow).where(col(AlertRow.state).in_(ACTIVE)))]
-
-
-def _known_ids(session: Session, alerts: Sequence[Alert]) -> dict[_Identity, int]:
-    """The rows that are there already: of active alerts, and of those that were active once."""
-    ids = {_identity(alert): alert.id for alert in alerts if alert.id is not None}
-    wanted = [alert.fingerprint for alert in alerts if alert.id is None]
-    for start in range(0, len(wanted), _CHUNK):
-        asked = select(AlertRow.id, AlertRow.client_id, AlertRow.rule_key, AlertRow.fingerprint).where(
-            col(AlertRow.fingerprint).in_(wanted[start : start + _CHUNK])
-        )
-        ids |= {(client, rule, mark): row for row, client, rule, mark in session.exec(asked) if row is not None}
-    return ids
-
-
-def _insert(session: Session, changes: Sequence[Change]) -> dict[_Identity, int]:
-    asked = insert(AlertRow).returning(col(AlertRow.id), sort_by_parameter_order=True)
-    given = session.scalars(asked, [_columns(change) for change in changes])
-    return {_identity(change.alert): row for change, row in zip(changes, given, strict=True) if row is not None}
 
 
 def _identity(alert: Alert) -> _Identity:

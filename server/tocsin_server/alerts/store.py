@@ -56,3 +56,7 @@ class Transition(SQLModel, table=True):
     """When the newest sample that the decision rests on was read on the host."""
     annotations: dict[str, str] = Field(sa_column=Column(JSON, nullable=False))
     consumed_ms: int | None = Field(default=None, sa_type=Millis)
+
+
+ALERTS = AlertRow.metadata.tables["alert"]
+TRANSITIONS = Transition.metadata.tables["transition"]
