@@ -56,22 +56,27 @@ def advance(life: Life, seen: Verdict, terms: Terms, now_ms: int) -> Life:
     if life.state not in ALARMING:
         return life
     if seen is Verdict.UNKNOWN and terms.on_no_data is OnNoData.KEEP:
-        return replace(life, state=AlertState.UNKNOWN, keep_firing_since_ms=None)
+        return _alarming(life, AlertState.UNKNOWN)
     if seen is Verdict.UNKNOWN and terms.on_no_data is OnNoData.FIRE:
-        return replace(life, state=AlertState.FIRING, keep_firing_since_ms=None)
+        return _alarming(life, AlertState.FIRING)
     return _cleared(life, terms, now_ms)
 
 
 def _held(life: Life, terms: Terms, now_ms: int) -> Life:
     """The condition is true."""
-    if life.state is AlertState.FIRING and life.keep_firing_since_ms is None:
-        return life  # what most alerts are in most rounds
     if life.state in ALARMING:
-        return replace(life, state=AlertState.FIRING, keep_firing_since_ms=None)
+        return _alarming(life, AlertState.FIRING)
     since_ms = life.active_ms if life.state is AlertState.PENDING and life.active_ms is not None else now_ms
     if now_ms - since_ms < terms.for_ms:
         return Life(AlertState.PENDING, active_ms=since_ms)
     return Life(AlertState.FIRING, active_ms=since_ms, fired_ms=now_ms)
+
+
+def _alarming(life: Life, state: AlertState) -> Life:
+    """It goes on, or goes on as something else; most alerts are in most rounds what they were."""
+    if life.state is state and life.keep_firing_since_ms is None:
+        return life
+    return replace(life, state=state, keep_firing_since_ms=None)
 
 
 def _cleared(life: Life, terms: Terms, now_ms: int) -> Life:

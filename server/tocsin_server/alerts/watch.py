@@ -9,7 +9,7 @@ at: healthy series cost nothing here. Judging proposes changes; `keep` takes one
 
 import math
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from tocsin_protocol.vocabulary import AlertState
@@ -69,10 +69,10 @@ class Watch:
         inquiry = Inquiry(self.rule.expression, source, at_ms)
         failures = dict(inquiry.vector.failures)
         seen = self._identified(inquiry.vector, failures)
-        missed = [alert for key, alert in self.alerts.items() if key not in seen]
-        self.values = {alert.key: self.values.get(alert.key, alert.value) for alert in missed}
+        missed = {key: alert for key, alert in self.alerts.items() if key not in seen}
+        self.values = {key: self.values.get(key, alert.value) for key, alert in missed.items()}
         self.values |= {key: value for key, (_, value) in seen.items()}
-        judged = [alert for alert in missed if alert.client_id not in failures]
+        judged = {key: alert for key, alert in missed.items() if alert.client_id not in failures}
         changes = [*self._held(seen, now_ms), *self._missed(judged, inquiry, now_ms)]
         return Judgement(changes, failures)
 
@@ -127,29 +127,31 @@ class Watch:
             if life != alert.life:
                 yield self._change(alert, life, value, now_ms)
 
-    def _missed(self, alerts: Sequence[Alert], inquiry: Inquiry, now_ms: int) -> Iterator[Change]:
-        retired = {alert.key for alert in alerts if self._is_retired(alert)}
-        asked = [alert for alert in alerts if alert.key not in retired and self._needs_asking(alert)]
+    def _missed(self, alerts: Mapping[Key, Alert], inquiry: Inquiry, now_ms: int) -> Iterator[Change]:
+        retired = {key for key, alert in alerts.items() if self._is_retired(alert)}
+        asked = {
+            key: alert for key, alert in alerts.items() if key not in retired and self._needs_asking(alert)
+        }
         answers = self._answers(asked, inquiry) if asked else {}
-        for alert in alerts:
-            life = advance(alert.life, answers.get(alert.key, Verdict.FALSE), self._terms, now_ms)
+        for key, alert in alerts.items():
+            life = advance(alert.life, answers.get(key, Verdict.FALSE), self._terms, now_ms)
             if life != alert.life:
-                change = self._change(alert, life, self.values[alert.key], now_ms)
-                yield _because_retired(change) if alert.key in retired else change
+                change = self._change(alert, life, self.values[key], now_ms)
+                yield _because_retired(change) if key in retired else change
 
     def _needs_asking(self, alert: Alert) -> bool:
         """Whether it makes a difference if its condition is false or unknown."""
         return alert.life.state is not AlertState.PENDING and self.rule.on_no_data is not OnNoData.RESOLVE
 
-    def _answers(self, alerts: Sequence[Alert], inquiry: Inquiry) -> dict[Key, Verdict]:
+    def _answers(self, alerts: Mapping[Key, Alert], inquiry: Inquiry) -> dict[Key, Verdict]:
         """False or unknown. True without a row of its own is false: the row has become another alert."""
-        verdicts = inquiry.verdicts(self._rows_of(alerts, inquiry.symbols))
+        verdicts = inquiry.verdicts(self._rows_of(alerts.values(), inquiry.symbols))
         return {
-            alert.key: Verdict.FALSE if answer is Verdict.TRUE else answer
-            for alert, answer in zip(alerts, verdicts, strict=True)
+            key: Verdict.FALSE if answer is Verdict.TRUE else answer
+            for key, answer in zip(alerts, verdicts, strict=True)
         }
 
-    def _rows_of(self, alerts: Sequence[Alert], symbols: Symbols) -> Labels:
+    def _rows_of(self, alerts: Iterable[Alert], symbols: Symbols) -> Labels:
         """The alerts' rows; the same object while they are the same, for the sake of what it remembers."""
         rows = [(alert.client_id, None, alert.row) for alert in alerts]
         if self._asked is None or self._asked.symbols is not symbols or rows != self._asked_rows:
