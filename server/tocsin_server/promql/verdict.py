@@ -4,7 +4,7 @@ A row vanishes because its condition has become false or because its data has st
 good news. So the expression is asked again for the identities of such rows, in three values:
 
 1. a comparison in its `bool` form: 1 is true, 0 is false, and where there is no row its operands are asked;
-2. `and`, `or` by three-valued logic; `a unless b` is false where `b` is there;
+2. `and`, `or` by three-valued logic; `a unless b` without a row is false where `b` is there;
 3. an aggregation over nothing asks what it aggregates: rows that a condition keeps out make it false, and no
    rows at all unknown; a sample that is missing is unknown;
 4. `absent` is true or false, and a constant is true.
@@ -192,12 +192,16 @@ class Inquiry:
         if node.operator == "or":
             return np.maximum(self._judge(node.left, asked), self._judge(node.right, asked))
         if node.operator == "unless":
-            is_there = self._judge(node.right, right) == _TRUE
-            return np.where(is_there, _FALSE, self._judge(node.left, left))
+            return _or_else(self._presence(node, asked), lambda: self._without(node, left, right))
         if _is_filter(node):
             # Operands that are there, but not for each other: a comparison that nobody can know.
             return _or_else(self._compared(node, asked), lambda: np.minimum(both(), _UNKNOWN))
         return np.minimum(both(), self._presence(node, asked))
+
+    def _without(self, node: Binary, left: _Identities, right: _Identities) -> _Answers:
+        """What an `unless` says where it has no row."""
+        is_there = self._judge(node.right, right) == _TRUE
+        return np.where(is_there, _FALSE, self._judge(node.left, left))
 
     def _all(self, nodes: Iterable[Node], asked: _Identities) -> _Answers:
         return reduce(np.minimum, (self._judge(node, asked) for node in nodes))

@@ -57,6 +57,8 @@ T, F, U = Verdict.TRUE, Verdict.FALSE, Verdict.UNKNOWN
         ("free > 10 unless quiet", SDA, T),
         ("free > 100 unless quiet", SDA, F),
         ("quiet > 1 unless free", ATLAS, U),
+        # What is there on the right of some other row takes nothing away.
+        ("(vector(1) unless free) + on () group_right () free", SDA, T),
         # `absent` and constants are never unknown.
         ("absent(up)", {}, F),
         ("absent(quiet)", {}, T),
