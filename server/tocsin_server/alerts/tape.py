@@ -38,6 +38,11 @@ class TapeSelection:
     labels: Labels
     tracks: tuple[_Track, ...]
 
+    @property
+    def blocks(self) -> tuple["TapeSelection"]:
+        """See `Selection`: few enough."""
+        return (self,)
+
 
 class Tape:
     """Series of the one anonymous client; see `series.source.Source` and `alerts.ground.Ground`."""

@@ -109,7 +109,7 @@ class Watch:
         labels = vector.labels
         form = (labels.symbols, *labels.columns)
         known = self._newborns if form == self._form else {}
-        keys = labels.keys()
+        keys = labels.row_keys()
         newborns = [known.get(key) or self._newborn(vector.row(index)) for index, key in enumerate(keys)]
         self._form, self._newborns = form, dict(zip(keys, newborns, strict=True)) if self._remembers else {}
         return newborns

@@ -32,7 +32,7 @@ from tocsin_server.promql.syntax import (
 from tocsin_server.series.arrays import Bools, Floats
 from tocsin_server.series.labels import Labels
 from tocsin_server.series.matchers import MatchKind
-from tocsin_server.series.source import Source
+from tocsin_server.series.source import Selection, Source
 
 Value = Dense | Operand
 """A vector, or a scalar: one number for all clients, or an array of one for each of `source.clients`."""
@@ -108,7 +108,7 @@ class Evaluation:
 
     def select(self, node: Selector) -> tuple[Dense, Floats]:
         """The newest samples, and their times in seconds."""
-        selection = self.source.select(node.name, node.matchers)
+        selection = self.selected(node)
         instant = self.source.instant(selection, self._moment(node))
         return Dense(selection.labels, instant.values, instant.present), instant.times / 1000
 
@@ -195,22 +195,28 @@ class Evaluation:
         return self.renamed(rows, ELEMENTWISE[node.function](rows.values, *scalars), present)
 
     def _over_time(self, node: Call) -> Dense:
+        """Block by block: a window has many samples for each value that comes of it."""
         ranged = _ranged(node)
         scalars = [self.scalar(each) for each in node.arguments if each is not ranged]
-        labels, span = self.span(ranged)
-        if scalars:
-            parameter = spread(self.source, scalars[0], labels)
-            span = Span(span.window, span.start_ms, span.end_ms, span.at_ms, parameter)
-        values, present = apply(node.function, span)
-        dense = Dense(labels, values, present)
+        parameter = scalars[0] if scalars else np.nan
+        selection = self.selected(ranged.selector)
+        results = [apply(node.function, self.span(ranged, block, parameter)) for block in selection.blocks]
+        values = np.concatenate([np.zeros(0), *(values for values, _ in results)])
+        present = np.concatenate([np.zeros(0, np.bool_), *(present for _, present in results)])
+        dense = Dense(selection.labels, values, present)
         return dense if node.function in KEEPS_NAME else self.distinct(dense.nameless())
 
-    def span(self, node: Range) -> tuple[Labels, Span]:
-        selection = self.source.select(node.selector.name, node.selector.matchers)
+    def selected(self, node: Selector) -> Selection:
+        """The series of a selector."""
+        selection: Selection = self.source.select(node.name, node.matchers)
+        return selection
+
+    def span(self, node: Range, selection: Selection, parameter: Operand = np.nan) -> Span:
+        """The samples that a range holds of some of its series."""
         end_ms = self._moment(node.selector)
         start_ms = end_ms - node.range_ms
         window = self.source.window(selection, start_ms, end_ms)
-        return selection.labels, Span(window, start_ms, end_ms, self.at_ms)
+        return Span(window, start_ms, end_ms, self.at_ms, spread(self.source, parameter, selection.labels))
 
 
 def _ranged(node: Call) -> Range:
@@ -252,8 +258,8 @@ def _absent(run: Evaluation, node: Call) -> Dense:
 
 def _absent_over_time(run: Evaluation, node: Call) -> Dense:
     ranged = _ranged(node)
-    labels, span = run.span(ranged)
-    return _missing(run, labels, span.at_least(1), ranged.selector)
+    selection = run.selected(ranged.selector)
+    return _missing(run, selection.labels, run.span(ranged, selection).at_least(1), ranged.selector)
 
 
 def _missing(run: Evaluation, labels: Labels, present: Bools, asked: Node) -> Dense:

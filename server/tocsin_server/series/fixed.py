@@ -26,6 +26,11 @@ class FixedSelection:
     labels: Labels
     rows: Ints
 
+    @property
+    def blocks(self) -> tuple["FixedSelection"]:
+        """See `Selection`: few enough."""
+        return (self,)
+
 
 class FixedSource:
     """Series in two arrays, padded at the left with times that never were."""

@@ -80,7 +80,7 @@ class Labels:
         """The same rows under other labels."""
         return Labels(self.symbols, self.clients, self.hosts, columns)
 
-    def take(self, rows: Ints) -> "Labels":
+    def take(self, rows: Ints | slice) -> "Labels":
         """Some of the rows, in the order given."""
         columns = {name: codes[rows] for name, codes in self.columns.items()}
         return Labels(self.symbols, self.clients[rows], self.hosts[rows], columns)
@@ -90,7 +90,7 @@ class Labels:
         word = self.symbols.word
         return {name: word(int(codes[index])) for name, codes in self.columns.items() if codes[index]}
 
-    def keys(self) -> list[tuple[int, ...]]:
+    def row_keys(self) -> list[tuple[int, ...]]:
         """Client, host and codes of each row: what knows it among rows of the same symbols and columns."""
         columns = [codes.tolist() for codes in self.columns.values()]
         return list(zip(self.clients.tolist(), self.hosts.tolist(), *columns, strict=True))

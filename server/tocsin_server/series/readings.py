@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Self
 
 import numpy as np
@@ -10,6 +11,9 @@ from tocsin_server.series.arrays import NEVER, Floats, Ints, Places, is_stale
 from tocsin_server.series.banks import Bank
 from tocsin_server.series.labels import Labels
 from tocsin_server.series.source import LOOKBACK_MS, Instant, Window, pack
+
+_BLOCK_CELLS = 1 << 19
+"""Four megabytes: larger arrays leave the processor's cache, and the system gives them anew, page by page."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -37,6 +41,13 @@ class Reading:
     def take(self, places: Places) -> "Reading":
         """Some of these rows."""
         return Reading.of(self.bank, self.rows[places])
+
+    def pieces(self) -> Sequence["Reading"]:
+        """The same rows, as many at a time as make a block."""
+        size = max(_BLOCK_CELLS // self.bank.depth, 1)
+        if len(self.rows) <= size:
+            return (self,)
+        return [Reading.of(self.bank, self.rows[at : at + size]) for at in range(0, len(self.rows), size)]
 
     def instant(self, at_ms: int) -> Instant:
         """See `Source`."""
@@ -66,12 +77,22 @@ class Reading:
         return _without_stale(bank.values.reshape(-1)[cells], times, count[self.line_of_row])
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class HeadSelection:
     """Rows of the head; `readings` follow each other in the order of `labels`."""
 
     labels: Labels
     readings: tuple[Reading, ...]
+
+    @cached_property
+    def blocks(self) -> tuple["HeadSelection", ...]:
+        """See `Selection`."""
+        pieces = [piece for reading in self.readings for piece in reading.pieces()]
+        ends = np.cumsum([len(piece.rows) for piece in pieces]).tolist()
+        return tuple(
+            HeadSelection(self.labels.take(slice(end - len(piece.rows), end)), (piece,))
+            for piece, end in zip(pieces, ends, strict=True)
+        )
 
     def take(self, places: Places) -> "HeadSelection":
         """Some of the rows; `places` ascend."""

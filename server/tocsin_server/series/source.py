@@ -44,6 +44,11 @@ class Selection(Protocol):
         """Their labels, `__name__` among them."""
         ...
 
+    @property
+    def blocks(self) -> Sequence["Selection"]:
+        """The same series in their order, so many at a time that windows over them are worked on quickly."""
+        ...
+
 
 class Source(Protocol):
     """A place that has series. Each takes back only the selections that it gave.

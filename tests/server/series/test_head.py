@@ -7,6 +7,7 @@ import pytest
 
 from tocsin_protocol.vocabulary import SeriesKind
 from tocsin_protocol.wire import STALE_NAN
+from tocsin_server.series import readings as readings_module
 from tocsin_server.series.arrays import NEVER
 from tocsin_server.series.banks import Bank
 from tocsin_server.series.forgetting import Forgetting
@@ -189,6 +190,21 @@ def test_a_window_leaves_stale_markers_out_and_rows_of_other_depths_as_they_are(
         for row, count in enumerate(found.count)
     }
     assert values == {"load": [0.0, 1.0, 2.0], "disk": [0.0, 2.0]}
+
+
+def test_windows_over_the_blocks_of_a_selection_are_the_window_over_all_of_it(head: Head, monkeypatch) -> None:
+    head.require({"load": 60_000, "disk": 30_000})
+    for number in range(5):
+        head.enlist(number, client_id=BOLT, target={"instance": str(number), **NODE})
+        push(head, number, float(number), -float(number), of=LOAD_AND_DISK, host_id=number)
+    monkeypatch.setattr(readings_module, "_BLOCK_CELLS", 20)  # three rows of one depth, two of the other
+    selection = head.select(None, [Matcher("__name__", MatchKind.REGEX, "load|disk")])
+    whole = head.window(selection, NOW_MS - 1, NOW_MS + 5_000)
+    parts = [head.window(block, NOW_MS - 1, NOW_MS + 5_000) for block in selection.blocks]
+
+    assert [len(block.labels) for block in selection.blocks] == [3, 2, 2, 2, 1]
+    assert [row for block in selection.blocks for row in block.labels.row_keys()] == selection.labels.row_keys()
+    assert [value for part in parts for value in part.values[:, 0]] == whole.values[:, 0].tolist()
 
 
 @pytest.mark.parametrize("interval_s", [10, 9.5, 7, 2.5, 1, 0.625])

@@ -136,8 +136,8 @@ def test_keys_tell_client_host_and_labels_apart() -> None:
     rows = [(ACME, 1, {"mode": "idle"}), (ACME, None, {"mode": "idle"}), (BOLT, 1, {"mode": "idle"})]
     labels = label([*rows, (ACME, 1, {"cpu": "0"})])
 
-    assert len(set(labels.keys())) == 4
-    assert labels.take(np.array([3, 0])).keys() == [labels.keys()[3], labels.keys()[0]]
+    assert len(set(labels.row_keys())) == 4
+    assert labels.take(np.array([3, 0])).row_keys() == [labels.row_keys()[3], labels.row_keys()[0]]
 
 
 def test_nameless_rows_are_one_a_client() -> None:
