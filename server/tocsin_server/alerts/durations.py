@@ -29,14 +29,3 @@ def parse_duration(text: str) -> int:
     if length_ms > _MAX_MS:
         raise ValueError(f"{text!r} is longer than 292 years")
     return length_ms
-
-
-def written_duration(length_ms: int) -> str:
-    """The shortest way to write it, without weeks and years, as Prometheus shows times of tests."""
-    if length_ms == 0:
-        return "0s"
-    shown = ""
-    for unit, unit_ms in _UNITS_MS[2:]:
-        count, length_ms = divmod(length_ms, unit_ms)
-        shown += f"{count}{unit}" if count else ""
-    return shown

@@ -4,7 +4,6 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from tocsin_server.alerts.alert import ALERT_NAME
-from tocsin_server.alerts.durations import written_duration
 from tocsin_server.alerts.ground import Yield
 from tocsin_server.alerts.proclaim import ALERTS, SINCE, Proclaimer
 from tocsin_server.alerts.recorder import Recorder
@@ -21,6 +20,7 @@ from tocsin_server.alerts.testfile import (
 )
 from tocsin_server.alerts.watch import Watch
 from tocsin_server.promql import evaluate
+from tocsin_server.promql.spelling import duration
 
 _Member = tuple[Watch, Proclaimer] | Recorder
 
@@ -69,7 +69,7 @@ class Play:
         for member in self._members:
             rule = member.rule if isinstance(member, Recorder) else member[0].rule
             for reason in self._turn(member, now_ms).values():
-                yield self._told(f"rule: {rule.name}, time: {written_duration(now_ms)}, err: {reason}")
+                yield self._told(f"rule: {rule.name}, time: {duration(now_ms)}, err: {reason}")
 
     def _turn(self, member: _Member, now_ms: int) -> Mapping[int, str]:
         if isinstance(member, Recorder):
@@ -88,7 +88,7 @@ class Play:
         ]
         got = list(self._firing(question.alertname))
         if sorted(map(_alert_text, expected)) != sorted(map(_alert_text, got)):
-            what = f"alertname: {question.alertname}, time: {written_duration(question.at_ms)}"
+            what = f"alertname: {question.alertname}, time: {duration(question.at_ms)}"
             yield self._told(_difference(what, map(_alert_text, expected), map(_alert_text, got)))
 
     def _firing(self, alertname: str) -> Iterator[ExpectedAlert]:
@@ -102,7 +102,7 @@ class Play:
                     yield ExpectedAlert(alert.labels, watch.annotations(alert, value))
 
     def _ask_expression(self, question: ExpressionQuestion) -> Iterator[str]:
-        what = f"expr: {question.expression.text!r}, time: {written_duration(question.at_ms)}"
+        what = f"expr: {question.expression.text!r}, time: {duration(question.at_ms)}"
         vector = evaluate(question.expression, self._tape, question.at_ms)
         for reason in vector.failures.values():
             yield self._told(f"{what}, err: {reason}")

@@ -46,9 +46,6 @@ class Fields:
             if name not in known:
                 raise BadYaml(line_of(value), f"{what} has no field {name!r}{_suggestion(name, known)}")
 
-    def __contains__(self, name: str) -> bool:
-        return name in self._nodes
-
     def node(self, name: str) -> yaml.Node | None:
         """The field, or None where it is absent or null."""
         node = self._nodes.get(name)

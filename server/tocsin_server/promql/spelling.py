@@ -116,7 +116,7 @@ def number(value: float) -> str:
 
 
 def duration(milliseconds: int) -> str:
-    """A duration as Prometheus writes it: `1h30m`."""
+    """A duration as Prometheus writes it: `1h30m`, without weeks and years."""
     written = ""
     for size, unit in _UNITS:
         count, milliseconds = divmod(milliseconds, size)

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tocsin_server.alerts.durations import parse_duration, written_duration
+from tocsin_server.alerts.durations import parse_duration
+from tocsin_server.promql.spelling import duration
 
 
 @pytest.mark.parametrize(
@@ -35,4 +36,4 @@ def test_durations_that_prometheus_refuses_are_refused_with_their_text(text):
 
 @given(st.integers(0, 9_000_000_000_000_000_000 // 1_000_000))
 def test_what_is_written_is_read_back(length_ms):
-    assert length_ms == parse_duration(written_duration(length_ms))
+    assert length_ms == parse_duration(duration(length_ms))
