@@ -21,8 +21,6 @@ def test_a_field_that_is_absent_or_null_is_empty():
     assert Text("", 1) == group.text("name")
     assert group.items("rules") == ()
     assert group.texts("labels") == {}
-    assert "name" in group
-    assert "labels" not in group
 
 
 def test_an_empty_document_is_nothing():
