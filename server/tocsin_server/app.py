@@ -9,7 +9,7 @@ import contextlib
 import gc
 import signal
 import socket
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Self
@@ -97,9 +97,9 @@ class Pictures:
 
         return self._storage.read(ask)
 
-    def host(self, host_id: int) -> HostRow | None:
-        """A host's row."""
-        return self._hosts.one(host_id)
+    def hosts(self, ids: Sequence[int]) -> Mapping[int, HostRow]:
+        """The rows of these hosts."""
+        return self._hosts.some(ids)
 
 
 class Server:

@@ -6,7 +6,7 @@ gathers what has come together, so that a storm of a thousand tickets is a handf
 
 import queue
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Protocol
 
 import structlog
@@ -28,8 +28,8 @@ class Pictures(Protocol):
         """The rows of these tickets and the counts of all."""
         ...
 
-    def host(self, host_id: int) -> HostRow | None:
-        """A host's row."""
+    def hosts(self, ids: Sequence[int]) -> Mapping[int, HostRow]:
+        """The rows of these hosts, in this order."""
         ...
 
 
@@ -90,9 +90,9 @@ class Notices:
         happenings = [item for item in items if isinstance(item, Happening)]
         if happenings:
             self._tell_tickets(happenings)
-        for host_id in dict.fromkeys(item for item in items if isinstance(item, int)):
-            row = self._pictures.host(host_id)
-            if row is not None:
+        hosts = dict.fromkeys(item for item in items if isinstance(item, int))
+        if hosts:
+            for row in self._pictures.hosts(list(hosts)).values():
                 self._publish("host", HostChanged(host=row))
 
     def _tell_tickets(self, happenings: Sequence[Happening]) -> None:

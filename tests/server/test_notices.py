@@ -72,8 +72,8 @@ class Desk:
             raise OSError("the disk is on fire")
         return {number: a_ticket(number) for number in ids if number not in self.lost}, COUNTS
 
-    def host(self, host_id: int) -> HostRow | None:
-        return None if host_id in self.lost else a_host(host_id)
+    def hosts(self, ids: Sequence[int]) -> dict[int, HostRow]:
+        return {number: a_host(number) for number in ids if number not in self.lost}
 
     def tell(self) -> list[tuple[str, object, int]]:
         """All that waits, told by the thread to its end."""

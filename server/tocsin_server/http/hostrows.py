@@ -4,7 +4,7 @@ Everything here may wait for the database or for the head, so it is not for the 
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from sqlmodel import Session, col, select
 
@@ -44,14 +44,24 @@ class HostRows:
         ]
 
     def one(self, host_id: int) -> HostRow | None:
-        """One host, retired ones too: tickets still speak of them."""
+        """One host."""
+        return self.some([host_id]).get(host_id)
+
+    def some(self, host_ids: Iterable[int]) -> dict[int, HostRow]:
+        """These hosts, retired ones too: tickets still speak of them. What is open is asked once for all."""
+        load = self._storage.read(open_by_host)
+        vitals = self._vitals.of_all()
+        found = {host_id: self._known(host_id) for host_id in host_ids}
+        return {
+            host_id: self._row(*known, load, vitals) for host_id, known in found.items() if known is not None
+        }
+
+    def _known(self, host_id: int) -> tuple[HostFacts, HostState] | None:
         host = self._estate.host(host_id)
-        state = HostState.RETIRED if host is None else self.state(host_id)
-        if host is None:
-            host = self._storage.read(lambda session: _retired(session, host_id))
-        if host is None:
-            return None
-        return self._row(host, state, self._storage.read(open_by_host), self._vitals.of_all())
+        if host is not None:
+            return host, self.state(host_id)
+        retired = self._storage.read(lambda session: _retired(session, host_id))
+        return None if retired is None else (retired, HostState.RETIRED)
 
     def states(self) -> Counter[HostState]:
         """How many hosts in service are in each state."""
