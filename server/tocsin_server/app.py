@@ -1,7 +1,9 @@
 """The composition root: the only place that knows everybody. It wires one server and runs it.
 
-open    lock the data folder → migrate → database, keys, estate, journal (replayed), head, rules
-run     judge thread, jobs, HTTP until SIGTERM or SIGINT; then streams end, the journal and database close
+    open    lock the data folder → migrate → database, keys, estate, journal (replayed), head, rules
+    run     judge thread, jobs, HTTP until SIGTERM or SIGINT; then streams end, the journal and database close
+
+What a start has opened is closed again, whatever happens on the way.
 """
 
 import asyncio
@@ -110,20 +112,21 @@ class Server:
         self._settings = settings
         self._clock = clock
         rules = RuleFolder(_rules_folder(config))  # an operator's matter, so before anything is opened
-        self._closing = contextlib.ExitStack()
         self.health = Health()
         self.broker = Broker()
         self.inbox = Inbox()
         self.head = Head(interval_s=settings.interval_s)
         self.identity = open_identity(data)
         self.presence = Presence(interval_s=settings.interval_s, started_ms=clock.now_ms())
-        self.storage = self._closing.enter_context(Storage(database(data)))
-        self.health.writer.set_function(self.storage.waiting)
-        self.estate = Estate(self.storage)
-        self.estate.reload()
-        self.journal = self._closing.enter_context(
-            Journal(data / "journal", clock=clock, health=self.health, keep_hours=settings.journal_hours)
-        )
+        with contextlib.ExitStack() as opening:
+            self.storage = opening.enter_context(Storage(database(data)))
+            self.health.writer.set_function(self.storage.waiting)
+            self.estate = Estate(self.storage)
+            self.estate.reload()
+            self.journal = opening.enter_context(
+                Journal(data / "journal", clock=clock, health=self.health, keep_hours=settings.journal_hours)
+            )
+            self._closing = opening.pop_all()
         self.judge = Judge(head=self.head, storage=self.storage, health=self.health, host_of=self._host_of)
         self.rulebook = Rulebook(rules, self.judge, self._rules_changed)
         vitals = VitalSigns(self.head, clock)
@@ -163,8 +166,11 @@ class Server:
         )
 
     def __enter__(self) -> Self:
-        self.restore()
-        self.start()
+        with contextlib.ExitStack() as undoing:
+            undoing.callback(self.close)
+            self.restore()
+            self.start()
+            undoing.pop_all()
         return self
 
     def __exit__(self, *_: object) -> None:

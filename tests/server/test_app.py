@@ -120,6 +120,30 @@ def test_a_server_whose_journal_fails_ails(wired: Server) -> None:
     assert wired.ails() == ["pushes cannot be stored"]
 
 
+def test_a_journal_that_cannot_be_opened_leaves_nothing_open(data: Path, threads: Threads) -> None:
+    (data / "journal").write_text("a file where a folder should be")
+
+    with pytest.raises(FileExistsError):
+        Server(data, ServerConfig(), config=data.parent, clock=FakeClock())
+
+    assert threads() == set()
+
+
+def test_a_start_that_fails_ends_what_it_has_started(
+    data: Path, threads: Threads, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_server: Server) -> None:
+        raise OSError("the disk is on fire")
+
+    monkeypatch.setattr(Server, "restore", fail)
+    server = Server(data, ServerConfig(), config=data.parent, clock=FakeClock())
+
+    with pytest.raises(OSError, match="on fire"), server:
+        pass
+
+    assert threads() == set()
+
+
 def test_only_a_host_that_was_heard_of_late_is_fresh(wired: Server) -> None:
     clock = wired._clock
     assert isinstance(clock, FakeClock)
