@@ -55,7 +55,6 @@ class Receiver:
             outcome: health.frames.labels(outcome)
             for outcome in ("stored", "repeated", "refused", "late", "clamped")
         }
-        health.inbox.set_function(inbox.__len__)
 
     async def push(self, body: bytes, *, session_id: str, mac: str) -> bytes:
         """Store a push and return the answer's body; raises a `Refused` kind or `Unavailable`."""
