@@ -1,8 +1,8 @@
 """A list of any length that paints only what is seen, and of that only the cells that have changed.
 
 What stands where is the listing's business (`tocsin_tui.state`); the table shows a window on it. Its cursor
-is a row's id, and when rows take new places the row under the cursor keeps its line on the screen. With
-100,000 rows a key is painted in two milliseconds, and a change of a row that is not seen costs nothing.
+is a row's id, and when rows take new places the row under the cursor keeps its line on the screen. What a key
+costs does not grow with the list, and a change of a row that is not seen costs nothing.
 """
 
 from collections.abc import Callable, Sequence
@@ -186,7 +186,7 @@ class VirtualTable(ScrollView, Generic[R], can_focus=True):
             self.scroll_to(y=max(0, wanted), animate=False)
 
     def _repaint_changes(self) -> None:
-        """Compare what is seen with what was painted: forty rows take a millisecond."""
+        """Compare what is seen with what was painted."""
         for y, (id_, before) in list(self._window.items()):
             if self._id_at(y) != id_:
                 self.refresh(Region(0, y, self.size.width, 1))
