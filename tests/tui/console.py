@@ -6,6 +6,8 @@ from contextlib import asynccontextmanager
 
 from tests.tui import scene
 from tests.tui.fake import FakeServer
+from textual.events import Key
+from textual.keys import _character_to_key
 from textual.pilot import Pilot
 
 from tocsin_tui.app import Console
@@ -44,6 +46,13 @@ async def opened(
         await is_live(pilot)
         yield app, pilot
         server.hang_up()
+
+
+def in_a_burst(app: Console, *keys: str) -> None:
+    """Keys that come in one read of the terminal, as from a fast hand or over a slow line."""
+    for key in keys:
+        is_letter = len(key) == 1
+        app.post_message(Key(_character_to_key(key) if is_letter else key, key if is_letter else None))
 
 
 async def until(pilot: Pilot[int], question: Callable[[], object]) -> None:

@@ -13,6 +13,7 @@ from textual import events
 from textual.app import App
 from textual.screen import Screen
 from textual.theme import Theme
+from textual.widgets import Input, TextArea
 
 from tocsin_tui.config import Settings
 from tocsin_tui.screens.page import Page
@@ -97,7 +98,8 @@ class Console(App[int]):
     async def on_event(self, event: events.Event) -> None:
         if isinstance(event, events.Key | events.MouseDown | events.MouseScrollDown | events.MouseScrollUp):
             self._touched_s = self._monotonic()  # rows keep their places while hands are moving
-        await super().on_event(event)
+        if not (isinstance(event, events.Key) and await self._command(event)):
+            await super().on_event(event)
 
     async def on_unmount(self) -> None:
         await self.session.aclose()
@@ -112,6 +114,16 @@ class Console(App[int]):
 
         self.action_queue()
         self.push_screen(HostsScreen(self.session, self.painter))
+
+    async def _command(self, event: events.Key) -> bool:
+        """Do at once what a key commands, before the next key is looked at; false when it is none or is typed.
+
+        Otherwise a key takes its way through the widgets, and of keys that come together, such as `/acme`, all
+        would go to the list, as commands, before the first has opened the field that the others are meant for.
+        """
+        if event.is_forwarded or isinstance(self.focused, Input | TextArea):
+            return False
+        return await self._check_bindings(event.key, priority=True) or await self._check_bindings(event.key)
 
     def _begin(self) -> None:
         self.run_worker(self._keep_signed_in(), group="line", exclusive=True)
@@ -139,8 +151,9 @@ class Console(App[int]):
         """Show what has changed since the last time."""
         is_idle = self._monotonic() - self._touched_s >= IDLE_S
         self.session.settle(is_idle=is_idle)
-        pages = [screen for screen in self.screen_stack if isinstance(screen, Page)]
-        pages[-1].refresh_page()
+        pages = [screen for screen in self.screen_stack if isinstance(screen, Page) and screen.is_mounted]
+        for page in pages[-1:]:
+            page.refresh_page()
         if self.session.rings != self._rung:
             self._rung = self.session.rings
             if self._settings.bell:

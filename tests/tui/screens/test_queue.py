@@ -2,9 +2,9 @@
 
 import pytest
 from tests.tui import scene
-from tests.tui.console import Hands, a_console, has_read, opened, screen_text, text_of, until
+from tests.tui.console import Hands, a_console, has_read, in_a_burst, opened, screen_text, text_of, until
 from tests.tui.fake import FakeServer
-from textual.widgets import Input
+from textual.widgets import Input, TextArea
 
 from tocsin_protocol.vocabulary import TicketEventKind, TicketState
 from tocsin_tui.screens.queue import QueueScreen
@@ -101,6 +101,42 @@ async def test_a_filter_narrows_as_it_is_typed_and_escape_clears_it(server: Fake
 
         assert narrowed == [4811, 4788]
         assert len(app.session.tickets.order) == 13
+
+
+async def test_what_is_typed_in_one_burst_goes_where_it_would_go_key_by_key(server: FakeServer) -> None:
+    async with opened(server) as (app, pilot):
+        in_a_burst(app, "/", "c", "d")
+        await pilot.pause()
+
+        assert app.session.ticket_filter.text == "cd"
+        assert not app.session.underway
+
+
+async def test_enter_twice_leaves_the_filter_and_opens_the_ticket(server: FakeServer) -> None:
+    async with opened(server) as (app, pilot):
+        in_a_burst(app, "/", *"client:kiel", "enter", "enter")
+        await until(pilot, lambda: isinstance(app.screen, TicketScreen))
+
+        assert app.screen.ticket_id == 4811
+
+
+async def test_a_page_that_is_not_there_yet_is_not_painted(server: FakeServer) -> None:
+    async with opened(server) as (app, pilot):
+        app.action_hosts()
+        app._paint()
+        assert not app.screen.is_mounted
+        await pilot.pause()
+
+        assert "Hosts" in text_of(app, "#place")
+
+
+async def test_a_note_typed_in_one_burst_is_whole(server: FakeServer) -> None:
+    async with opened(server) as (app, pilot):
+        in_a_burst(app, "n", *"cable")
+        await pilot.pause()
+
+        assert app.screen.query_one(TextArea).text == "cable"
+        assert not app.session.underway
 
 
 async def test_a_filter_that_hides_all_says_so(server: FakeServer) -> None:

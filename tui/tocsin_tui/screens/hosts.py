@@ -95,7 +95,7 @@ class HostsScreen(Page):
         self.add_class("-filtering")
         field = self.query_one("#filter", Input)
         field.value = self.session.host_filter.text
-        field.focus()
+        self.set_focus(field)
 
     def action_unfilter(self) -> None:
         self.query_one("#filter", Input).value = ""
@@ -114,7 +114,10 @@ class HostsScreen(Page):
             self.refresh_page()
 
     def on_input_submitted(self) -> None:
-        self._leave_filter()
+        if self.has_class("-filtering"):
+            self._leave_filter()
+        else:  # a second Enter that came close behind the first
+            self.on_virtual_table_chosen()
 
     def on_virtual_table_chosen(self) -> None:
         row = self.session.hosts.current

@@ -98,7 +98,7 @@ class QueueScreen(TicketPage):
         self.add_class("-filtering")
         field = self.query_one("#filter", Input)
         field.value = self.session.ticket_filter.text
-        field.focus()
+        self.set_focus(field)
 
     def action_unfilter(self) -> None:
         self.query_one("#filter", Input).value = ""
@@ -119,7 +119,10 @@ class QueueScreen(TicketPage):
             self.refresh_page()
 
     def on_input_submitted(self) -> None:
-        self._leave_filter()
+        if self.has_class("-filtering"):
+            self._leave_filter()
+        else:  # a second Enter that came close behind the first
+            self.on_virtual_table_chosen()
 
     def key_escape(self) -> None:
         if self.has_class("-filtering"):
