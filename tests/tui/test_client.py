@@ -184,4 +184,10 @@ async def test_without_a_fingerprint_an_unknown_certificate_is_refused(tls) -> N
     with pytest.raises(Unreachable, match="certificate verify failed"):
         await client.status()
     await client.aclose()
-    await asyncio.sleep(0)  # let the refused connection be closed
+    await hung_up()
+
+
+async def hung_up() -> None:
+    """A connection that was refused is closed a few turns of the event loop later."""
+    for _ in range(20):
+        await asyncio.sleep(0)

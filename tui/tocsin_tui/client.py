@@ -233,7 +233,8 @@ async def _pinned(url: str, fingerprint: str) -> ssl.SSLContext:
     except (OSError, TimeoutError) as error:
         raise Unreachable(f"{url} cannot be reached: {safe_line(str(error)) or 'no answer in time'}") from error
     shown: bytes = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
-    writer.close()
+    writer.transport.abort()  # nothing was said, so there is no farewell to wait for
+    await writer.wait_closed()
     actual = hashlib.sha256(shown).hexdigest()
     if actual != fingerprint:
         raise BadConfig(
