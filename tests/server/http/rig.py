@@ -185,8 +185,7 @@ def frame_of(host_id: int, readings: Readings, at_ms: int) -> HostFrame:
 
 def make_rig(storage: Storage) -> Rig:
     """A server on this database, with the estate and the people of the stories."""
-    tokens = storage.write(_people)
-    storage.write(_estate)
+    tokens = storage.write(_founded)
     estate, head, clock = Estate(storage), Head(), FakeClock(NOW)
     estate.reload()
     head.require(vital_windows())
@@ -234,6 +233,11 @@ def make_rig(storage: Storage) -> Rig:
     return Rig(
         deps, storage, estate, head, presence, clock, judge, journal, notices, ails, agents, inbox, tokens
     )
+
+
+def _founded(session: Session) -> dict[str, str]:
+    _estate(session)
+    return _people(session)
 
 
 def _people(session: Session) -> dict[str, str]:
