@@ -9,6 +9,8 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	&& { echo $$p; break; }; done)
 READY := $(VENV)/.ready
 NOT_UNIT := real or scenario or faults or screen
+# Python keeps what it has compiled, whatever the shell says: pytest rewrites 150 files in each of its processes.
+export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: help run test unit check format bench faults faults-short lock wheel clean
 

@@ -183,9 +183,8 @@ def frame_of(host_id: int, readings: Readings, at_ms: int) -> HostFrame:
     return HostFrame(host_id, schema, [at_ms], np.array([list(readings.values())], np.float64))
 
 
-def make_rig(storage: Storage) -> Rig:
-    """A server on this database, with the estate and the people of the stories."""
-    tokens = storage.write(_founded)
+def make_rig(storage: Storage, tokens: dict[str, str]) -> Rig:
+    """A server on a database in which `found` has been; `tokens` are what that gave."""
     estate, head, clock = Estate(storage), Head(), FakeClock(NOW)
     estate.reload()
     head.require(vital_windows())
@@ -235,7 +234,8 @@ def make_rig(storage: Storage) -> Rig:
     )
 
 
-def _founded(session: Session) -> dict[str, str]:
+def found(session: Session) -> dict[str, str]:
+    """The estate and the people of the stories; the people's tokens."""
     _estate(session)
     return _people(session)
 
