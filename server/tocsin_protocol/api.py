@@ -41,6 +41,7 @@ from tocsin_protocol.vocabulary import (
     SeriesKind,
     Severity,
     TicketEventKind,
+    TicketKind,
     TicketState,
 )
 
@@ -112,6 +113,7 @@ class TicketRow(Message, frozen=True, kw_only=True):
     id: int
     version: int
     title: str
+    kind: TicketKind = TicketKind.INCIDENT
     state: TicketState
     priority: int
     """1 is the most urgent, 4 the least."""
@@ -283,6 +285,10 @@ class HostDetail(Message, frozen=True, kw_only=True):
     readings: list[Reading]
     alerts: list[Alert]
     tickets: list[TicketRow]
+    parents: list[str] = []
+    """The names of what it is reached through."""
+    probed_by: str | None = None
+    """The host whose agent probes it, where it has none of its own."""
 
 
 class TicketChanged(Message, frozen=True, kw_only=True):

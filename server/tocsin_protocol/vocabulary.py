@@ -55,6 +55,13 @@ class Severity(StrEnum):
     INFO = "info"
 
 
+class TicketKind(StrEnum):
+    """ITIL's two: something is broken, or somebody asks for something."""
+
+    INCIDENT = "incident"
+    REQUEST = "request"
+
+
 class TicketState(StrEnum):
     """ITIL's incident states."""
 
@@ -89,6 +96,8 @@ class ActorKind(StrEnum):
     """Who did it."""
 
     PERSON = "person"
+    HOST = "host"
+    """Somebody at a host, by its agent: `alice on desk-7`."""
     RULE = "rule"
     SYSTEM = "system"
 

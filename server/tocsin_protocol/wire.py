@@ -1,6 +1,6 @@
 """What an agent and the server say to each other, to the byte; standard library only.
 
-Three requests, all POST, bodies in msgpack:
+All requests are POST, bodies in msgpack:
 
 - `ENROL_PATH`: a map `{v, token, key, name, os, version}`, signed with the host's new Ed25519 key
   (domain `ENROL_DOMAIN`). Answer: a map `{agent, host, client, site, interval_s}`, signed by the server.
@@ -8,7 +8,18 @@ Three requests, all POST, bodies in msgpack:
   `HELLO_DOMAIN`). Answer: a map `{session, ephemeral, expires_s, interval_s, now_ms}`, signed by the server.
 - `PUSH_PATH`: `zlib(msgpack([1, now_ms, [schema, …], [[epoch, seq, schema_id, [time_ms, …], matrix], …]]))`,
   with the session's id in hex in `SESSION_HEADER` and an HMAC-SHA256 in hex in `MAC_HEADER`. `now_ms` is the
-  agent's clock as it sends. Answer: a map `{acked, interval_s, now_ms}`.
+  agent's clock as it sends. Answer: a map `{acked, interval_s, now_ms}`, for an agent that is to probe devices
+  also `probes`, the digest of what it is to probe.
+- `PROBES_PATH`: a map `{v, now_ms}`. Answer: a map `{digest, devices}`, each device a map `{name, every_s,
+  probes}`, each probe a map `{kind, name, …}` whose other keys are its method's own (`tocsin_agent/probes/`).
+- `ASK_PATH`: a map `{v, key, who, text, now_ms}`: somebody at the host asks for something. `key` is 16 random
+  bytes, so that a question which is sent twice is asked once. Answer: a map `{ticket}`, its number.
+
+The last two belong to a session as a push does: an HMAC-SHA256 in `MAC_HEADER` over `domain ‖ session ‖ body`.
+Their answers have one as well, over `answer domain ‖ session ‖ sha256(request body) ‖ answer body`.
+
+A *sealed* secret is `sealed:` and, in URL-safe base64 without padding, a libsodium sealed box to the X25519
+form of the Ed25519 key of the agent that is to use it: neither the server nor its files' readers can open it.
 
 A signature stands as lower-case hex in `SIGNATURE_HEADER`, over `domain ‖ body`; the server signs its
 answers over `domain ‖ sha256(request body) ‖ answer body`, so an answer belongs to one question.
@@ -19,7 +30,8 @@ ever; an *epoch* is one run of the agent (nanoseconds at its start), and *seq* c
 
 A *schema* is `msgpack([host, [[name, kind, [label, value, label, value, …]], …]])`, labels sorted by
 name; its id is the first eight bytes, big-endian, of the SHA-256 of those bytes. `host` is empty for the
-agent's own host. An agent sends a schema once a session; an unknown one is answered 409, and it is sent again.
+agent's own host, else the name of a device that this agent is declared to probe; any other is refused with
+422. An agent sends a schema once a session; an unknown one is answered 409, and it is sent again.
 
 Errors are RFC 9457 problem details in JSON. What an agent does with a status:
 
@@ -42,6 +54,8 @@ VERSION = 1
 ENROL_PATH = "/agent/v1/enrol"
 HELLO_PATH = "/agent/v1/hello"
 PUSH_PATH = "/agent/v1/push"
+PROBES_PATH = "/agent/v1/probes"
+ASK_PATH = "/agent/v1/ask"
 
 SESSION_HEADER = "tocsin-session"
 MAC_HEADER = "tocsin-mac"
@@ -54,6 +68,10 @@ HELLO_DOMAIN = b"tocsin-hello-v1"
 HELLO_ANSWER_DOMAIN = b"tocsin-hello-answer-v1"
 SESSION_DOMAIN = b"tocsin-session-v1"
 PUSH_DOMAIN = b"tocsin-push-v1"
+PROBES_DOMAIN = b"tocsin-probes-v1"
+PROBES_ANSWER_DOMAIN = b"tocsin-probes-answer-v1"
+ASK_DOMAIN = b"tocsin-ask-v1"
+ASK_ANSWER_DOMAIN = b"tocsin-ask-answer-v1"
 
 DEFAULT_INTERVAL_S = 10
 SESSION_SECONDS = 3600
@@ -69,6 +87,9 @@ MAX_SERIES_PER_SCHEMA = 5000
 MAX_LABELS_PER_SERIES = 30
 MAX_NAME_BYTES = 200
 MAX_LABEL_VALUE_BYTES = 1024
+MAX_QUESTION_CHARACTERS = 4000
+
+SEALED_PREFIX = "sealed:"
 
 STALE_BITS = 0x7FF0000000000002
 """Prometheus's staleness marker: this one bit pattern among the NaNs means that the series has left."""
@@ -136,3 +157,13 @@ def session_key(shared: bytes, *, agent_ephemeral: bytes, server_ephemeral: byte
 def push_message(session: bytes, body: bytes) -> bytes:
     """The bytes under a push's HMAC-SHA256."""
     return PUSH_DOMAIN + session + body
+
+
+def question_message(domain: bytes, session: bytes, body: bytes) -> bytes:
+    """The bytes under the HMAC-SHA256 of another request of a session."""
+    return domain + session + body
+
+
+def answer_message(domain: bytes, session: bytes, request: bytes, answer: bytes) -> bytes:
+    """The bytes under the HMAC-SHA256 of its answer."""
+    return domain + session + hashlib.sha256(request).digest() + answer

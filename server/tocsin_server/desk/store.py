@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import JSON, Column, ColumnElement, Index, literal_column, text
 from sqlmodel import Field, SQLModel
 
-from tocsin_protocol.vocabulary import ActorKind, TicketEventKind, TicketState
+from tocsin_protocol.vocabulary import ActorKind, TicketEventKind, TicketKind, TicketState
 from tocsin_server.storage.columns import Millis, word
 
 _OPEN = "state NOT IN ('solved', 'closed')"
@@ -46,6 +46,7 @@ class Ticket(SQLModel, table=True):
     key: str | None = Field(default=None, index=True)
     """What makes alerts the same trouble: client, alertname and identity labels without the severity."""
     title: str
+    kind: TicketKind = Field(default=TicketKind.INCIDENT, sa_type=word(TicketKind))
     state: TicketState = Field(sa_type=word(TicketState))
     priority: int
     severity: str = ""

@@ -53,6 +53,19 @@ class Host(SQLModel, table=True):
     os: str = ""
     enrolled_ms: int = Field(sa_type=Millis)
     retired_ms: int | None = Field(default=None, sa_type=Millis)
+    prober_id: int | None = Field(default=None, foreign_key="host.id", index=True)
+    """The host whose agent probes this one; nothing for a host with an agent of its own."""
+    interval_s: int | None = None
+    """How often its frames come, where that is not how often agents push."""
+
+
+class HostParent(SQLModel, table=True):
+    """What a host is reached through, such as the switch that it hangs on."""
+
+    __tablename__ = "host_parent"
+    host_id: int = Field(foreign_key="host.id", primary_key=True)
+    parent_id: int = Field(foreign_key="host.id", primary_key=True)
+    client_id: int = Field(foreign_key="client.id")
 
 
 class Agent(SQLModel, table=True):
