@@ -1,12 +1,12 @@
 """Where agents knock: raw ASGI, reached before Litestar sees the request, because a push has no time to lose.
 
-Three routes of `tocsin_protocol.wire`; an agent's credential opens nothing else, and a person's opens none of
+The routes of `tocsin_protocol.wire`; an agent's credential opens nothing else, and a person's opens none of
 these. Bodies are capped while they stream in. Every error is a problem document (RFC 9457).
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 import structlog
@@ -16,6 +16,7 @@ from tocsin_protocol import wire
 from tocsin_protocol.api import Problem
 from tocsin_server.errors import NotFound, Refused, TocsinError, TooLarge, Unavailable
 from tocsin_server.health import Health
+from tocsin_server.ingest.doorkeeper import KeyedAnswer
 from tocsin_server.ingest.enrolments import Enrolments
 from tocsin_server.ingest.hello import Greeter
 from tocsin_server.ingest.receive import Receiver
@@ -25,6 +26,8 @@ Scope = Mapping[str, Any]
 Receive = Callable[[], Awaitable[Mapping[str, Any]]]
 Send = Callable[[Mapping[str, Any]], Awaitable[None]]
 Headers = dict[bytes, bytes]
+Answer = tuple[list[tuple[bytes, bytes]], bytes]
+Route = Callable[[bytes, Headers, Scope], Awaitable[Answer]]
 
 BODY_WITHIN_S = 20.0
 """A body that drips holds a connection and nothing else; after this it has to start again."""
@@ -51,19 +54,36 @@ class _Gone(Exception):
     """The agent has hung up: there is nobody to answer."""
 
 
-class AgentsApp:
-    """The ASGI application of `/agent/v1/`."""
+class Question(Protocol):
+    """What an agent may ask within its session besides to push."""
 
-    def __init__(self, *, receiver: Receiver, greeter: Greeter, enrolments: Enrolments, health: Health) -> None:
+    async def answer(self, body: bytes, *, session_id: str, mac: str) -> KeyedAnswer:
+        """The answer; raises a `TocsinError`."""
+        ...
+
+
+class AgentsApp:
+    """The ASGI application of `/agent/v1/`; `questions` are those of a session, by path."""
+
+    def __init__(
+        self,
+        *,
+        receiver: Receiver,
+        greeter: Greeter,
+        enrolments: Enrolments,
+        health: Health,
+        questions: Mapping[str, Question] | None = None,
+    ) -> None:
         self._receiver = receiver
         self._greeter = greeter
         self._enrolments = enrolments
         self._health = health
         self._counted: dict[tuple[str, int], Counter] = {}
-        self._routes = {
+        self._routes: dict[str, Route] = {
             wire.PUSH_PATH: self._push,
             wire.HELLO_PATH: self._hello,
             wire.ENROL_PATH: self._enrol,
+            **{path: _asked(question) for path, question in (questions or {}).items()},
         }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -82,9 +102,7 @@ class AgentsApp:
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": content})
 
-    async def _answered(
-        self, path: str, scope: Scope, receive: Receive
-    ) -> tuple[list[tuple[bytes, bytes]], bytes]:
+    async def _answered(self, path: str, scope: Scope, receive: Receive) -> Answer:
         route = self._routes.get(path)
         if route is None:
             raise NotFound(f"there is nothing at {path[:200]!r}")
@@ -93,20 +111,14 @@ class AgentsApp:
         headers: Headers = dict(scope["headers"])
         return await route(await _body(headers, receive), headers, scope)
 
-    async def _push(
-        self, body: bytes, headers: Headers, _scope: Scope
-    ) -> tuple[list[tuple[bytes, bytes]], bytes]:
+    async def _push(self, body: bytes, headers: Headers, _scope: Scope) -> Answer:
         answer = await self._receiver.push(body, session_id=_said(headers, _SESSION), mac=_said(headers, _MAC))
         return [*_CONTENT, _length(answer)], answer
 
-    async def _hello(
-        self, body: bytes, headers: Headers, _scope: Scope
-    ) -> tuple[list[tuple[bytes, bytes]], bytes]:
+    async def _hello(self, body: bytes, headers: Headers, _scope: Scope) -> Answer:
         return _signed(self._greeter.greet(body, signature=_said(headers, _SIGNATURE)))
 
-    async def _enrol(
-        self, body: bytes, headers: Headers, scope: Scope
-    ) -> tuple[list[tuple[bytes, bytes]], bytes]:
+    async def _enrol(self, body: bytes, headers: Headers, scope: Scope) -> Answer:
         address = scope["client"][0] if scope.get("client") else ""
         return _signed(
             await self._enrolments.enrol(body, signature=_said(headers, _SIGNATURE), address=address)
@@ -119,6 +131,14 @@ class AgentsApp:
         if counter is None:
             counter = self._counted[key] = self._health.pushes.labels(key[0], str(status))
         return counter
+
+
+def _asked(question: Question) -> Route:
+    async def answered(body: bytes, headers: Headers, _scope: Scope) -> Answer:
+        answer = await question.answer(body, session_id=_said(headers, _SESSION), mac=_said(headers, _MAC))
+        return [*_CONTENT, _length(answer.body), (_MAC, answer.mac.encode())], answer.body
+
+    return answered
 
 
 async def _body(headers: Headers, receive: Receive) -> bytes:
@@ -168,12 +188,12 @@ def _length(content: bytes) -> tuple[bytes, bytes]:
     return b"content-length", str(len(content)).encode()
 
 
-def _signed(answer: SignedAnswer) -> tuple[list[tuple[bytes, bytes]], bytes]:
+def _signed(answer: SignedAnswer) -> Answer:
     signature = (_SIGNATURE, answer.signature.encode())
     return [*_CONTENT, _length(answer.body), signature], answer.body
 
 
-def _problem(error: TocsinError) -> tuple[list[tuple[bytes, bytes]], bytes]:
+def _problem(error: TocsinError) -> Answer:
     problem = Problem(
         title=error.kind.replace("-", " "),
         status=error.status,

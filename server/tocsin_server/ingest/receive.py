@@ -6,17 +6,17 @@ Nothing of a body is believed, or even inflated, before its HMAC is verified. An
 push is understood: a server whose disk is full must not declare its clients' hosts dead.
 """
 
-import hmac
 from collections.abc import Sequence
 
 import msgspec
 
 from tocsin_protocol import wire
 from tocsin_server.clock import Clock
-from tocsin_server.errors import Conflict, Forbidden, Overloaded, Refused, Unauthenticated
+from tocsin_server.errors import Conflict, Forbidden, Overloaded, Refused
 from tocsin_server.estate.estate import AgentFacts, Estate
 from tocsin_server.health import Health
 from tocsin_server.ingest.decode import FUTURE_TOLERANCE_MS, Push, PushedFrame, decode_push, settled_times, tell
+from tocsin_server.ingest.doorkeeper import Doorkeeper
 from tocsin_server.ingest.group import Arrival
 from tocsin_server.ingest.inbox import HostFrame, Inbox
 from tocsin_server.ingest.journal import Journal
@@ -43,8 +43,7 @@ class Receiver:
         clock: Clock,
         interval_s: int,
     ) -> None:
-        self._sessions = sessions
-        self._estate = estate
+        self._door = Doorkeeper(sessions=sessions, estate=estate, clock=clock)
         self._journal = journal
         self._inbox = inbox
         self._presence = presence
@@ -58,8 +57,8 @@ class Receiver:
 
     async def push(self, body: bytes, *, session_id: str, mac: str) -> bytes:
         """Store a push and return the answer's body; raises a `Refused` kind or `Unavailable`."""
-        session = self._authenticated(body, session_id=session_id, mac=mac)
-        agent = self._in_service(session.agent)
+        caller = self._door.authenticated(body, domain=wire.PUSH_DOMAIN, session_id=session_id, mac=mac)
+        session, agent = caller.session, caller.agent
         if self._inbox.is_full():
             raise Overloaded(f"{len(self._inbox)} frames are waiting to be judged")
         received_ms = self._clock.now_ms()
@@ -79,29 +78,6 @@ class Receiver:
         return msgspec.msgpack.encode(
             {"acked": len(frames), "interval_s": self._interval_s, "now_ms": self._clock.now_ms()}
         )
-
-    def _authenticated(self, body: bytes, *, session_id: str, mac: str) -> Session:
-        try:
-            said = bytes.fromhex(session_id)
-        except ValueError:
-            said = b""
-        session = self._sessions.find(said)
-        if session is None:
-            raise Unauthenticated("there is no such session, or its hour is over", remedy="say hello")
-        expected = hmac.digest(session.key, wire.push_message(said, body), "sha256").hex()
-        # Bytes, because compare_digest refuses text that is not ASCII by raising.
-        if not hmac.compare_digest(expected.encode(), mac.encode("utf-8", "surrogateescape")):
-            raise Unauthenticated("the push is not authenticated by its session's key", remedy="say hello")
-        session.used_at = self._clock.monotonic()
-        return session
-
-    def _in_service(self, agent_id: str) -> AgentFacts:
-        agent = self._estate.agent(agent_id)
-        if agent is None or agent.revoked:
-            raise Forbidden(f"agent {agent_id} is revoked", remedy="enrol the host again to watch it")
-        if self._estate.host(agent.host_id) is None:
-            raise Forbidden(f"the host of agent {agent_id} is retired", remedy="enrol it again to watch it")
-        return agent
 
     def _understood(self, push: Push, session: Session, agent: AgentFacts, received_ms: int) -> list[HostFrame]:
         for packed in push.schemas:
