@@ -1,0 +1,54 @@
+"""Sealed secrets: a community or a key that was sealed to this agent's own key, opened where it is used.
+
+The server hands on what it cannot read. The X25519 form of the agent's Ed25519 key opens it, so that an agent
+needs no second key; see `tocsin_protocol.wire`.
+"""
+
+import binascii
+from base64 import urlsafe_b64decode
+from collections.abc import Callable
+
+from nacl.bindings import (
+    crypto_box_seal_open,
+    crypto_sign_ed25519_pk_to_curve25519,
+    crypto_sign_ed25519_sk_to_curve25519,
+    crypto_sign_seed_keypair,
+)
+from nacl.exceptions import CryptoError
+
+from tocsin_agent.probes.failure import Failed
+from tocsin_protocol.wire import SEALED_PREFIX
+
+MOST_SEALED_CHARACTERS = 32 << 10
+"""A private key of 16,384 bits is shorter than that."""
+
+
+def secret_opener(seed: bytes) -> Callable[[str], bytes]:
+    """What opens the secrets that are sealed to the identity with this seed; it raises `Failed`."""
+    public, private = crypto_sign_seed_keypair(seed)
+    box_public = crypto_sign_ed25519_pk_to_curve25519(public)
+    box_private = crypto_sign_ed25519_sk_to_curve25519(private)
+
+    def open_secret(sealed: str) -> bytes:
+        try:
+            secret: bytes = crypto_box_seal_open(_box(sealed), box_public, box_private)
+        except (CryptoError, ValueError, TypeError):
+            # Neither the word nor why: both could say something about the secret.
+            raise Failed(
+                "credential",
+                "a secret cannot be opened by this agent: seal it again, to the agent that probes the device",
+            ) from None
+        return secret
+
+    return open_secret
+
+
+def _box(sealed: str) -> bytes:
+    """The sealed box in the word; `ValueError` where there is none."""
+    if not sealed.startswith(SEALED_PREFIX) or len(sealed) > MOST_SEALED_CHARACTERS:
+        raise ValueError("not a sealed secret")
+    word = sealed[len(SEALED_PREFIX) :]
+    try:
+        return urlsafe_b64decode(word + "=" * (-len(word) % 4))
+    except binascii.Error as error:
+        raise ValueError("not in base64") from error
