@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, CursorResult, RowMapping, bindparam, inser
 from sqlalchemy.dialects.sqlite import insert as insert_or_leave
 from sqlmodel import Session
 
+from tocsin_protocol.vocabulary import TicketKind
 from tocsin_server.access.store import PersonRow
 from tocsin_server.desk.store import EVENTS, TICKET_ALERTS, TICKETS
 from tocsin_server.desk.ticket import Change, Entry, Standing, Technician
@@ -33,6 +34,7 @@ class Facts:
     title: str
     opened_ms: int
     reopens: int | None = None
+    kind: TicketKind = TicketKind.INCIDENT
 
 
 @dataclass(slots=True)
@@ -164,6 +166,7 @@ def _new_row(record: Record) -> dict[str, Any]:
         "title": facts.title,
         "opened_ms": facts.opened_ms,
         "reopens": facts.reopens,
+        "kind": facts.kind,
     }
 
 
@@ -197,6 +200,7 @@ def _record(row: RowMapping) -> Record:
             title=row["title"],
             opened_ms=row["opened_ms"],
             reopens=row["reopens"],
+            kind=row["kind"],
         ),
         standing=Standing(
             id=row["id"],

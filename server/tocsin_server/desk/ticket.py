@@ -132,6 +132,12 @@ def opened_by_person(who: Technician, now_ms: int, *, priority: int, text: str) 
     return Change(standing, Entry(now_ms, TicketEventKind.OPENED, who.actor, text))
 
 
+def opened_from_host(who: str, now_ms: int, *, text: str, data: Mapping[str, Any]) -> Change:
+    """Somebody at a host asks for something; nothing but a person will solve it. `data` is how the host is."""
+    standing = Standing(priority=DEFAULT_PRIORITY, human=True, updated_ms=now_ms)
+    return Change(standing, Entry(now_ms, TicketEventKind.OPENED, Actor(ActorKind.HOST, who), text, data))
+
+
 def fired(was: Standing, evidence: Evidence, now_ms: int) -> Change:
     """One of its alerts fires, for the first time or again; a solved ticket is reopened."""
     worse = _worse(was, evidence.severity)
