@@ -20,60 +20,21 @@ from pathlib import Path
 from typing import Any, Self, TypeVar
 
 import structlog
-from sqlalchemy import Engine, event
 from sqlalchemy.exc import DBAPIError, OperationalError
-from sqlalchemy.pool import QueuePool
-from sqlmodel import Session, create_engine
+from sqlmodel import Session
 
 from tocsin_server.errors import Unavailable
+from tocsin_server.storage.address import Address, engine
+from tocsin_server.storage.sqlite import BUSY_MS, READERS
+from tocsin_server.storage.sqlite import sqlite_engine as sqlite_engine  # noqa: PLC0414
 
 T = TypeVar("T")
 
 _log = structlog.get_logger()
 
-READERS = 4
 MAX_BATCH = 256
 MAX_WAITING = 10_000
 CHECKPOINT_PAGES = 4000
-BUSY_MS = 10_000
-
-
-def sqlite_engine(path: Path, *, read_only: bool, busy_ms: int = BUSY_MS) -> Engine:
-    """An engine over the file; `read_only` connections refuse every write in SQLite itself."""
-    engine = create_engine(
-        f"sqlite:///{path}",
-        poolclass=QueuePool,
-        pool_size=READERS if read_only else 1,
-        max_overflow=0,
-        connect_args={"check_same_thread": False, "timeout": busy_ms / 1000},
-    )
-    event.listen(engine, "connect", _on_connect(read_only=read_only))
-    event.listen(engine, "begin", _begin_deferred if read_only else _begin_immediate)
-    return engine
-
-
-def _on_connect(*, read_only: bool) -> Callable[[Any, Any], None]:
-    def prepare(connection: Any, _record: Any) -> None:  # noqa: ANN401 - the driver's own object
-        connection.isolation_level = None  # we say BEGIN; the driver's guess breaks savepoints
-        cursor = connection.cursor()
-        cursor.execute("PRAGMA foreign_keys=ON")
-        cursor.execute("PRAGMA wal_autocheckpoint=0")
-        if read_only:
-            cursor.execute("PRAGMA query_only=ON")
-        else:
-            cursor.execute("PRAGMA journal_mode=WAL")
-            cursor.execute("PRAGMA synchronous=FULL")
-        cursor.close()
-
-    return prepare
-
-
-def _begin_immediate(connection: Any) -> None:  # noqa: ANN401
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
-
-
-def _begin_deferred(connection: Any) -> None:  # noqa: ANN401
-    connection.exec_driver_sql("BEGIN")
 
 
 @dataclass(slots=True)
@@ -90,11 +51,11 @@ class Storage:
     `busy_ms` is how long the writer waits for another program's lock before it gives up.
     """
 
-    def __init__(self, path: Path, *, busy_ms: int = BUSY_MS) -> None:
-        self.path = path
+    def __init__(self, where: Address | Path, *, busy_ms: int = BUSY_MS) -> None:
+        self.address = where if isinstance(where, Address) else Address.of_file(where)
         self._acts: queue.Queue[_Act | None] = queue.Queue(MAX_WAITING)
-        self._reader = sqlite_engine(path, read_only=True)
-        self._writer = sqlite_engine(path, read_only=False, busy_ms=busy_ms)
+        self._reader = engine(self.address, read_only=True)
+        self._writer = engine(self.address, read_only=False, busy_ms=busy_ms)
         self._pool = ThreadPoolExecutor(READERS, thread_name_prefix="tocsin-read")
         self._thread = threading.Thread(target=self._write_for_ever, name="tocsin-write", daemon=True)
         self._thread.start()
@@ -113,6 +74,11 @@ class Storage:
         self._pool.shutdown()
         self._reader.dispose()
         self._writer.dispose()
+
+    @property
+    def path(self) -> Path:
+        """SQLite's file."""
+        return self.address.path
 
     def waiting(self) -> int:
         """How many acts wait for the writer."""
@@ -191,6 +157,8 @@ class Storage:
         self._checkpoint()
 
     def _checkpoint(self) -> None:
+        if not self.address.is_sqlite:
+            return
         wal = self.path.with_name(self.path.name + "-wal")
         try:
             if not wal.exists() or wal.stat().st_size < CHECKPOINT_PAGES * 4096:
