@@ -22,7 +22,7 @@ import uvloop
 from sqlmodel import Session
 
 from tocsin_protocol.api import HostRow, TicketCounts, TicketRow
-from tocsin_protocol.wire import MISSED_PUSHES_UNTIL_SILENT
+from tocsin_protocol.wire import ASK_PATH, MISSED_PUSHES_UNTIL_SILENT
 from tocsin_server.access.scrape import open_scrape_token
 from tocsin_server.alerts.judge import Judge
 from tocsin_server.alerts.rulefolder import RuleFolder
@@ -41,7 +41,9 @@ from tocsin_server.http.build import build
 from tocsin_server.http.deps import Deps
 from tocsin_server.http.hostrows import HostRows
 from tocsin_server.http.needs import Asgi
+from tocsin_server.http.requests import HostReadings, Requests
 from tocsin_server.http.vitals import VitalSigns, vital_windows
+from tocsin_server.ingest.doorkeeper import Doorkeeper
 from tocsin_server.ingest.enrolments import Enrolments
 from tocsin_server.ingest.hello import Greeter
 from tocsin_server.ingest.inbox import Inbox
@@ -129,9 +131,9 @@ class Server:
             self._closing = opening.pop_all()
         self.judge = Judge(head=self.head, storage=self.storage, health=self.health, host_of=self._host_of)
         self.rulebook = Rulebook(rules, self.judge, self._rules_changed)
-        vitals = VitalSigns(self.head, clock)
+        self.vitals = VitalSigns(self.head, clock)
         self.hosts = HostRows(
-            storage=self.storage, estate=self.estate, presence=self.presence, vitals=vitals, clock=clock
+            storage=self.storage, estate=self.estate, presence=self.presence, vitals=self.vitals, clock=clock
         )
         self.notices = Notices(Pictures(self.storage, self.hosts), self.broker.publish, self.health)
         self.desk = FrontDesk(
@@ -275,6 +277,18 @@ class Server:
                 interval_s=interval_s,
             ),
             health=self.health,
+            questions={ASK_PATH: self._requests()},
+        )
+
+    def _requests(self) -> Requests:
+        return Requests(
+            doorkeeper=Doorkeeper(sessions=self.sessions, estate=self.estate, clock=self._clock),
+            storage=self.storage,
+            readings=HostReadings(
+                vitals=self.vitals, head=self.head, presence=self.presence, clock=self._clock
+            ),
+            notices=self.notices,
+            clock=self._clock,
         )
 
     def _jobs(self) -> list[Job]:

@@ -28,7 +28,7 @@ from tocsin_server.estate.estate import Estate
 from tocsin_server.estate.identity import open_identity
 from tocsin_server.estate.sites import add_site, site_named
 from tocsin_server.health import Health
-from tocsin_server.http.agents import AgentsApp
+from tocsin_server.http.agents import AgentsApp, Question
 from tocsin_server.ingest.enrolments import Enrolments
 from tocsin_server.ingest.hello import Greeter
 from tocsin_server.ingest.inbox import Inbox
@@ -110,7 +110,12 @@ class Rig:
             greeter=Greeter(identity=self.identity, sessions=self.sessions, **parts),
             enrolments=Enrolments(storage=self.storage, identity=self.identity, **parts),
             health=self.health,
+            questions=self.questions(),
         )
+
+    def questions(self) -> dict[str, Question]:
+        """What is asked within a session besides; a rig of more parts answers it."""
+        return {}
 
     def restart(self) -> None:
         self.journal.close()
