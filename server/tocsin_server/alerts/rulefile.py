@@ -16,10 +16,10 @@ import yaml
 from tocsin_server.alerts.durations import parse_duration
 from tocsin_server.alerts.rules import AlertingRule, Group, OnNoData, RecordingRule, Rule, RuleSet
 from tocsin_server.alerts.templates import Template, parse_template
-from tocsin_server.alerts.yaml_nodes import MAX_BYTES, BadYaml, Fields, Text, composed
 from tocsin_server.errors import Misconfigured
 from tocsin_server.promql import Expression, parse
 from tocsin_server.promql.errors import BadExpression
+from tocsin_server.yaml_nodes import MAX_BYTES, BadYaml, Fields, Text, composed
 
 ON_NO_DATA = "tocsin_on_no_data"
 

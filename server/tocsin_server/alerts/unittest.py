@@ -13,7 +13,7 @@ from tocsin_server.alerts.play import Play
 from tocsin_server.alerts.rulefile import RuleFileErrors, load_rule_files
 from tocsin_server.alerts.rules import AlertingRule, OnNoData, Rule, RuleSet
 from tocsin_server.alerts.testfile import read_unit_tests
-from tocsin_server.alerts.yaml_nodes import BadYaml
+from tocsin_server.yaml_nodes import BadYaml
 
 
 @dataclass(frozen=True, slots=True)

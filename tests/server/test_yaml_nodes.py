@@ -2,7 +2,7 @@
 
 import pytest
 
-from tocsin_server.alerts.yaml_nodes import BadYaml, Fields, Text, composed
+from tocsin_server.yaml_nodes import BadYaml, Fields, Text, composed
 
 
 def fields(text, known=("name", "rules", "labels")):
