@@ -1,4 +1,4 @@
-"""YAML as Go reads it, for what operators write: every scalar is a string, every key is known, every line can be named.
+"""YAML as Go reads it: every scalar is a string, every key is known, every line can be named.
 
 `condition: true` is the string "true" here, and `for: 5m` needs no quotes. A key that is not known is an
 error that names the one probably meant; a key that stands twice is an error too.
