@@ -3,10 +3,13 @@
 A series that is absent from a collection is sent as the staleness marker, under the schema that still names
 it: so a series that comes and goes costs no new schema each time. A schema without it follows when it has
 been away for a while, or when it would burst the schema.
+
+This host and each device that is probed from it have framers of their own, which share one numbering.
 """
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import count
 from typing import NamedTuple
 
 import msgpack
@@ -29,7 +32,7 @@ class Schema(NamedTuple):
 
 
 class Frame(NamedTuple):
-    """One instant of this host; `packed` is the frame as it stands in a push."""
+    """One instant of one host; `packed` is the frame as it stands in a push."""
 
     epoch: int
     seq: int
@@ -42,12 +45,12 @@ FrameKey = tuple[int, int]
 """Epoch and sequence number: what names a frame for ever."""
 
 
-def pack_schema(series: Sequence[tuple[SeriesKey, SeriesKind]]) -> Schema:
-    """The schema of the agent's own host with these series."""
+def pack_schema(series: Sequence[tuple[SeriesKey, SeriesKind]], *, host: str = "") -> Schema:
+    """The schema of a device with these series; of the agent's own host where none is named."""
     entries = [
         (name, int(kind), [word for label in labels for word in label]) for (name, labels), kind in series
     ]
-    packed: bytes = msgpack.packb(("", entries))
+    packed: bytes = msgpack.packb((host, entries))
     return Schema(schema_id(packed), packed)
 
 
@@ -59,13 +62,25 @@ def pack_frame(*, epoch: int, seq: int, schema: Schema, time_ms: int, values: Se
 
 
 class Framer:
-    """Makes the frames of one run (`epoch`), numbered from 0; `schema` is that of the last frame."""
+    """Makes the frames of one host in one run (`epoch`); `schema` is that of the last frame.
 
-    def __init__(self, epoch: int, *, most_series: int = MAX_SERIES_PER_SCHEMA) -> None:
+    `numbers` is the run's numbering from 0, shared by all framers of the run whatever thread they are used by:
+    a step of `itertools.count` is one step of the interpreter. `host` is empty for the agent's own.
+    """
+
+    def __init__(
+        self,
+        epoch: int,
+        *,
+        host: str = "",
+        numbers: Iterator[int] | None = None,
+        most_series: int = MAX_SERIES_PER_SCHEMA,
+    ) -> None:
         self.schema = Schema(0, b"")
         self._epoch = epoch
+        self._host = host
+        self._numbers = count() if numbers is None else numbers
         self._most_series = most_series
-        self._next_seq = 0
         self._kinds: dict[SeriesKey, SeriesKind] = {}
         self._absences: dict[SeriesKey, int] = {}
         self._names: tuple[str, ...] = ()
@@ -82,8 +97,9 @@ class Framer:
             self._settle(samples)
             self._names, self._labels = names, labels
         row = values if self._is_in_order else self._arranged(values)
-        seq, self._next_seq = self._next_seq, self._next_seq + 1
-        return pack_frame(epoch=self._epoch, seq=seq, schema=self.schema, time_ms=time_ms, values=row)
+        return pack_frame(
+            epoch=self._epoch, seq=next(self._numbers), schema=self.schema, time_ms=time_ms, values=row
+        )
 
     def _arranged(self, values: Sequence[float]) -> Sequence[float]:
         row = [STALE_NAN] * len(self._kinds)
@@ -100,7 +116,7 @@ class Framer:
             kept = {}
         kinds = {key: kind for key, kind in self._kinds.items() if key in present or key in kept} | present
         if kinds != self._kinds:
-            self.schema = pack_schema(list(kinds.items()))
+            self.schema = pack_schema(list(kinds.items()), host=self._host)
         self._kinds, self._absences = kinds, kept
         places = {key: position for position, key in enumerate(kinds)}
         self._positions = [places[sample.name, sample.labels] for sample in samples]

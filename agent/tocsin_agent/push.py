@@ -37,6 +37,7 @@ QUICK_S, SLOW_S = 0.5, 2.0
 RENEW_S = 30.0
 _REFUSALS_UNTIL_DOUBT = 3
 _SMALL_BYTES = 8 << 10
+_MOST_DIGEST_CHARACTERS = 256
 
 
 class Course(Enum):
@@ -94,7 +95,8 @@ class PushCounts:
 class Pusher:
     """Delivers what is in the spool; `step` is called by one thread, `wake` by any.
 
-    `interval_s` is what the server asked for last.
+    `interval_s` is what the server asked for last, `probes_digest` what it said last of the devices that this
+    agent is to probe; empty for none. `on_accepted` is called after each push that was, with the session.
     """
 
     def __init__(
@@ -106,14 +108,17 @@ class Pusher:
         *,
         interval_s: float,
         clock: Clock | None = None,
+        on_accepted: Callable[[Session], None] = lambda _: None,
     ) -> None:
         self.interval_s = interval_s
+        self.probes_digest = ""
         self.counts = PushCounts()
         self._line = line
         self._hello = hello
         self._spool = spool
         self._quarantine = quarantine
         self._clock = clock or Clock()
+        self._on_accepted = on_accepted
         self._session: Session | None = None
         self._session_ends_s = 0.0
         self._not_before_s = 0.0
@@ -182,7 +187,9 @@ class Pusher:
         if course is Course.FORGET:
             self._take_answer(answer)
             session.schemas.update(schemas)
-            return self._delivered(readable, self._clock.monotonic() - began_s)
+            wait_s = self._delivered(readable, self._clock.monotonic() - began_s)
+            self._on_accepted(session)
+            return wait_s
         self.counts.pushes["refused"] += 1
         if course is Course.SPLIT:
             return self._split(readable, str(refused(answer)))
@@ -222,6 +229,7 @@ class Pusher:
             self.interval_s = float(said["interval_s"])
         except (KeyError, TypeError, ValueError) as error:
             raise Unreachable(f"the server's answer to a push cannot be understood: {error}") from error
+        self.probes_digest = digest_of(said.get("probes"))
 
     def _delivered(self, batch: Sequence[Frame], took_s: float) -> float | None:
         self._spool.settle(keys_of(batch))
@@ -275,6 +283,12 @@ class Pusher:
         if words != self._trouble:
             self._trouble = words
             say(words)
+
+
+def digest_of(said: object) -> str:
+    """A digest as the server has said it, as text; empty where it has said none that could be one."""
+    digest = said.hex() if isinstance(said, bytes) else said
+    return digest if isinstance(digest, str) and len(digest) <= _MOST_DIGEST_CHARACTERS else ""
 
 
 def pack_push(batch: Sequence[Frame], schemas: Sequence[bytes], *, now_ms: int) -> bytes:

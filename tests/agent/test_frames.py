@@ -1,5 +1,7 @@
 import math
 import struct
+import threading
+from itertools import count
 
 import msgpack
 from hypothesis import given, settings
@@ -67,6 +69,36 @@ def test_an_absent_series_is_stale_to_the_bit_and_then_leaves_the_schema():
     assert frames[0]["node_load5", ()] == STALE_BYTES
     assert frames[5]["node_load5", ()] == STALE_BYTES
     assert list(frames[6]) == [("node_load1", ())]
+
+
+def test_a_devices_frames_name_it_and_share_the_runs_numbering():
+    numbers = count()
+    own, switch = Framer(7, numbers=numbers), Framer(7, host="switch-1", numbers=numbers)
+
+    frames = [framer.frame([gauge("probe_success", 1)], time_ms=0) for framer in (own, switch, own)]
+
+    assert [frame.seq for frame in frames] == [0, 1, 2]
+    assert msgpack.unpackb(own.schema.packed) == ["", [["probe_success", 1, []]]]
+    assert msgpack.unpackb(switch.schema.packed) == ["switch-1", [["probe_success", 1, []]]]
+
+
+def test_no_number_is_given_twice_however_many_threads_ask():
+    numbers = count()
+    seqs: list[list[int]] = [[] for _ in range(8)]
+    start = threading.Barrier(len(seqs))
+
+    def work(place: int) -> None:
+        framer = Framer(7, host=f"switch-{place}", numbers=numbers)
+        start.wait()
+        seqs[place] += [framer.frame([gauge("probe_success", 1)], time_ms=0).seq for _ in range(500)]
+
+    threads = [threading.Thread(target=work, args=(place,)) for place in range(len(seqs))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert sorted(seq for of_one in seqs for seq in of_one) == list(range(8 * 500))
 
 
 def test_a_series_that_comes_back_costs_no_new_schema():

@@ -37,6 +37,7 @@ class FakeLine:
         self.retry_after = ""
         self.took_s = 0.0
         self.poison: int | None = None
+        self.said: dict[str, object] = {}
         self.batches: list[list[int]] = []
         self.told: list[int] = []
         self.hellos = 0
@@ -54,7 +55,7 @@ class FakeLine:
         if self.poison in self.batches[-1]:
             answer = 422
         headers = {"retry-after": self.retry_after} if self.retry_after else {}
-        body = msgpack.packb({"acked": len(frames), "interval_s": 10, "now_ms": 0})
+        body = msgpack.packb({"acked": len(frames), "interval_s": 10, "now_ms": 0, **self.said})
         return Answer(answer, headers, body if answer == 200 else b"")
 
     def hello(self) -> Session:
@@ -125,6 +126,47 @@ def test_a_schema_is_told_once_a_session(pusher, line, spool):
 
     assert line.told == [1, 0, 0]
     assert line.hellos == 1
+
+
+@pytest.mark.parametrize(
+    ("said", "digest"),
+    [
+        ({}, ""),
+        ({"probes": "5f1c"}, "5f1c"),
+        ({"probes": b"\x5f\x1c"}, "5f1c"),
+        ({"probes": "x" * 1000}, ""),  # no digest is as long
+        ({"probes": ["5f1c"]}, ""),
+    ],
+)
+def test_what_is_to_be_probed_is_remembered_by_its_digest(pusher, line, spool, said, digest):
+    fill(spool, 1)
+    line.said = said
+
+    pusher.step()
+
+    assert pusher.probes_digest == digest
+
+
+def test_after_an_accepted_push_its_session_may_be_used(line, spool, tmp_path, hand_clock):
+    sessions = []
+    quarantine = Quarantine(str(tmp_path / "quarantine"))
+    pusher = Pusher(
+        line,
+        line.hello,
+        spool,
+        quarantine,
+        interval_s=10,
+        clock=hand_clock.clock,
+        on_accepted=sessions.append,
+    )
+    fill(spool, 1)
+    line.answers = [503, 200]
+
+    hand_clock.move(pusher.step())
+    assert sessions == []
+    pusher.step()
+
+    assert [session.id for session in sessions] == [b"s" * 16]
 
 
 def test_a_session_is_renewed_before_it_expires(pusher, line, spool, hand_clock):
