@@ -4,21 +4,26 @@ A session's key comes from X25519 keys that live for one hello, so it is never o
 yesterday stays closed when a key is stolen tomorrow.
 """
 
+import hashlib
+import hmac
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import msgpack
 from nacl.bindings import crypto_scalarmult, crypto_scalarmult_base
 
 from tocsin_agent.connection import Answer, Connection
-from tocsin_agent.errors import Refused, Unreachable
+from tocsin_agent.errors import Refused, Unreachable, Untrusted
 from tocsin_agent.identity import Identity, public_key, sign, verify
 from tocsin_agent.version import VERSION
 from tocsin_protocol import wire
 
 _LONGEST_WAIT_S = 3600.0
+
+Post = Callable[[str, bytes, dict[str, str]], Answer]
+"""How a request reaches the server; raises `Unreachable` or `Untrusted`."""
 
 
 class Session(NamedTuple):
@@ -94,6 +99,31 @@ def say_hello(connection: Connection, identity: Identity, *, epoch: int, now_ms:
         raise Unreachable(
             f"{connection.url} says hello in words that this agent does not know: {error}"
         ) from error
+
+
+def converse(
+    post: Post, session: Session, path: str, said: Mapping[str, object], *, domain: bytes, answer_domain: bytes
+) -> bytes:
+    """The server's answer to a question within a session, packed; its MAC has been verified."""
+    body: bytes = msgpack.packb(said)
+    mac = hmac.digest(session.key, wire.question_message(domain, session.id, body), hashlib.sha256)
+    headers = {
+        wire.SESSION_HEADER: session.id.hex(),
+        wire.MAC_HEADER: mac.hex(),
+        "content-type": wire.CONTENT_TYPE,
+    }
+    answer = post(path, body, headers)
+    if answer.status != 200:
+        raise refused(answer)
+    message = wire.answer_message(answer_domain, session.id, body, answer.body)
+    expected = hmac.digest(session.key, message, hashlib.sha256).hex()
+    # Bytes, because compare_digest refuses text that is not ASCII by raising.
+    shown = answer.headers.get(wire.MAC_HEADER, "")
+    if not hmac.compare_digest(expected.encode(), shown.encode("utf-8", "surrogateescape")):
+        raise Untrusted(
+            f"the answer to {path} is not authenticated by the session's key: somebody is in between"
+        )
+    return answer.body
 
 
 class _Asker(NamedTuple):

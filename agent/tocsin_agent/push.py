@@ -11,17 +11,18 @@ import hmac
 import threading
 import time
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from enum import Enum, auto
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import msgpack
 
 from tocsin_agent.chance import uniform
 from tocsin_agent.connection import Answer
+from tocsin_agent.errands import Errand, Errands
 from tocsin_agent.errors import NoDelivery, Refused, Unreachable
 from tocsin_agent.frames import Frame
-from tocsin_agent.greeting import Session, refused, unpacked
+from tocsin_agent.greeting import Session, converse, refused, unpacked
 from tocsin_agent.quarantine import Quarantine
 from tocsin_agent.report import say
 from tocsin_agent.spool import Spool, keys_of
@@ -90,6 +91,8 @@ class PushCounts:
         self.quarantined_frames = 0
         self.sent_bytes = 0
         self.pushes = {"accepted": 0, "refused": 0, "unanswered": 0}
+        self.accepted_ms = 0
+        """When the last was accepted, by this host's clock."""
 
 
 class Pusher:
@@ -127,7 +130,13 @@ class Pusher:
         self._most_frames = FIRST_BATCH_FRAMES
         self._last_course = Course.FORGET
         self._trouble = ""
+        self._errands = Errands(monotonic=self._clock.monotonic)
         self._awake = threading.Event()
+
+    @property
+    def trouble(self) -> str:
+        """What keeps the server from taking frames; empty while it takes them."""
+        return self._trouble
 
     def run(self, stopping: threading.Event) -> None:
         """Step until `stopping` is set and `wake` was called."""
@@ -143,8 +152,39 @@ class Pusher:
         """There is a fresh frame, or it is time to end."""
         self._awake.set()
 
+    def bring(self, errand: Errand) -> None:
+        """A question for the server; any thread may bring one."""
+        self._errands.bring(errand)
+        self.wake()
+
     def step(self) -> float | None:
         """Do what is due; the seconds until there is more to do, or None when a frame must come first."""
+        waits_s = [wait_s for wait_s in (self._errands.run(self._ask), self._push()) if wait_s is not None]
+        return min(waits_s, default=None)
+
+    def _ask(self, said: Mapping[str, object]) -> Mapping[str, Any]:
+        """A question's answer; where the server has forgotten the session, in another one."""
+        try:
+            return self._converse(said)
+        except Refused as error:
+            if course_of(error.status) is not Course.HELLO:
+                raise
+            self._session = None
+            return self._converse(said)
+
+    def _converse(self, said: Mapping[str, object]) -> Mapping[str, Any]:
+        return unpacked(
+            converse(
+                self._line.post,
+                self._live_session(),
+                wire.ASK_PATH,
+                said,
+                domain=wire.ASK_DOMAIN,
+                answer_domain=wire.ASK_ANSWER_DOMAIN,
+            )
+        )
+
+    def _push(self) -> float | None:
         remaining_s = self._not_before_s - self._clock.monotonic()
         if remaining_s > 0:
             return remaining_s
@@ -235,6 +275,7 @@ class Pusher:
         self._spool.settle(keys_of(batch))
         self.counts.delivered_frames += len(batch)
         self.counts.pushes["accepted"] += 1
+        self.counts.accepted_ms = self._clock.now_ms()
         self._failures = self._refusals = 0
         if self._trouble:
             self._trouble = ""
