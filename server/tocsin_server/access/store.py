@@ -3,14 +3,14 @@
 from sqlmodel import Field, SQLModel
 
 from tocsin_protocol.vocabulary import Role
-from tocsin_server.storage.columns import Millis, word
+from tocsin_server.storage.columns import Millis, RowId, word
 
 
 class PersonRow(SQLModel, table=True):
     """Somebody who signs in."""
 
     __tablename__ = "person"
-    id: int | None = Field(default=None, primary_key=True)
+    id: int | None = Field(default=None, primary_key=True, sa_type=RowId)
     login: str = Field(unique=True)
     name: str
     role: Role = Field(sa_type=word(Role))
@@ -24,7 +24,7 @@ class LoginSession(SQLModel, table=True):
 
     __tablename__ = "login_session"
     digest: str = Field(primary_key=True)
-    person_id: int = Field(foreign_key="person.id", index=True)
+    person_id: int = Field(foreign_key="person.id", index=True, sa_type=RowId)
     created_ms: int = Field(sa_type=Millis)
     used_ms: int = Field(sa_type=Millis)
     expires_ms: int | None = Field(default=None, sa_type=Millis)

@@ -4,11 +4,11 @@ An alert's row and the transition that tells of its change are written in one tr
 consumed once by the desk, which is idempotent: `consumed_ms` is set in the transaction of the ticket.
 """
 
-from sqlalchemy import JSON, Column, Index, UniqueConstraint, text
+from sqlalchemy import JSON, Column, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
 from tocsin_protocol.vocabulary import AlertState
-from tocsin_server.storage.columns import Millis, word
+from tocsin_server.storage.columns import Millis, RowId, partial_index, word
 
 
 class AlertRow(SQLModel, table=True):
@@ -16,9 +16,9 @@ class AlertRow(SQLModel, table=True):
 
     __tablename__ = "alert"
     __table_args__ = (UniqueConstraint("client_id", "rule_key", "fingerprint"),)
-    id: int | None = Field(default=None, primary_key=True)
-    client_id: int = Field(foreign_key="client.id", index=True)
-    host_id: int | None = Field(default=None, foreign_key="host.id", index=True)
+    id: int | None = Field(default=None, primary_key=True, sa_type=RowId)
+    client_id: int = Field(foreign_key="client.id", index=True, sa_type=RowId)
+    host_id: int | None = Field(default=None, foreign_key="host.id", index=True, sa_type=RowId)
     rule_key: str
     """`file/group/alertname`: where the rule stands."""
     fingerprint: str
@@ -43,10 +43,10 @@ class Transition(SQLModel, table=True):
     """One change of one alert, for the desk to consume."""
 
     __tablename__ = "transition"
-    __table_args__ = (Index("transition_waiting", "id", sqlite_where=text("consumed_ms IS NULL")),)
-    id: int | None = Field(default=None, primary_key=True)
-    client_id: int = Field(foreign_key="client.id")
-    alert_id: int = Field(foreign_key="alert.id", index=True)
+    __table_args__ = (partial_index("transition_waiting", "id", where="consumed_ms IS NULL"),)
+    id: int | None = Field(default=None, primary_key=True, sa_type=RowId)
+    client_id: int = Field(foreign_key="client.id", sa_type=RowId)
+    alert_id: int = Field(foreign_key="alert.id", index=True, sa_type=RowId)
     at_ms: int = Field(sa_type=Millis)
     """The moment of the evaluation that saw it."""
     old: AlertState = Field(sa_type=word(AlertState))

@@ -6,11 +6,11 @@ bound parameter: so questions about open tickets say `IS_OPEN`, and those about 
 
 from typing import Any
 
-from sqlalchemy import JSON, Column, ColumnElement, Index, literal_column, text
+from sqlalchemy import JSON, Column, ColumnElement, Index, literal_column
 from sqlmodel import Field, SQLModel
 
 from tocsin_protocol.vocabulary import ActorKind, TicketEventKind, TicketKind, TicketState
-from tocsin_server.storage.columns import Millis, word
+from tocsin_server.storage.columns import Millis, RowId, partial_index, word
 
 _OPEN = "state NOT IN ('solved', 'closed')"
 _OWNED = "owner_id IS NOT NULL"
@@ -23,26 +23,26 @@ class Ticket(SQLModel, table=True):
 
     __tablename__ = "ticket"
     __table_args__ = (
-        Index(
+        partial_index(
             "ticket_open_key",
             "client_id",
             "key",
             unique=True,
-            sqlite_where=text(f"{_OPEN} AND key IS NOT NULL"),
+            where=f"{_OPEN} AND key IS NOT NULL",
         ),
         # The queue's order, with what its lists and counts ask for, so that they need no row they do not show.
-        Index("ticket_open_queue", "priority", "opened_ms", "id", "owner_id", sqlite_where=text(_OPEN)),
-        Index("ticket_open_client", "client_id", "priority", "opened_ms", "id", sqlite_where=text(_OPEN)),
+        partial_index("ticket_open_queue", "priority", "opened_ms", "id", "owner_id", where=_OPEN),
+        partial_index("ticket_open_client", "client_id", "priority", "opened_ms", "id", where=_OPEN),
         Index("ticket_queue", "priority", "opened_ms", "id", "state"),
         Index("ticket_client", "client_id", "priority", "opened_ms", "id", "state"),
-        Index("ticket_open_owner", "owner_id", "priority", "opened_ms", "id", sqlite_where=text(_OPEN_OWNED)),
-        Index("ticket_owner", "owner_id", "priority", "opened_ms", "id", "state", sqlite_where=text(_OWNED)),
-        Index("ticket_recovering", "recovered_ms", sqlite_where=text(_RECOVERING)),
+        partial_index("ticket_open_owner", "owner_id", "priority", "opened_ms", "id", where=_OPEN_OWNED),
+        partial_index("ticket_owner", "owner_id", "priority", "opened_ms", "id", "state", where=_OWNED),
+        partial_index("ticket_recovering", "recovered_ms", where=_RECOVERING),
     )
-    id: int | None = Field(default=None, primary_key=True)
-    client_id: int = Field(foreign_key="client.id")
-    site_id: int | None = Field(default=None, foreign_key="site.id")
-    host_id: int | None = Field(default=None, foreign_key="host.id", index=True)
+    id: int | None = Field(default=None, primary_key=True, sa_type=RowId)
+    client_id: int = Field(foreign_key="client.id", sa_type=RowId)
+    site_id: int | None = Field(default=None, foreign_key="site.id", sa_type=RowId)
+    host_id: int | None = Field(default=None, foreign_key="host.id", index=True, sa_type=RowId)
     key: str | None = Field(default=None, index=True)
     """What makes alerts the same trouble: client, alertname and identity labels without the severity."""
     title: str
@@ -50,7 +50,7 @@ class Ticket(SQLModel, table=True):
     state: TicketState = Field(sa_type=word(TicketState))
     priority: int
     severity: str = ""
-    owner_id: int | None = Field(default=None, foreign_key="person.id")
+    owner_id: int | None = Field(default=None, foreign_key="person.id", sa_type=RowId)
     version: int = 1
     """Grows by one with every change; as many events tell of it."""
     human: bool = False
@@ -62,7 +62,7 @@ class Ticket(SQLModel, table=True):
     opened_ms: int = Field(sa_type=Millis)
     updated_ms: int = Field(sa_type=Millis)
     solved_ms: int | None = Field(default=None, sa_type=Millis)
-    reopens: int | None = Field(default=None, foreign_key="ticket.id")
+    reopens: int | None = Field(default=None, foreign_key="ticket.id", sa_type=RowId)
     """The earlier ticket of the same trouble, where that one was solved too long ago to be reopened."""
 
 
@@ -72,25 +72,25 @@ class TicketAlert(SQLModel, table=True):
     __tablename__ = "ticket_alert"
     # An alert's newest ticket is its last entry: one that has had a thousand is asked as fast as one with one.
     __table_args__ = (Index("ticket_alert_newest", "alert_id", "ticket_id"),)
-    ticket_id: int = Field(foreign_key="ticket.id", primary_key=True)
-    alert_id: int = Field(foreign_key="alert.id", primary_key=True)
-    client_id: int = Field(foreign_key="client.id")
+    ticket_id: int = Field(foreign_key="ticket.id", primary_key=True, sa_type=RowId)
+    alert_id: int = Field(foreign_key="alert.id", primary_key=True, sa_type=RowId)
+    client_id: int = Field(foreign_key="client.id", sa_type=RowId)
 
 
 class TicketEventRow(SQLModel, table=True):
     """One thing that happened to a ticket; never changed, never removed."""
 
     __tablename__ = "ticket_event"
-    id: int | None = Field(default=None, primary_key=True)
-    client_id: int = Field(foreign_key="client.id")
-    ticket_id: int = Field(foreign_key="ticket.id", index=True)
+    id: int | None = Field(default=None, primary_key=True, sa_type=RowId)
+    client_id: int = Field(foreign_key="client.id", sa_type=RowId)
+    ticket_id: int = Field(foreign_key="ticket.id", index=True, sa_type=RowId)
     at_ms: int = Field(sa_type=Millis)
     kind: TicketEventKind = Field(sa_type=word(TicketEventKind))
     actor_kind: ActorKind = Field(sa_type=word(ActorKind))
     actor: str
     text: str = ""
     data: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
-    transition_id: int | None = Field(default=None, foreign_key="transition.id", unique=True)
+    transition_id: int | None = Field(default=None, foreign_key="transition.id", unique=True, sa_type=RowId)
     """The transition it tells of; unique, so a transition that is consumed twice is told once."""
 
 

@@ -1,10 +1,10 @@
 """The estate's tables. Every row below a client carries `client_id`; a site's slug is unique in its client."""
 
-from sqlalchemy import Column, Index, LargeBinary, UniqueConstraint, text
+from sqlalchemy import Column, LargeBinary, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
 from tocsin_protocol.vocabulary import HostKind
-from tocsin_server.storage.columns import Millis, word
+from tocsin_server.storage.columns import Millis, RowId, partial_index, word
 
 
 def known(row_id: int | None) -> int:
@@ -18,7 +18,7 @@ class Client(SQLModel, table=True):
     """A client organisation: the unit of isolation, of service level and of billing."""
 
     __tablename__ = "client"
-    id: int | None = Field(default=None, primary_key=True)
+    id: int | None = Field(default=None, primary_key=True, sa_type=RowId)
     slug: str = Field(unique=True)
     name: str
     created_ms: int = Field(sa_type=Millis)
@@ -29,8 +29,8 @@ class Site(SQLModel, table=True):
 
     __tablename__ = "site"
     __table_args__ = (UniqueConstraint("client_id", "slug"),)
-    id: int | None = Field(default=None, primary_key=True)
-    client_id: int = Field(foreign_key="client.id")
+    id: int | None = Field(default=None, primary_key=True, sa_type=RowId)
+    client_id: int = Field(foreign_key="client.id", sa_type=RowId)
     slug: str
     name: str
     created_ms: int = Field(sa_type=Millis)
@@ -40,12 +40,10 @@ class Host(SQLModel, table=True):
     """A watched thing. Its name is unique among the client's hosts that are not retired."""
 
     __tablename__ = "host"
-    __table_args__ = (
-        Index("host_name", "client_id", "name", unique=True, sqlite_where=text("retired_ms IS NULL")),
-    )
-    id: int | None = Field(default=None, primary_key=True)
-    client_id: int = Field(foreign_key="client.id", index=True)
-    site_id: int = Field(foreign_key="site.id")
+    __table_args__ = (partial_index("host_name", "client_id", "name", unique=True, where="retired_ms IS NULL"),)
+    id: int | None = Field(default=None, primary_key=True, sa_type=RowId)
+    client_id: int = Field(foreign_key="client.id", index=True, sa_type=RowId)
+    site_id: int = Field(foreign_key="site.id", sa_type=RowId)
     name: str
     kind: HostKind = Field(sa_type=word(HostKind))
     job: str
@@ -53,7 +51,7 @@ class Host(SQLModel, table=True):
     os: str = ""
     enrolled_ms: int = Field(sa_type=Millis)
     retired_ms: int | None = Field(default=None, sa_type=Millis)
-    prober_id: int | None = Field(default=None, foreign_key="host.id", index=True)
+    prober_id: int | None = Field(default=None, foreign_key="host.id", index=True, sa_type=RowId)
     """The host whose agent probes this one; nothing for a host with an agent of its own."""
     interval_s: int | None = None
     """How often its frames come, where that is not how often agents push."""
@@ -63,9 +61,9 @@ class HostParent(SQLModel, table=True):
     """What a host is reached through, such as the switch that it hangs on."""
 
     __tablename__ = "host_parent"
-    host_id: int = Field(foreign_key="host.id", primary_key=True)
-    parent_id: int = Field(foreign_key="host.id", primary_key=True)
-    client_id: int = Field(foreign_key="client.id")
+    host_id: int = Field(foreign_key="host.id", primary_key=True, sa_type=RowId)
+    parent_id: int = Field(foreign_key="host.id", primary_key=True, sa_type=RowId)
+    client_id: int = Field(foreign_key="client.id", sa_type=RowId)
 
 
 class Agent(SQLModel, table=True):
@@ -73,8 +71,8 @@ class Agent(SQLModel, table=True):
 
     __tablename__ = "agent"
     id: str = Field(primary_key=True)
-    client_id: int = Field(foreign_key="client.id")
-    host_id: int = Field(foreign_key="host.id", index=True)
+    client_id: int = Field(foreign_key="client.id", sa_type=RowId)
+    host_id: int = Field(foreign_key="host.id", index=True, sa_type=RowId)
     public_key: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
     version: str = ""
     enrolled_ms: int = Field(sa_type=Millis)
@@ -85,9 +83,9 @@ class EnrolToken(SQLModel, table=True):
     """An invitation for one agent, known by the SHA-256 of its secret only."""
 
     __tablename__ = "enrol_token"
-    id: int | None = Field(default=None, primary_key=True)
-    client_id: int = Field(foreign_key="client.id")
-    site_id: int = Field(foreign_key="site.id")
+    id: int | None = Field(default=None, primary_key=True, sa_type=RowId)
+    client_id: int = Field(foreign_key="client.id", sa_type=RowId)
+    site_id: int = Field(foreign_key="site.id", sa_type=RowId)
     digest: str = Field(unique=True)
     kind: HostKind = Field(sa_type=word(HostKind))
     created_ms: int = Field(sa_type=Millis)

@@ -1,12 +1,15 @@
-"""Column types that mean the same on every database."""
+"""Columns and indexes that mean the same on every database."""
 
 from enum import Enum
 
-from sqlalchemy import BigInteger
+from sqlalchemy import BigInteger, Index, Integer, text
 from sqlalchemy import Enum as EnumColumn
 
 Millis = BigInteger
 """Milliseconds since 1970 in UTC: more than 32 bits."""
+
+RowId = BigInteger().with_variant(Integer(), "sqlite")
+"""A row's number: 64 bits, which SQLite's INTEGER has of itself, and only that counts by itself there."""
 
 
 def word(vocabulary: type[Enum]) -> EnumColumn:
@@ -17,3 +20,8 @@ def word(vocabulary: type[Enum]) -> EnumColumn:
         length=16,
         values_callable=lambda members: [member.value for member in members],
     )
+
+
+def partial_index(name: str, *columns: str, where: str, unique: bool = False) -> Index:
+    """An index of the rows for which the condition holds."""
+    return Index(name, *columns, unique=unique, sqlite_where=text(where), postgresql_where=text(where))

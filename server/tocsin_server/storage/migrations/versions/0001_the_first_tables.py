@@ -10,11 +10,13 @@ down_revision: str | None = None
 branch_labels: str | Sequence[str] | None = None
 depends_on: str | Sequence[str] | None = None
 
+_ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
 
 def upgrade() -> None:
     op.create_table(
         "client",
-        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("id", _ID, nullable=False),
         sa.Column("slug", sa.String(), nullable=False),
         sa.Column("name", sa.String(), nullable=False),
         sa.Column("created_ms", sa.BigInteger(), nullable=False),
@@ -23,7 +25,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "person",
-        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("id", _ID, nullable=False),
         sa.Column("login", sa.String(), nullable=False),
         sa.Column("name", sa.String(), nullable=False),
         sa.Column(
@@ -40,7 +42,7 @@ def upgrade() -> None:
     op.create_table(
         "login_session",
         sa.Column("digest", sa.String(), nullable=False),
-        sa.Column("person_id", sa.Integer(), nullable=False),
+        sa.Column("person_id", _ID, nullable=False),
         sa.Column("created_ms", sa.BigInteger(), nullable=False),
         sa.Column("used_ms", sa.BigInteger(), nullable=False),
         sa.Column("expires_ms", sa.BigInteger(), nullable=True),
@@ -54,8 +56,8 @@ def upgrade() -> None:
 
     op.create_table(
         "site",
-        sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("client_id", sa.Integer(), nullable=False),
+        sa.Column("id", _ID, nullable=False),
+        sa.Column("client_id", _ID, nullable=False),
         sa.Column("slug", sa.String(), nullable=False),
         sa.Column("name", sa.String(), nullable=False),
         sa.Column("created_ms", sa.BigInteger(), nullable=False),
@@ -68,9 +70,9 @@ def upgrade() -> None:
     )
     op.create_table(
         "enrol_token",
-        sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("client_id", sa.Integer(), nullable=False),
-        sa.Column("site_id", sa.Integer(), nullable=False),
+        sa.Column("id", _ID, nullable=False),
+        sa.Column("client_id", _ID, nullable=False),
+        sa.Column("site_id", _ID, nullable=False),
         sa.Column("digest", sa.String(), nullable=False),
         sa.Column(
             "kind",
@@ -96,9 +98,9 @@ def upgrade() -> None:
     )
     op.create_table(
         "host",
-        sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("client_id", sa.Integer(), nullable=False),
-        sa.Column("site_id", sa.Integer(), nullable=False),
+        sa.Column("id", _ID, nullable=False),
+        sa.Column("client_id", _ID, nullable=False),
+        sa.Column("site_id", _ID, nullable=False),
         sa.Column("name", sa.String(), nullable=False),
         sa.Column(
             "kind",
@@ -122,15 +124,20 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_index(
-        "host_name", "host", ["client_id", "name"], unique=True, sqlite_where=sa.text("retired_ms IS NULL")
+        "host_name",
+        "host",
+        ["client_id", "name"],
+        unique=True,
+        sqlite_where=sa.text("retired_ms IS NULL"),
+        postgresql_where=sa.text("retired_ms IS NULL"),
     )
     op.create_index("ix_host_client_id", "host", ["client_id"], unique=False)
 
     op.create_table(
         "agent",
         sa.Column("id", sa.String(), nullable=False),
-        sa.Column("client_id", sa.Integer(), nullable=False),
-        sa.Column("host_id", sa.Integer(), nullable=False),
+        sa.Column("client_id", _ID, nullable=False),
+        sa.Column("host_id", _ID, nullable=False),
         sa.Column("public_key", sa.LargeBinary(), nullable=False),
         sa.Column("version", sa.String(), nullable=False),
         sa.Column("enrolled_ms", sa.BigInteger(), nullable=False),
@@ -149,9 +156,9 @@ def upgrade() -> None:
 
     op.create_table(
         "alert",
-        sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("client_id", sa.Integer(), nullable=False),
-        sa.Column("host_id", sa.Integer(), nullable=True),
+        sa.Column("id", _ID, nullable=False),
+        sa.Column("client_id", _ID, nullable=False),
+        sa.Column("host_id", _ID, nullable=True),
         sa.Column("rule_key", sa.String(), nullable=False),
         sa.Column("fingerprint", sa.String(), nullable=False),
         sa.Column("alertname", sa.String(), nullable=False),
@@ -197,10 +204,10 @@ def upgrade() -> None:
 
     op.create_table(
         "ticket",
-        sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("client_id", sa.Integer(), nullable=False),
-        sa.Column("site_id", sa.Integer(), nullable=True),
-        sa.Column("host_id", sa.Integer(), nullable=True),
+        sa.Column("id", _ID, nullable=False),
+        sa.Column("client_id", _ID, nullable=False),
+        sa.Column("site_id", _ID, nullable=True),
+        sa.Column("host_id", _ID, nullable=True),
         sa.Column("key", sa.String(), nullable=True),
         sa.Column("title", sa.String(), nullable=False),
         sa.Column(
@@ -219,7 +226,7 @@ def upgrade() -> None:
         ),
         sa.Column("priority", sa.Integer(), nullable=False),
         sa.Column("severity", sa.String(), nullable=False),
-        sa.Column("owner_id", sa.Integer(), nullable=True),
+        sa.Column("owner_id", _ID, nullable=True),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("human", sa.Boolean(), nullable=False),
         sa.Column("recovered_ms", sa.BigInteger(), nullable=True),
@@ -227,7 +234,7 @@ def upgrade() -> None:
         sa.Column("opened_ms", sa.BigInteger(), nullable=False),
         sa.Column("updated_ms", sa.BigInteger(), nullable=False),
         sa.Column("solved_ms", sa.BigInteger(), nullable=True),
-        sa.Column("reopens", sa.Integer(), nullable=True),
+        sa.Column("reopens", _ID, nullable=True),
         sa.ForeignKeyConstraint(
             ["client_id"],
             ["client.id"],
@@ -258,6 +265,7 @@ def upgrade() -> None:
         ["client_id", "key"],
         unique=True,
         sqlite_where=sa.text("state NOT IN ('solved', 'closed') AND key IS NOT NULL"),
+        postgresql_where=sa.text("state NOT IN ('solved', 'closed') AND key IS NOT NULL"),
     )
     op.create_index(
         "ticket_open_queue",
@@ -265,6 +273,7 @@ def upgrade() -> None:
         ["priority", "opened_ms", "id", "owner_id"],
         unique=False,
         sqlite_where=sa.text("state NOT IN ('solved', 'closed')"),
+        postgresql_where=sa.text("state NOT IN ('solved', 'closed')"),
     )
     op.create_index(
         "ticket_open_client",
@@ -272,6 +281,7 @@ def upgrade() -> None:
         ["client_id", "priority", "opened_ms", "id"],
         unique=False,
         sqlite_where=sa.text("state NOT IN ('solved', 'closed')"),
+        postgresql_where=sa.text("state NOT IN ('solved', 'closed')"),
     )
     op.create_index("ticket_queue", "ticket", ["priority", "opened_ms", "id", "state"], unique=False)
     op.create_index(
@@ -283,6 +293,7 @@ def upgrade() -> None:
         ["owner_id", "priority", "opened_ms", "id"],
         unique=False,
         sqlite_where=sa.text("state NOT IN ('solved', 'closed') AND owner_id IS NOT NULL"),
+        postgresql_where=sa.text("state NOT IN ('solved', 'closed') AND owner_id IS NOT NULL"),
     )
     op.create_index(
         "ticket_owner",
@@ -290,6 +301,7 @@ def upgrade() -> None:
         ["owner_id", "priority", "opened_ms", "id", "state"],
         unique=False,
         sqlite_where=sa.text("owner_id IS NOT NULL"),
+        postgresql_where=sa.text("owner_id IS NOT NULL"),
     )
     op.create_index(
         "ticket_recovering",
@@ -297,13 +309,16 @@ def upgrade() -> None:
         ["recovered_ms"],
         unique=False,
         sqlite_where=sa.text("state NOT IN ('solved', 'closed') AND recovered_ms IS NOT NULL AND NOT confirm"),
+        postgresql_where=sa.text(
+            "state NOT IN ('solved', 'closed') AND recovered_ms IS NOT NULL AND NOT confirm"
+        ),
     )
 
     op.create_table(
         "ticket_alert",
-        sa.Column("ticket_id", sa.Integer(), nullable=False),
-        sa.Column("alert_id", sa.Integer(), nullable=False),
-        sa.Column("client_id", sa.Integer(), nullable=False),
+        sa.Column("ticket_id", _ID, nullable=False),
+        sa.Column("alert_id", _ID, nullable=False),
+        sa.Column("client_id", _ID, nullable=False),
         sa.ForeignKeyConstraint(
             ["alert_id"],
             ["alert.id"],
@@ -322,9 +337,9 @@ def upgrade() -> None:
 
     op.create_table(
         "transition",
-        sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("client_id", sa.Integer(), nullable=False),
-        sa.Column("alert_id", sa.Integer(), nullable=False),
+        sa.Column("id", _ID, nullable=False),
+        sa.Column("client_id", _ID, nullable=False),
+        sa.Column("alert_id", _ID, nullable=False),
         sa.Column("at_ms", sa.BigInteger(), nullable=False),
         sa.Column(
             "old",
@@ -370,14 +385,19 @@ def upgrade() -> None:
     )
     op.create_index("ix_transition_alert_id", "transition", ["alert_id"], unique=False)
     op.create_index(
-        "transition_waiting", "transition", ["id"], unique=False, sqlite_where=sa.text("consumed_ms IS NULL")
+        "transition_waiting",
+        "transition",
+        ["id"],
+        unique=False,
+        sqlite_where=sa.text("consumed_ms IS NULL"),
+        postgresql_where=sa.text("consumed_ms IS NULL"),
     )
 
     op.create_table(
         "ticket_event",
-        sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("client_id", sa.Integer(), nullable=False),
-        sa.Column("ticket_id", sa.Integer(), nullable=False),
+        sa.Column("id", _ID, nullable=False),
+        sa.Column("client_id", _ID, nullable=False),
+        sa.Column("ticket_id", _ID, nullable=False),
         sa.Column("at_ms", sa.BigInteger(), nullable=False),
         sa.Column(
             "kind",
@@ -407,7 +427,7 @@ def upgrade() -> None:
         sa.Column("actor", sa.String(), nullable=False),
         sa.Column("text", sa.String(), nullable=False),
         sa.Column("data", sa.JSON(), nullable=False),
-        sa.Column("transition_id", sa.Integer(), nullable=True),
+        sa.Column("transition_id", _ID, nullable=True),
         sa.ForeignKeyConstraint(
             ["client_id"],
             ["client.id"],

@@ -10,18 +10,20 @@ down_revision: str | None = "0001"
 branch_labels: str | Sequence[str] | None = None
 depends_on: str | Sequence[str] | None = None
 
+_ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
 
 def upgrade() -> None:
     with op.batch_alter_table("host") as host:
-        host.add_column(sa.Column("prober_id", sa.Integer(), nullable=True))
+        host.add_column(sa.Column("prober_id", _ID, nullable=True))
         host.add_column(sa.Column("interval_s", sa.Integer(), nullable=True))
         host.create_foreign_key("fk_host_prober_id_host", "host", ["prober_id"], ["id"])
         host.create_index("ix_host_prober_id", ["prober_id"])
     op.create_table(
         "host_parent",
-        sa.Column("host_id", sa.Integer(), nullable=False),
-        sa.Column("parent_id", sa.Integer(), nullable=False),
-        sa.Column("client_id", sa.Integer(), nullable=False),
+        sa.Column("host_id", _ID, nullable=False),
+        sa.Column("parent_id", _ID, nullable=False),
+        sa.Column("client_id", _ID, nullable=False),
         sa.ForeignKeyConstraint(["host_id"], ["host.id"]),
         sa.ForeignKeyConstraint(["parent_id"], ["host.id"]),
         sa.ForeignKeyConstraint(["client_id"], ["client.id"]),
