@@ -11,7 +11,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import MetaData
+from sqlalchemy import Connection, MetaData
 
 from tocsin_server.errors import Misconfigured
 from tocsin_server.storage.engine import sqlite_engine
@@ -47,7 +47,7 @@ def migrate(path: Path, metadata: MetaData) -> bool:
     had = revision(path)
     if had == newest():
         return False
-    if had is not None and had not in _known():
+    if had is not None and had not in known():
         raise Misconfigured(
             f"the database {path} has revision {had}, which this version does not know",
             remedy="run the version that wrote it, or a newer one",
@@ -58,7 +58,16 @@ def migrate(path: Path, metadata: MetaData) -> bool:
     return True
 
 
-def _known() -> set[str]:
+def upgrade(connection: Connection, metadata: MetaData, *, to: str = "head") -> None:
+    """Bring a database to a revision, in the connection's own transaction."""
+    config = _config()
+    config.attributes["metadata"] = metadata
+    config.attributes["connection"] = connection
+    command.upgrade(config, to)
+
+
+def known() -> set[str]:
+    """The revisions that this version can bring to its own."""
     return {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
 
 
@@ -71,12 +80,9 @@ def _config() -> Config:
 
 def _upgrade(path: Path, metadata: MetaData) -> None:
     engine = sqlite_engine(path, read_only=False)
-    config = _config()
-    config.attributes["metadata"] = metadata
     try:
         with engine.connect() as connection, connection.begin():
-            config.attributes["connection"] = connection
-            command.upgrade(config, "head")
+            upgrade(connection, metadata)
     finally:
         engine.dispose()
 
