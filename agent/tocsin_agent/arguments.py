@@ -15,7 +15,7 @@ class WrongArguments(AgentError):
 
 
 class Command(NamedTuple):
-    """What a command takes: words without a name, options with a value, and flags."""
+    """What a command takes: words without a name (`…`: one or more), options with a value, flags."""
 
     words: tuple[str, ...] = ()
     options: tuple[str, ...] = ()
@@ -46,7 +46,10 @@ def read_arguments(given: Sequence[str], commands: Mapping[str, Command]) -> Arg
     while remaining:
         word = remaining.pop(0)
         option, equals, value = word.partition("=")
-        if not word.startswith("-"):
+        if word == "--":
+            words += remaining
+            break
+        if not word.startswith("-") or word == "-":
             words.append(word)
         elif word in command.flags:
             flags.add(word)
@@ -64,7 +67,8 @@ def read_arguments(given: Sequence[str], commands: Mapping[str, Command]) -> Arg
 def _check_words(name: str, words: Sequence[str], wanted: Sequence[str]) -> None:
     if len(words) < len(wanted):
         raise WrongArguments(f"{name} needs {wanted[len(words)]}")
-    if len(words) > len(wanted):
+    takes_more = bool(wanted) and wanted[-1].endswith("…")
+    if len(words) > len(wanted) and not takes_more:
         raise WrongArguments(f"{name} does not know what to do with {words[len(wanted)]!r}")
 
 

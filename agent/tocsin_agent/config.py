@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from tocsin_agent.collectors.registry import Excludes, collector_names
 from tocsin_agent.errors import Misconfigured
 from tocsin_agent.spool import Limits
+from tocsin_agent.state import HOST_SOCKET
 from tocsin_protocol.wire import SPOOL_HOURS
 
 ETC_FILE = "/etc/tocsin/agent.toml"
@@ -21,6 +22,8 @@ class AgentConfig(NamedTuple):
 
     state: str = ""
     """The state folder; empty for the default."""
+    socket: str = ""
+    """Where people at this host ask the agent; empty for the default."""
     spool_mib: int = 256
     spool_hours: int = SPOOL_HOURS
     spool_min_free_mib: int = 1024
@@ -91,10 +94,13 @@ def _whole_number(lowest: int, highest: int) -> Callable[[object], int]:
     return check
 
 
-def _folder(value: object) -> str:
-    if not isinstance(value, str) or not value.startswith(("/", "~")):
-        raise ValueError('must be an absolute path such as "/var/lib/tocsin-agent"')
-    return value
+def _path(example: str) -> Callable[[object], str]:
+    def check(value: object) -> str:
+        if not isinstance(value, str) or not value.startswith(("/", "~")):
+            raise ValueError(f'must be an absolute path such as "{example}"')
+        return value
+
+    return check
 
 
 def _pattern(value: object) -> str:
@@ -118,7 +124,8 @@ def _collectors(value: object) -> tuple[str, ...]:
 
 
 _CHECKS: Mapping[str, Callable[[object], object]] = {
-    "state": _folder,
+    "state": _path("/var/lib/tocsin-agent"),
+    "socket": _path(HOST_SOCKET),
     "spool_mib": _whole_number(1, 65_536),
     "spool_hours": _whole_number(1, SPOOL_HOURS),
     "spool_min_free_mib": _whole_number(0, 1 << 20),

@@ -3,6 +3,7 @@
 main thread    waits for SIGTERM or SIGINT, which are blocked everywhere else
 tocsin-watch   collects, spools, syncs; `collect` and `statvfs` are the threads it may leave behind
 tocsin-push    talks to the server
+tocsin-local   talks to people at this host
 """
 
 import ctypes
@@ -16,6 +17,7 @@ from tocsin_agent.collectors import Collection, default_collectors
 from tocsin_agent.collectors.delivery import Delivery, DeliveryCollector
 from tocsin_agent.config import AgentConfig
 from tocsin_agent.connection import Connection
+from tocsin_agent.errors import Unusable
 from tocsin_agent.frames import Framer
 from tocsin_agent.greeting import say_hello
 from tocsin_agent.identity import Identity, load
@@ -24,9 +26,11 @@ from tocsin_agent.quarantine import Quarantine
 from tocsin_agent.report import say
 from tocsin_agent.schedule import Schedule
 from tocsin_agent.spool import Spool
-from tocsin_agent.state import StateLock
+from tocsin_agent.standing import Standing
+from tocsin_agent.state import StateLock, socket_of
 from tocsin_agent.version import VERSION
 from tocsin_agent.watch import Watch
+from tocsin_agent.window import Window
 from tocsin_protocol.wire import DEFAULT_INTERVAL_S
 
 SPOOL_FOLDER, QUARANTINE_FOLDER = "spool", "quarantine"
@@ -62,32 +66,48 @@ class Agent:
     def __init__(self, identity: Identity, state: str, config: AgentConfig) -> None:
         epoch = time.time_ns()
         connection = Connection(identity.url, fingerprint=identity.fingerprint)
+        quarantine = Quarantine(f"{state}/{QUARANTINE_FOLDER}")
         self._spool = Spool(f"{state}/{SPOOL_FOLDER}", epoch=epoch, limits=config.limits)
         self._pusher = Pusher(
             connection,
             lambda: say_hello(connection, identity, epoch=epoch, now_ms=_now_ms()),
             self._spool,
-            Quarantine(f"{state}/{QUARANTINE_FOLDER}"),
+            quarantine,
             interval_s=DEFAULT_INTERVAL_S,
         )
         collectors = [
             *default_collectors(version=VERSION, excludes=config.excludes),
             DeliveryCollector(self._delivery, now_ms=_now_ms),
         ]
+        collection = Collection(collectors)
         self._watch = Watch(
-            Collection(collectors),
+            collection,
             Framer(epoch),
             self._spool,
             Schedule(DEFAULT_INTERVAL_S, phase=uniform(0, 1), start_s=time.monotonic()),
             interval_s=lambda: self._pusher.interval_s,
             wake=self._pusher.wake,
         )
+        standing = Standing(
+            identity,
+            started_ms=epoch // 1_000_000,
+            pusher=self._pusher,
+            spool=self._spool,
+            quarantine=quarantine,
+            collection=collection,
+        )
+        self._window = _window(config.socket or socket_of(state), standing, self._pusher)
         self._stopping = threading.Event()
         # Daemons: one that hangs in the kernel does not keep the process from ending.
         self._threads = [
             threading.Thread(target=self._watch.run, args=(self._stopping,), name="tocsin-watch", daemon=True),
             threading.Thread(target=self._pusher.run, args=(self._stopping,), name="tocsin-push", daemon=True),
         ]
+        if self._window is not None:
+            run = self._window.run
+            self._threads.append(
+                threading.Thread(target=run, args=(self._stopping,), name="tocsin-local", daemon=True)
+            )
 
     def start(self) -> None:
         """The first frame is collected at once."""
@@ -98,6 +118,8 @@ class Agent:
         """End within two seconds, the spool whole."""
         self._stopping.set()
         self._pusher.wake()
+        if self._window is not None:
+            self._window.wake()
         until_s = time.monotonic() + _LAST_WORD_S
         for thread in self._threads:
             thread.join(max(0.0, until_s - time.monotonic()))
@@ -112,6 +134,15 @@ class Agent:
             sent_bytes=counts.sent_bytes,
             pushes=counts.pushes,
         )
+
+
+def _window(path: str, standing: Standing, pusher: Pusher) -> Window | None:
+    """A host is watched though nobody there can ask."""
+    try:
+        return Window(path, status=standing.told, bring=pusher.bring)
+    except Unusable as error:
+        say(f"nobody at this host can ask for help: {error}")
+        return None
 
 
 def _now_ms() -> int:

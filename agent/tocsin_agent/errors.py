@@ -4,7 +4,9 @@ AgentError             a person reads the message: what, where, and how to mend 
 ├── Misconfigured      mend the configuration
 ├── NotEnrolled        enrol this host
 ├── Occupied           end the other agent, or choose another folder
-├── Unusable           mend the state folder
+├── Unusable           mend the state folder, or the socket's
+├── NotRunning         start the agent
+├── NotAsked           the question has not been answered with a ticket: the message says why
 └── NoDelivery         keep the frames and try again
     ├── Unreachable    nobody answers, or not in HTTP
     ├── Untrusted      somebody answers who is not the server that was enrolled with
@@ -29,7 +31,15 @@ class Occupied(AgentError):
 
 
 class Unusable(AgentError):
-    """The state folder cannot be written."""
+    """The state folder cannot be written, or the socket not be opened."""
+
+
+class NotRunning(AgentError):
+    """No agent answers at the socket."""
+
+
+class NotAsked(AgentError):
+    """A question that has come to nothing."""
 
 
 class NoDelivery(AgentError):

@@ -28,8 +28,18 @@ class Quarantine:
             os.makedirs(self._folder, mode=0o700, exist_ok=True)
             with open(path, "wb") as file:
                 file.write(msgpack.packb((reason, schema, frame.packed)))
-            kept = sorted(name for name in os.listdir(self._folder) if name.endswith(_SUFFIX))
-            for old in kept[:-MOST_FILES]:
+            for old in self._kept()[:-MOST_FILES]:
                 os.unlink(f"{self._folder}/{old}")
         except OSError as error:
             say(f"the quarantine {self._folder} cannot be written: {error}")
+
+    def count(self) -> int:
+        """How many are kept."""
+        try:
+            return len(self._kept())
+        except OSError:
+            # Nothing has been refused yet.
+            return 0
+
+    def _kept(self) -> list[str]:
+        return sorted(name for name in os.listdir(self._folder) if name.endswith(_SUFFIX))

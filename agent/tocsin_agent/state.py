@@ -2,6 +2,7 @@
 
 STATE/identity.json   who this host is            STATE/spool/        frames that are not yet acknowledged
 STATE/lock            the process that holds it   STATE/quarantine/   frames that the server has refused
+STATE/agent.sock      where people ask the agent; that of root's default folder is in /run, open to everybody
 """
 
 import fcntl
@@ -13,6 +14,8 @@ from typing import Self
 from tocsin_agent.errors import Occupied, Unusable
 
 _FOR_ROOT = "/var/lib/tocsin-agent"
+HOST_SOCKET = "/run/tocsin-agent/agent.sock"
+"""Where the agent of a whole host is asked."""
 
 
 def default_state(environment: Mapping[str, str], *, is_root: bool) -> str:
@@ -21,6 +24,11 @@ def default_state(environment: Mapping[str, str], *, is_root: bool) -> str:
         return _FOR_ROOT
     home = environment.get("XDG_STATE_HOME") or "~/.local/state"
     return os.path.expanduser(f"{home}/tocsin-agent")
+
+
+def socket_of(state: str) -> str:
+    """Where the agent of this state folder is asked, unless it is told another place."""
+    return HOST_SOCKET if state == _FOR_ROOT else f"{state}/agent.sock"
 
 
 class StateLock:

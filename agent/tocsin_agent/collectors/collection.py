@@ -40,8 +40,9 @@ class _Outcome(NamedTuple):
 class Collection:
     """The collectors of one host, asked by one thread at a time.
 
-    `problems` says, by collector, what went wrong in the last collection. The number of series stays within
-    what one frame may carry: the collector that would burst it is left out whole, and counts as failed.
+    `problems` says, by collector, what went wrong in the last collection, and `series` how many each gave. All
+    together stay within what one frame may carry: the collector that would burst it is left out whole, and
+    counts as failed.
     """
 
     def __init__(
@@ -52,6 +53,7 @@ class Collection:
         most_series: int = MAX_SERIES_PER_SCHEMA,
     ) -> None:
         self.problems: Mapping[str, str] = {}
+        self.series: Mapping[str, int] = {}
         self._jobs: dict[str, Callable[[], _Outcome]] = {
             collector.name: partial(_ask, collector) for collector in collectors
         }
@@ -65,22 +67,23 @@ class Collection:
         samples = [gauge("node_time_seconds", now_ms / 1000)]
         outcomes = self._readers.run(self._jobs)
         overdue = _Outcome([], f"did not answer within {self._deadline_s:g} s", self._deadline_s)
-        problems = {}
+        problems, series = {}, {}
         about_collectors: list[Sample] = []
         for name, labels in self._labels.items():
             outcome = outcomes.get(name, overdue)
             problem = outcome.problem
             if len(samples) + len(outcome.samples) > self._most_series:
                 problem = f"{len(outcome.samples)} series are more than a frame can carry, so none was sent"
-            else:
-                samples += outcome.samples
+                outcome.samples.clear()
+            series[name] = len(outcome.samples)
+            samples += outcome.samples
             if problem:
                 problems[name] = problem
             about_collectors += (
                 gauge("node_scrape_collector_duration_seconds", outcome.duration_s, labels),
                 gauge("node_scrape_collector_success", float(not problem), labels),
             )
-        self.problems = problems
+        self.problems, self.series = problems, series
         return samples + about_collectors
 
 
