@@ -19,7 +19,8 @@ from tocsin_server.alerts.templates import Template, parse_template
 from tocsin_server.errors import Misconfigured
 from tocsin_server.promql import Expression, parse
 from tocsin_server.promql.errors import BadExpression
-from tocsin_server.yaml_nodes import MAX_BYTES, BadYaml, Fields, Text, composed
+from tocsin_server.yaml_files import read_text, yaml_files
+from tocsin_server.yaml_nodes import BadYaml, Fields, Text, composed
 
 ON_NO_DATA = "tocsin_on_no_data"
 
@@ -62,24 +63,10 @@ def load_rule_files(paths: Iterable[Path] | Path) -> RuleSet:
     Raises `RuleFileErrors` with everything that is wrong; then nothing is loaded.
     """
     errors: list[RuleFileError] = []
-    groups = [group for path in rule_files(paths) for group in _read(path, errors)]
+    groups = [group for path in yaml_files(paths) for group in _read(path, errors)]
     if errors:
         raise RuleFileErrors(errors)
     return RuleSet(tuple(_with_own_keys(groups)))
-
-
-def rule_files(paths: Iterable[Path] | Path) -> list[Path]:
-    """The files that are meant: a folder stands for its rule files, without those of its folders."""
-    given = [paths] if isinstance(paths, Path) else list(paths)
-    return [
-        file
-        for path in given
-        for file in (sorted(p for p in path.iterdir() if _is_rule_file(p)) if path.is_dir() else [path])
-    ]
-
-
-def _is_rule_file(path: Path) -> bool:
-    return path.suffix in {".yml", ".yaml"} and path.is_file()
 
 
 def _read(path: Path, errors: list[RuleFileError]) -> list[Group]:
@@ -94,18 +81,6 @@ def _read(path: Path, errors: list[RuleFileError]) -> list[Group]:
         return []
     reading = _FileReading(path, errors)
     return [group for node in nodes if (group := reading.group(node)) is not None]
-
-
-def read_text(path: Path) -> str:
-    """The file's text; raises `BadYaml` where it cannot be had."""
-    try:
-        if path.stat().st_size > MAX_BYTES:
-            raise BadYaml(1, f"larger than {MAX_BYTES >> 20} MiB")
-        return path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise BadYaml(1, f"cannot be read ({error.strerror})") from error
-    except UnicodeDecodeError as error:
-        raise BadYaml(1, "not UTF-8") from error
 
 
 class _FileReading:

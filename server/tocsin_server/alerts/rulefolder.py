@@ -4,14 +4,12 @@ Looking is cheap while nothing changes: one `stat` a file. Where the files are w
 stays in force, and `problems` says what is wrong with the new one.
 """
 
-import hashlib
 from pathlib import Path
 
 from tocsin_protocol.api import RuleProblem
-from tocsin_server.alerts.rulefile import RuleFileErrors, load_rule_files, rule_files
+from tocsin_server.alerts.rulefile import RuleFileErrors, load_rule_files
 from tocsin_server.alerts.rules import RuleSet
-
-_Signature = tuple[tuple[str, int, int, int, int], ...]
+from tocsin_server.yaml_files import Signature, digest_of, signature_of
 
 
 class RuleFolder:
@@ -22,16 +20,16 @@ class RuleFolder:
         self.rules = RuleSet()
         """The last good set."""
         self.problems: list[RuleProblem] = []
-        self._signature: _Signature | None = None
+        self._signature: Signature | None = None
         self._digest = b""
 
     def reload(self) -> bool:
         """Look again; whether `rules` is another set now."""
         try:
-            signature = self._signed()
+            signature = signature_of(self.folder)
             if signature == self._signature:
                 return False
-            digest = self._digested()
+            digest = digest_of(self.folder)
             rules = self.rules if digest == self._digest else load_rule_files(self.folder)
         except OSError as error:
             self._signature = None
@@ -52,16 +50,3 @@ class RuleFolder:
         changed = digest != self._digest
         self._signature, self._digest, self.rules, self.problems = signature, digest, rules, []
         return changed
-
-    def _signed(self) -> _Signature:
-        """What changes when a file does; the inode's time tells of writes that restore the file's own."""
-        stats = ((file.name, file.stat()) for file in rule_files(self.folder))
-        return tuple((name, at.st_ino, at.st_size, at.st_mtime_ns, at.st_ctime_ns) for name, at in stats)
-
-    def _digested(self) -> bytes:
-        digest = hashlib.sha256()
-        for file in rule_files(self.folder):
-            content = file.read_bytes()
-            digest.update(f"{file.name}\0{len(content)}\0".encode())
-            digest.update(content)
-        return digest.digest()

@@ -9,8 +9,8 @@ import yaml
 
 from tocsin_server.alerts.durations import parse_duration
 from tocsin_server.alerts.notation import parse_series, parse_values
-from tocsin_server.alerts.rulefile import read_text
 from tocsin_server.promql import BadExpression, Expression, parse
+from tocsin_server.yaml_files import read_text
 from tocsin_server.yaml_nodes import BadYaml, Fields, Text, composed, line_of, scalar
 
 DEFAULT_INTERVAL_MS = 60_000

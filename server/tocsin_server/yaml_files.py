@@ -1,0 +1,51 @@
+"""The files that operators write, and how to see cheaply that one has changed: one `stat` a file."""
+
+import hashlib
+from collections.abc import Iterable
+from pathlib import Path
+
+from tocsin_server.yaml_nodes import MAX_BYTES, BadYaml
+
+Signature = tuple[tuple[str, int, int, int, int], ...]
+
+
+def yaml_files(paths: Iterable[Path] | Path) -> list[Path]:
+    """The files that are meant: a folder stands for its `*.yml` and `*.yaml`, without those of its folders."""
+    given = [paths] if isinstance(paths, Path) else list(paths)
+    return [
+        file
+        for path in given
+        for file in (sorted(p for p in path.iterdir() if _is_yaml(p)) if path.is_dir() else [path])
+    ]
+
+
+def read_text(path: Path) -> str:
+    """The file's text; raises `BadYaml` where it cannot be had."""
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise BadYaml(1, f"larger than {MAX_BYTES >> 20} MiB")
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise BadYaml(1, f"cannot be read ({error.strerror})") from error
+    except UnicodeDecodeError as error:
+        raise BadYaml(1, "not UTF-8") from error
+
+
+def signature_of(folder: Path) -> Signature:
+    """What changes when a file does; the inode's time tells of writes that restore the file's own."""
+    stats = ((file.name, file.stat()) for file in yaml_files(folder))
+    return tuple((name, at.st_ino, at.st_size, at.st_mtime_ns, at.st_ctime_ns) for name, at in stats)
+
+
+def digest_of(folder: Path) -> bytes:
+    """What changes when the content of a file does."""
+    digest = hashlib.sha256()
+    for file in yaml_files(folder):
+        content = file.read_bytes()
+        digest.update(f"{file.name}\0{len(content)}\0".encode())
+        digest.update(content)
+    return digest.digest()
+
+
+def _is_yaml(path: Path) -> bool:
+    return path.suffix in {".yml", ".yaml"} and path.is_file()
