@@ -11,7 +11,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, MetaData
+from sqlalchemy import Connection, Engine, MetaData, event, text
 
 from tocsin_server.errors import Misconfigured
 from tocsin_server.storage.engine import sqlite_engine
@@ -66,6 +66,21 @@ def upgrade(connection: Connection, metadata: MetaData, *, to: str = "head") -> 
     command.upgrade(config, to)
 
 
+def check_keys_later(engine: Engine) -> None:
+    """Let SQLite drop a table that a migration makes anew, whatever points at it; `require_keys` at the end.
+
+    It has to be said before a transaction begins: sqlite.org/lang_altertable.html#otheralter.
+    """
+    event.listen(engine, "connect", lambda connection, _: connection.execute("PRAGMA foreign_keys=OFF"))
+
+
+def require_keys(connection: Connection) -> None:
+    """Every key of SQLite's points at a row; raises `ValueError` where one does not."""
+    astray = connection.execute(text("PRAGMA foreign_key_check")).first()
+    if astray is not None:
+        raise ValueError(f"a row of {astray[0]} points at a row of {astray[2]} that is not there")
+
+
 def known() -> set[str]:
     """The revisions that this version can bring to its own."""
     return {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
@@ -80,9 +95,11 @@ def _config() -> Config:
 
 def _upgrade(path: Path, metadata: MetaData) -> None:
     engine = sqlite_engine(path, read_only=False)
+    check_keys_later(engine)
     try:
         with engine.connect() as connection, connection.begin():
             upgrade(connection, metadata)
+            require_keys(connection)
     finally:
         engine.dispose()
 

@@ -16,7 +16,7 @@ import tocsin_server.desk.store
 import tocsin_server.estate.store  # noqa: F401 - its tables
 from tocsin_server.errors import Misconfigured
 from tocsin_server.storage.engine import sqlite_engine
-from tocsin_server.storage.migrate import migrate, newest, revision
+from tocsin_server.storage.migrate import migrate, newest, revision, upgrade
 
 
 def test_the_migrated_tables_are_those_of_the_code(tmp_path: Path) -> None:
@@ -48,6 +48,30 @@ def test_a_database_of_a_later_version_is_refused_and_left_alone(tmp_path: Path)
 
     with pytest.raises(Misconfigured, match="9999"):
         migrate(path, SQLModel.metadata)
+
+
+def test_hosts_with_agents_and_tickets_are_there_after_their_table_was_made_anew(tmp_path: Path) -> None:
+    path = tmp_path / "desk.db"
+    engine = sqlite_engine(path, read_only=False)
+    with engine.connect() as connection, connection.begin():
+        upgrade(connection, SQLModel.metadata, to="0001")
+        for statement in (
+            "INSERT INTO client VALUES (1, 'acme', 'Acme', 0)",
+            "INSERT INTO site VALUES (1, 1, 'berlin', 'Berlin', 0)",
+            "INSERT INTO host VALUES (1, 1, 1, 'atlas', 'server', 'node', '', 0, NULL)",
+            "INSERT INTO agent VALUES ('a', 1, 1, x'00', '', 0, NULL)",
+        ):
+            connection.exec_driver_sql(statement)
+    engine.dispose()
+
+    assert migrate(path, SQLModel.metadata)
+
+    with sqlite3.connect(path) as database:
+        joined = database.execute("SELECT name, agent.id FROM host JOIN agent ON host_id = host.id").fetchall()
+        astray = database.execute("PRAGMA foreign_key_check").fetchall()
+    database.close()
+    assert joined == [("atlas", "a")]
+    assert astray == []
 
 
 _KILLED = """
