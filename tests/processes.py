@@ -41,12 +41,13 @@ def until(said: str, question: Callable[[], Any], *, seconds: float = READY_S, e
 class ServerProcess:
     """`tocsin-server run` on a folder; it can be killed and started again on the same data."""
 
-    def __init__(self, data: Path, *, config: Path | None = None, toml: str = "") -> None:
+    def __init__(self, data: Path, *, config: Path | None = None, toml: str = "", database: str = "") -> None:
         self.data = data
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.process: subprocess.Popen[bytes] | None = None
         self._config = config
+        self._environment = {**os.environ, **({"TOCSIN_DATABASE": database} if database else {})}
         data.mkdir(parents=True, exist_ok=True)
         if toml:
             (data / "server.toml").write_text(toml)
@@ -58,10 +59,18 @@ class ServerProcess:
         if self.process is not None and self.process.poll() is None:
             self.kill()
 
-    def command(self, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-        """One administrative command on the same data."""
+    def command(self, *words: str, check: bool = True, given: str = "") -> subprocess.CompletedProcess[str]:
+        """One administrative command on the same data, with what it is given to read."""
         command = [sys.executable, "-m", "tocsin_server", *words, "--data", str(self.data)]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        done = subprocess.run(
+            command,
+            input=given,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+            env=self._environment,
+        )
         if check and done.returncode != 0:
             raise AssertionError(f"{words}: {done.stderr}")
         return done
@@ -86,7 +95,9 @@ class ServerProcess:
         if (self.data / "server.toml").exists():
             command += ["--settings", str(self.data / "server.toml")]
         with (self.data / "server.log").open("ab") as log:
-            self.process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
+            self.process = subprocess.Popen(
+                command, stdout=log, stderr=subprocess.STDOUT, env=self._environment
+            )
         until(f"the server answers; its log:\n{self.said()}", self.is_ready)
         return self
 
