@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Self
 
 from sqlalchemy import URL, Engine, make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import ArgumentError, DBAPIError
 
-from tocsin_server.errors import Misconfigured
+from tocsin_server.errors import Misconfigured, TocsinError
+from tocsin_server.storage import postgres, sqlite
 from tocsin_server.storage.postgres import postgres_engine
 from tocsin_server.storage.sqlite import BUSY_MS, sqlite_engine
 
@@ -76,11 +77,22 @@ def address(data: Path, environ: Mapping[str, str]) -> Address:
     return Address.of(text) if text else Address.of_file(data / FILE)
 
 
-def engine(where: Address, *, read_only: bool, busy_ms: int = BUSY_MS) -> Engine:
+def engine(where: Address, *, read_only: bool, busy_ms: int = BUSY_MS, alone: bool = False) -> Engine:
     """An engine on the database; `read_only` transactions refuse every write in the database itself.
 
-    `busy_ms` is how long a transaction waits for another program's lock before it gives up.
+    `busy_ms` is how long a transaction waits for another program's lock before it gives up. With `alone`, a
+    connection is refused as `Unavailable` while a server works with the database; a file's folder has its lock.
     """
     if where.is_sqlite:
         return sqlite_engine(where.path, read_only=read_only, busy_ms=busy_ms)
-    return postgres_engine(where.url, read_only=read_only, busy_ms=busy_ms)
+    return postgres_engine(where.url, read_only=read_only, busy_ms=busy_ms, alone=alone)
+
+
+def meaning(where: Address, error: DBAPIError) -> TocsinError | None:
+    """What an error of the database says to the one who asked; nothing where it is a mistake of ours."""
+    return sqlite.meaning(error) if where.is_sqlite else postgres.meaning(error)
+
+
+def ends_transaction(where: Address, error: DBAPIError) -> bool:
+    """Whether more is lost than the savepoint in which it came."""
+    return sqlite.ends_transaction(error) if where.is_sqlite else postgres.ends_transaction(error)

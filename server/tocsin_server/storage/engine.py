@@ -1,13 +1,14 @@
-"""SQLite behind one writer and several readers.
+"""One writer and several readers of the desk's database, SQLite or PostgreSQL.
 
-One thread owns the only connection that writes, and all checkpoints: that alone removes SQLite's
-WAL-reset race (sqlite.org/wal.html#walresetbug, fixed in 3.51.3), and batches commits: acts that wait
-together share one fsync. WAL with `synchronous=FULL`, because a result is given back only once it is
-durable: NORMAL was measured to lose acknowledged commits on power loss, FULL none.
+One thread owns the only connection that writes. It batches commits: acts that wait together share one. On
+SQLite it also makes all checkpoints: that alone removes SQLite's WAL-reset race
+(sqlite.org/wal.html#walresetbug, fixed in 3.51.3). A result is given back only once it is durable.
 
     write(act)   runs `act(session)` in the writer thread, in a savepoint of its own; the future is done
                  after the commit, with the act's result or its exception (then nothing of it is kept)
     read(ask)    runs `ask(session)` on a reader that cannot write
+
+Where the database cannot be reached, both raise `Unavailable`, and the next one tries anew.
 """
 
 import asyncio
@@ -24,7 +25,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlmodel import Session
 
 from tocsin_server.errors import Unavailable
-from tocsin_server.storage.address import Address, engine
+from tocsin_server.storage.address import Address, ends_transaction, engine, meaning
 from tocsin_server.storage.sqlite import BUSY_MS, READERS
 from tocsin_server.storage.sqlite import sqlite_engine as sqlite_engine  # noqa: PLC0414
 
@@ -48,14 +49,17 @@ class _Act:
 class Storage:
     """The database of one server process. Close it, or use it as a context.
 
-    `busy_ms` is how long the writer waits for another program's lock before it gives up.
+    `busy_ms` is how long the writer waits for another program's lock before it gives up. With `alone`, which a
+    server says, it is refused as `Unavailable` while another server works with the same PostgreSQL database.
     """
 
-    def __init__(self, where: Address | Path, *, busy_ms: int = BUSY_MS) -> None:
+    def __init__(self, where: Address | Path, *, busy_ms: int = BUSY_MS, alone: bool = False) -> None:
         self.address = where if isinstance(where, Address) else Address.of_file(where)
         self._acts: queue.Queue[_Act | None] = queue.Queue(MAX_WAITING)
         self._reader = engine(self.address, read_only=True)
-        self._writer = engine(self.address, read_only=False, busy_ms=busy_ms)
+        self._writer = engine(self.address, read_only=False, busy_ms=busy_ms, alone=alone)
+        if alone:
+            self._connect()
         self._pool = ThreadPoolExecutor(READERS, thread_name_prefix="tocsin-read")
         self._thread = threading.Thread(target=self._write_for_ever, name="tocsin-write", daemon=True)
         self._thread.start()
@@ -106,8 +110,14 @@ class Storage:
 
     def read(self, ask: Callable[[Session], T]) -> T:
         """Answer a question from one consistent snapshot."""
-        with Session(self._reader) as session:
-            return ask(session)
+        try:
+            with Session(self._reader) as session:
+                return ask(session)
+        except DBAPIError as error:
+            told = meaning(self.address, error)
+            if told is None:
+                raise
+            raise told from error
 
     async def read_soon(self, ask: Callable[[Session], T]) -> T:
         """`read` for the event loop, on a bounded pool of threads."""
@@ -139,12 +149,13 @@ class Storage:
 
     def _commit(self, session: Session, batch: list[_Act]) -> None:
         try:
+            session.connection()  # begins: if that fails, it fails for all
             for act in batch:
-                _run(session, act)
+                self._run(session, act)
             session.commit()
         except Exception as error:  # noqa: BLE001 - the writer outlives any failure: each waiter gets it
             session.rollback()
-            refusal = _explain(error)
+            refusal = self._explain(error)
             for act in batch:
                 act.error = act.error or refusal
         finally:
@@ -171,24 +182,27 @@ class Storage:
         except (OSError, DBAPIError):
             _log.warning("the database's journal could not be folded in", action="checkpoint_failed")
 
+    def _run(self, session: Session, act: _Act) -> None:
+        """One act in a savepoint: its failure is its own and leaves the others of the batch alone."""
+        try:
+            with session.begin_nested():
+                act.result = act.run(session)
+                session.flush()
+        except DBAPIError as error:
+            if ends_transaction(self.address, error):
+                raise
+            act.error = self._explain(error)
+        except Exception as error:  # noqa: BLE001 - handed to the one who asked, in its own thread
+            act.error = error
 
-def _run(session: Session, act: _Act) -> None:
-    """One act in a savepoint: its failure is its own and leaves the others of the batch alone."""
-    try:
-        with session.begin_nested():
-            act.result = act.run(session)
-            session.flush()
-    except OperationalError:
-        raise
-    except Exception as error:  # noqa: BLE001 - handed to the one who asked, in its own thread
-        act.error = error
+    def _explain(self, error: BaseException) -> BaseException:
+        told = meaning(self.address, error) if isinstance(error, DBAPIError) else None
+        if told is None and isinstance(error, OperationalError):
+            return Unavailable(f"the database cannot be written now ({error.orig})")
+        return told or error
 
-
-def _explain(error: BaseException) -> BaseException:
-    if isinstance(error, OperationalError) and "full" in str(error.orig):
-        return Unavailable(
-            "the disk with the database is full", remedy="free space; the server goes on by itself"
-        )
-    if isinstance(error, OperationalError):
-        return Unavailable(f"the database cannot be written now ({error.orig})")
-    return error
+    def _connect(self) -> None:
+        try:
+            self._writer.connect().close()
+        except DBAPIError as error:
+            raise self._explain(error) from error

@@ -1,7 +1,8 @@
 """Bring a database to this version's tables; with its environment, the only place that knows Alembic.
 
-All steps run in one transaction, which SQLite gives to table definitions too: a migration that is killed has
-not happened. A database that holds data is copied beside itself first.
+All steps run in one transaction, which SQLite and PostgreSQL give to table definitions too: a migration that is
+killed has not happened. A file that holds data is copied beside itself first. PostgreSQL's tables are changed
+only while no server works with them, and a copy of them is their operator's to make (docs/postgresql.md).
 """
 
 import sqlite3
@@ -14,7 +15,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, MetaData, event, text
 
 from tocsin_server.errors import Misconfigured
-from tocsin_server.storage.engine import sqlite_engine
+from tocsin_server.storage.address import Address, engine
 
 _SCRIPTS = Path(__file__).with_name("migrations")
 
@@ -27,34 +28,37 @@ def newest() -> str:
     return head
 
 
-def revision(path: Path) -> str | None:
+def revision(where: Address | Path) -> str | None:
     """The revision that a database has; nothing for an empty or absent one."""
-    if not path.exists():
+    where = Address.of_file(where) if isinstance(where, Path) else where
+    if where.is_sqlite and not where.path.exists():
         return None
-    engine = sqlite_engine(path, read_only=True)
+    reader = engine(where, read_only=True)
     try:
-        with engine.connect() as connection:
+        with reader.connect() as connection:
             return MigrationContext.configure(connection).get_current_revision()
     finally:
-        engine.dispose()
+        reader.dispose()
 
 
-def migrate(path: Path, metadata: MetaData) -> bool:
-    """Bring the database at `path` to `newest()`; says whether anything had to be done.
+def migrate(where: Address | Path, metadata: MetaData) -> bool:
+    """Bring a database to `newest()`; says whether anything had to be done.
 
-    Raises `Misconfigured` where the database is newer than this program.
+    Raises `Misconfigured` where the database is newer than this program, and `Unavailable` where a server works
+    with what would be changed.
     """
-    had = revision(path)
+    where = Address.of_file(where) if isinstance(where, Path) else where
+    had = revision(where)
     if had == newest():
         return False
     if had is not None and had not in known():
         raise Misconfigured(
-            f"the database {path} has revision {had}, which this version does not know",
+            f"the database {where.shown} has revision {had}, which this version does not know",
             remedy="run the version that wrote it, or a newer one",
         )
-    if had is not None:
-        _copy(path, path.with_name(f"{path.name}.before-{newest()}"))
-    _upgrade(path, metadata)
+    if had is not None and where.is_sqlite:
+        _copy(where.path, where.path.with_name(f"{where.path.name}.before-{newest()}"))
+    _upgrade(where, metadata)
     return True
 
 
@@ -63,6 +67,8 @@ def upgrade(connection: Connection, metadata: MetaData, *, to: str = "head") -> 
     config = _config()
     config.attributes["metadata"] = metadata
     config.attributes["connection"] = connection
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SET LOCAL statement_timeout = 0"))
     command.upgrade(config, to)
 
 
@@ -93,15 +99,17 @@ def _config() -> Config:
     return config
 
 
-def _upgrade(path: Path, metadata: MetaData) -> None:
-    engine = sqlite_engine(path, read_only=False)
-    check_keys_later(engine)
+def _upgrade(where: Address, metadata: MetaData) -> None:
+    writer = engine(where, read_only=False, alone=True)
+    if where.is_sqlite:
+        check_keys_later(writer)
     try:
-        with engine.connect() as connection, connection.begin():
+        with writer.connect() as connection, connection.begin():
             upgrade(connection, metadata)
-            require_keys(connection)
+            if where.is_sqlite:
+                require_keys(connection)
     finally:
-        engine.dispose()
+        writer.dispose()
 
 
 def _copy(path: Path, to: Path) -> None:

@@ -9,8 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Engine, event
+from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.pool import QueuePool
 from sqlmodel import create_engine
+
+from tocsin_server.errors import TocsinError, Unavailable
 
 READERS = 4
 BUSY_MS = 10_000
@@ -28,6 +31,24 @@ def sqlite_engine(path: Path, *, read_only: bool, busy_ms: int = BUSY_MS) -> Eng
     event.listen(engine, "connect", _on_connect(read_only=read_only))
     event.listen(engine, "begin", _begin_deferred if read_only else _begin_immediate)
     return engine
+
+
+def meaning(error: DBAPIError) -> TocsinError | None:
+    """What an error of the database says to the one who asked; nothing where it is a mistake of ours."""
+    if not isinstance(error, OperationalError):
+        return None
+    if "full" in str(error.orig):
+        return Unavailable(
+            "the disk with the database is full", remedy="free space; the server goes on by itself"
+        )
+    if "locked" in str(error.orig):
+        return Unavailable(f"the database cannot be written now ({error.orig})")
+    return None
+
+
+def ends_transaction(error: DBAPIError) -> bool:
+    """Whether more is lost than the savepoint in which it came: SQLite may have rolled back by itself."""
+    return isinstance(error, OperationalError)
 
 
 def _on_connect(*, read_only: bool) -> Callable[[Any, Any], None]:

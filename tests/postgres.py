@@ -1,0 +1,157 @@
+"""Debian's PostgreSQL as a child process: in a folder of its own, reached by a socket in that folder only.
+
+Its superuser is for the tests themselves; what is tested signs in as a plain role that owns its databases.
+`fsync` is off: a test may lose what a power cut would lose.
+"""
+
+import itertools
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, LiteralString
+
+import psycopg
+from psycopg import sql
+
+SUPERUSER, ROLE = "postgres", "tocsin"
+APT = "sudo apt-get install --no-install-recommends postgresql"
+ENDS_WITHIN_S = 20
+_SETTINGS = {
+    "listen_addresses": "",
+    "fsync": "off",
+    "full_page_writes": "off",
+    "shared_buffers": "16MB",
+    "max_connections": "60",
+    "max_wal_senders": "0",
+    "wal_level": "minimal",
+    "autovacuum": "off",
+    "max_wal_size": "1GB",
+}
+
+
+def programs() -> Path | None:
+    """The folder of PostgreSQL's programs; the newest version's."""
+    found = Path("/usr/lib/postgresql").glob("*/bin/initdb")
+    newest = max(found, key=lambda path: int(path.parts[-3]), default=None)
+    return None if newest is None else newest.parent
+
+
+class Cluster:
+    """One running server."""
+
+    def __init__(self, programs: Path, folder: Path) -> None:
+        self.folder = folder
+        self._programs = programs
+        self._numbers = itertools.count(1)
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def make(self) -> None:
+        data = self.folder / "data"
+        made = subprocess.run(
+            [self._programs / "initdb", "--no-sync", "--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8"]
+            + ["--username", SUPERUSER, data],
+            capture_output=True,
+            timeout=120,
+            check=False,
+            cwd=self.folder,
+            **_somebody(),
+        )
+        assert made.returncode == 0, made.stderr.decode()
+        with (data / "postgresql.conf").open("a") as settings:
+            settings.writelines(f"{name} = '{value}'\n" for name, value in _SETTINGS.items())
+            settings.write(f"unix_socket_directories = '{self.folder}'\n")
+        self.start()
+        self.execute(f"CREATE ROLE {ROLE} LOGIN NOSUPERUSER NOBYPASSRLS PASSWORD 'hush'")
+
+    def start(self) -> None:
+        with (self.folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [self._programs / "postgres", "-D", self.folder / "data"],
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                cwd=self.folder,
+                **_somebody(),
+            )
+        ready = [self._programs / "pg_isready", "--quiet", "--host", self.folder, "--username", SUPERUSER]
+        for _ in range(200):
+            if subprocess.run([*ready, "--timeout", "5"], check=False, timeout=10).returncode == 0:
+                return
+            assert self._process.poll() is None, (self.folder / "log").read_text()
+            self._nap()
+        raise AssertionError(f"PostgreSQL does not answer: {(self.folder / 'log').read_text()[-2000:]}")
+
+    def stop(self, how: signal.Signals = signal.SIGINT) -> None:
+        """By its own pid: SIGINT is its fast shutdown, SIGQUIT what a crash looks like."""
+        if self._process is None:
+            return
+        self._process.send_signal(how)
+        try:
+            self._process.wait(ENDS_WITHIN_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait(ENDS_WITHIN_S)
+        self._process = None
+
+    def execute(self, statement: str | sql.Composed, *, database: str = "postgres") -> list[Any]:
+        """As the superuser."""
+        with psycopg.connect(self.conninfo(database, SUPERUSER), autocommit=True) as connection:
+            done = connection.execute(statement if isinstance(statement, sql.Composed) else _trusted(statement))
+            return done.fetchall() if done.description else []
+
+    def copy_of(self, template: str = "template1") -> str:
+        """A new database of the plain role's, made from another; its name."""
+        name = f"desk_{next(self._numbers)}"
+        self.execute(f"CREATE DATABASE {name} OWNER {ROLE} TEMPLATE {template}")
+        return name
+
+    def drop(self, name: str) -> None:
+        self.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+
+    def conninfo(self, database: str, role: str = ROLE) -> str:
+        return f"host={self.folder} dbname={database} user={role}"
+
+    def url(self, database: str, role: str = ROLE) -> str:
+        """What TOCSIN_DATABASE would hold."""
+        return f"postgresql://{role}@/{database}?host={self.folder}"
+
+    def _nap(self) -> None:
+        assert self._process is not None
+        try:
+            self._process.wait(0.05)
+        except subprocess.TimeoutExpired:
+            return
+
+
+@contextmanager
+def running(programs: Path) -> Iterator[Cluster]:
+    """A server for as long as the context lasts. Root's folders are closed to others, so it gets one of its own."""
+    folder = Path(tempfile.mkdtemp(prefix="tocsin-pg-"))
+    try:
+        if os.getuid() == 0:
+            shutil.chown(folder, SUPERUSER, SUPERUSER)
+        cluster = Cluster(programs, folder)
+        try:
+            cluster.make()
+            yield cluster
+        finally:
+            cluster.stop()
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _somebody() -> dict[str, Any]:
+    """PostgreSQL refuses to run as root."""
+    if os.getuid() != 0:
+        return {}
+    entry = pwd.getpwnam(SUPERUSER)
+    return {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": []}
+
+
+def _trusted(statement: str) -> LiteralString:
+    return statement  # type: ignore[return-value]  # a test's own words
