@@ -4,13 +4,17 @@ main thread    waits for SIGTERM or SIGINT, which are blocked everywhere else
 tocsin-watch   collects, spools, syncs; `collect` and `statvfs` are the threads it may leave behind
 tocsin-push    talks to the server
 tocsin-local   talks to people at this host
+tocsin-probe   once devices are declared: probes them; a `visit` of a device may be left behind
 """
 
 import ctypes
 import gc
+import os
 import signal
 import threading
 import time
+from itertools import count
+from typing import TYPE_CHECKING
 
 from tocsin_agent.chance import uniform
 from tocsin_agent.collectors import Collection, default_collectors
@@ -19,7 +23,7 @@ from tocsin_agent.config import AgentConfig
 from tocsin_agent.connection import Connection
 from tocsin_agent.errors import Unusable
 from tocsin_agent.frames import Framer
-from tocsin_agent.greeting import say_hello
+from tocsin_agent.greeting import Session, say_hello
 from tocsin_agent.identity import Identity, load
 from tocsin_agent.push import Pusher
 from tocsin_agent.quarantine import Quarantine
@@ -33,7 +37,10 @@ from tocsin_agent.watch import Watch
 from tocsin_agent.window import Window
 from tocsin_protocol.wire import DEFAULT_INTERVAL_S
 
-SPOOL_FOLDER, QUARANTINE_FOLDER = "spool", "quarantine"
+if TYPE_CHECKING:
+    from tocsin_agent.probes.site import Site
+
+SPOOL_FOLDER, QUARANTINE_FOLDER, PROBES_FILE = "spool", "quarantine", "probes.book"
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 _LAST_WORD_S = 0.7
 """How long a push that is under way may still be answered when the agent is asked to end."""
@@ -66,6 +73,12 @@ class Agent:
     def __init__(self, identity: Identity, state: str, config: AgentConfig) -> None:
         epoch = time.time_ns()
         connection = Connection(identity.url, fingerprint=identity.fingerprint)
+        self._identity = identity
+        self._state = state
+        self._epoch = epoch
+        self._connection = connection
+        self._numbers = count()
+        self._site: Site | None = None
         quarantine = Quarantine(f"{state}/{QUARANTINE_FOLDER}")
         self._spool = Spool(f"{state}/{SPOOL_FOLDER}", epoch=epoch, limits=config.limits)
         self._pusher = Pusher(
@@ -74,6 +87,7 @@ class Agent:
             self._spool,
             quarantine,
             interval_s=DEFAULT_INTERVAL_S,
+            on_accepted=self._follow_probes,
         )
         collectors = [
             *default_collectors(version=VERSION, excludes=config.excludes),
@@ -82,7 +96,7 @@ class Agent:
         collection = Collection(collectors)
         self._watch = Watch(
             collection,
-            Framer(epoch),
+            Framer(epoch, numbers=self._numbers),
             self._spool,
             Schedule(DEFAULT_INTERVAL_S, phase=uniform(0, 1), start_s=time.monotonic()),
             interval_s=lambda: self._pusher.interval_s,
@@ -110,7 +124,10 @@ class Agent:
             )
 
     def start(self) -> None:
-        """The first frame is collected at once."""
+        """The first frame is collected at once; what the last run was told to probe is probed."""
+        if os.path.exists(f"{self._state}/{PROBES_FILE}"):
+            self._site = self._open_site()
+            self._site.recall()
         for thread in self._threads:
             thread.start()
 
@@ -120,10 +137,33 @@ class Agent:
         self._pusher.wake()
         if self._window is not None:
             self._window.wake()
+        if self._site is not None:
+            self._site.stop()
         until_s = time.monotonic() + _LAST_WORD_S
         for thread in self._threads:
             thread.join(max(0.0, until_s - time.monotonic()))
         self._spool.close()
+
+    def _follow_probes(self, session: Session) -> None:
+        """A push was accepted, and its answer has said which devices are in force."""
+        if self._site is None and self._pusher.probes_digest:
+            self._site = self._open_site()
+        if self._site is not None:
+            self._site.follow(session, self._pusher.probes_digest)
+
+    def _open_site(self) -> "Site":
+        from tocsin_agent.probes.site import Site  # noqa: PLC0415 - most hosts have no device to probe
+
+        return Site(
+            self._identity,
+            f"{self._state}/{PROBES_FILE}",
+            self._connection,
+            epoch=self._epoch,
+            numbers=self._numbers,
+            spool=self._spool,
+            wake_push=self._pusher.wake,
+            stopping=self._stopping,
+        )
 
     def _delivery(self) -> Delivery:
         counts = self._pusher.counts
