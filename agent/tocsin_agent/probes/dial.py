@@ -61,6 +61,10 @@ class Phases:
         finally:
             self._seconds[name] += time.monotonic() - began_s
 
+    def took(self, name: str, seconds: float) -> None:
+        """This phase took so long."""
+        self._seconds[name] = seconds
+
     def seconds(self, name: str) -> float:
         """What has been counted."""
         return self._seconds[name]
