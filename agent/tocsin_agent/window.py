@@ -65,10 +65,10 @@ class Window:
         self._questions = Questions(bring, settled=self.wake, monotonic=monotonic, now_ms=now_ms)
         self._path = path
         self._visitors: dict[int, _Visitor] = {}
+        self._listener = _listening(path)
         self._bell, self._rope = socket.socketpair()
         for end in (self._bell, self._rope):
             end.setblocking(False)
-        self._listener = _listening(path)
 
     def run(self, stopping: threading.Event) -> None:
         """Serve until `stopping` is set and `wake` was called."""
@@ -184,7 +184,8 @@ class Window:
     def _close(self) -> None:
         for visitor in list(self._visitors.values()):
             self._answer(visitor, {"error": "tocsin-agent is ending: ask again when it runs"})
-        self._listener.close()
+        for open_end in (self._listener, self._bell, self._rope):
+            open_end.close()
         try:
             os.unlink(self._path)
         except OSError as error:
