@@ -50,10 +50,13 @@ class Comparison:
 def comparison(expression: Expression) -> Comparison | None:
     """The comparison with a constant that decides an expression, if there is one.
 
-    `and` and `unless` give the rows of their left side, so theirs is the left side's.
+    `and` and `unless` give the rows of their left side, so theirs is the left side's. So does `* group_left (…)`
+    as one lends labels from a series that is always 1.
     """
     match expression.root:
         case Binary(operator="and" | "unless", left=left):
+            return comparison(Expression(spell(left), left))
+        case Binary(operator="*", left=left, matching=matching) if matching.group == "left":
             return comparison(Expression(spell(left), left))
         case Binary(operator=operator, left=left, right=Number(value=threshold), as_bool=False):
             pass

@@ -159,6 +159,7 @@ def test_an_expression_says_how_far_back_it_looks(text: str, windows: dict[str, 
         ("rate(a[5m]) < 30 * 60", "rate(a[5m])", "<", 1800),
         ("a / b < 0.03 and c == 0", "a / b", "<", 0.03),
         ("(a != 1) unless b", "a", "!=", 1),
+        ("(a == 0) * on (x) group_left (reason) b unless c", "a", "==", 0),
     ],
 )
 def test_a_comparison_with_a_constant_is_found(text: str, left: str, operator: str, threshold: float) -> None:
@@ -170,7 +171,7 @@ def test_a_comparison_with_a_constant_is_found(text: str, left: str, operator: s
 
 
 @pytest.mark.parametrize(
-    "text", ["a", "a + 1", "a > b", "a > bool 5", "a > 5 or b > 5", "5", "time() > bool 5"]
+    "text", ["a", "a + 1", "a > b", "a > bool 5", "a > 5 or b > 5", "5", "time() > bool 5", "(a == 0) * b"]
 )
 def test_where_no_constant_decides_there_is_no_comparison(text: str) -> None:
     assert comparison(parse(text)) is None
