@@ -50,8 +50,8 @@ class Comparison:
 def comparison(expression: Expression) -> Comparison | None:
     """The comparison with a constant that decides an expression, if there is one.
 
-    `and` and `unless` give the rows of their left side, so theirs is the left side's. So does `* group_left (…)`
-    as one lends labels from a series that is always 1.
+    `and` and `unless` give the rows of their left side, so theirs is the left side's. `* group_left (…)` lends
+    them labels from a series that is always 1, which changes nothing of that.
     """
     match expression.root:
         case Binary(operator="and" | "unless", left=left):
