@@ -46,6 +46,10 @@ class Fields:
             if name not in known:
                 raise BadYaml(line_of(value), f"{what} has no field {name!r}{_suggestion(name, known)}")
 
+    def has(self, name: str) -> bool:
+        """Whether the field is there, be it null."""
+        return name in self._nodes
+
     def node(self, name: str) -> yaml.Node | None:
         """The field, or None where it is absent or null."""
         node = self._nodes.get(name)
