@@ -109,6 +109,7 @@ class Agent:
             spool=self._spool,
             quarantine=quarantine,
             collection=collection,
+            devices=lambda: () if self._site is None else self._site.devices(),
         )
         self._window = _window(config.socket or socket_of(state), standing, self._pusher)
         self._stopping = threading.Event()

@@ -45,7 +45,7 @@ class Standing:
         spool: Spool,
         quarantine: Quarantine,
         collection: Collection,
-        devices: Callable[[], Sequence[Probed]] = tuple,
+        devices: Callable[[], Sequence[Probed]],
     ) -> None:
         self._identity = identity
         self._started_ms = started_ms

@@ -17,12 +17,13 @@ from tocsin_agent.push import Clock
 from tocsin_agent.report import say
 from tocsin_agent.schedule import Schedule
 from tocsin_agent.spool import Spool
+from tocsin_agent.standing import Probed
 from tocsin_agent.watch import SYNC_AFTER_S
 
 GATHER_S = 0.2
 """So long frames are gathered until the push is woken for them."""
-APART_S = 0.02
-"""Between the first visits of devices that have been declared together."""
+APART_S = 0.25
+"""Between the visits of devices that are declared together; less where they would not fit into an interval."""
 _IDLE_S = 3600.0
 _AFTER_AN_ERROR_S = 1.0
 
@@ -87,6 +88,11 @@ class Prober:
         """It is time to end."""
         self._inbox.put(None)
 
+    def devices(self) -> list[Probed]:
+        """What is probed, and what was wrong with it last; for any thread."""
+        watched = [turn.subject for turn in list(self._turns.values())]
+        return [Probed(one.device.name, one.device.every_s, _in_words(one.problems)) for one in watched]
+
     def run(self, stopping: threading.Event) -> None:
         """Step until `stopping` is set and `wake` was called."""
         wait_s = 0.0
@@ -129,26 +135,24 @@ class Prober:
         """Devices that are declared as before keep their phase, their methods and their schema."""
         now_s = self._clock.monotonic()
         before, self._turns = self._turns, {}
-        new = 0
+        new: list[Device] = []
         for device in book.devices:
             name = device.name.casefold()
-            turn = before.get(name)
-            if turn is not None and turn.subject.device == device:
+            if name in before and before[name].subject.device == device:
                 self._turns[name] = before.pop(name)
-                continue
-            self._turns[name] = self._rota.declare(self._watched(device), self._schedule(device, now_s, new))
-            new += 1
+            else:
+                new.append(device)
         for turn in before.values():
             self._rota.retire(turn)
-        say(f"{len(self._turns)} devices are probed from here ({new} new or changed)")
+        for place, device in enumerate(new):
+            start_s = now_s + place * min(APART_S, device.every_s / len(new))
+            schedule = Schedule(device.every_s, phase=0.0, start_s=start_s)
+            self._turns[device.name.casefold()] = self._rota.declare(self._watched(device), schedule)
+        say(f"{len(self._turns)} devices are probed from here ({len(new)} new or changed)")
 
     def _watched(self, device: Device) -> Watched:
         framer = Framer(self._epoch, host=device.name, numbers=self._numbers)
         return Watched(device, self._make_visitor(device), framer)
-
-    def _schedule(self, device: Device, now_s: float, place: int) -> Schedule:
-        phase = self._clock.uniform(0.0, 1.0)
-        return Schedule(device.every_s, phase=phase, start_s=now_s + place * APART_S)
 
     def _begin(self, turn: Turn[Watched]) -> None:
         visitor, time_ms, skipped = turn.subject.visitor, self._clock.now_ms(), turn.skipped
@@ -193,3 +197,7 @@ class Prober:
             if probe not in problems:
                 say(f"{device} {probe}: works again")
         watched.problems = problems
+
+
+def _in_words(problems: Mapping[str, Problem]) -> str:
+    return "; ".join(f"{probe}: {problem.reason}: {problem.words}" for probe, problem in problems.items())

@@ -16,6 +16,7 @@ from tocsin_agent.probes.secrets import secret_opener
 from tocsin_agent.probes.visit import Visitor
 from tocsin_agent.push import Clock, Line
 from tocsin_agent.spool import Spool
+from tocsin_agent.standing import Probed
 
 
 class Site:
@@ -52,6 +53,10 @@ class Site:
     def follow(self, session: Session, digest: str) -> None:
         """The server has said which book is in force."""
         self._follower.follow(session, digest)
+
+    def devices(self) -> list[Probed]:
+        """What is probed from here; for any thread."""
+        return self._prober.devices()
 
     def stop(self) -> None:
         """The stopping event is set: let the thread see it."""
