@@ -6,8 +6,8 @@ Pure: instants come in as arguments, and nothing is done here. What it rests on:
    lane, which takes `slow` of them at once. All others go in the well lane.
 2. A visit in the well lane that outlasts `patience_s` counts as a slow one from then on. So a device that dies
    holds one of the `well` places for that long, once: it delays nobody by an interval.
-3. A device that is due while it waits or is being visited is skipped and counted. A visit that lasts until
-   then has not honoured its deadline; it is *stuck*, and takes no place of the slow lane any more.
+3. A device that is due while it waits or is being visited is skipped and counted. A visit that has lasted for
+   an interval has not honoured its deadline; it is *stuck*, and takes no place of a lane any more.
 4. No more than `all` visits are under way, whatever happens: each is a thread.
 """
 
@@ -118,11 +118,14 @@ class Rota(Generic[Subject]):
                 turn.stage = _Stage.WAITING
                 (self._slow if turn.is_slow else self._well).append(turn)
             else:
-                turn.skipped += 1
-                if turn.stage is not _Stage.WAITING:
-                    self._move(turn, _Stage.STUCK)
+                self._skip(turn, now_s)
             turn.schedule.advance(now_s)
             self._await(turn)
+
+    def _skip(self, turn: Turn[Subject], now_s: float) -> None:
+        turn.skipped += 1
+        if turn.stage is not _Stage.WAITING and now_s - turn.began_s >= turn.schedule.interval_s:
+            self._move(turn, _Stage.STUCK)
 
     def _outlast(self, now_s: float) -> None:
         """Who has been visited for longer than a well device would be, holds no place of those."""
