@@ -48,7 +48,8 @@ from tocsin_server.ingest.journal import Journal
 from tocsin_server.ingest.presence import Presence
 from tocsin_server.ingest.receive import Receiver
 from tocsin_server.ingest.sessions import Sessions
-from tocsin_server.storage.engine import Storage, sqlite_engine
+from tocsin_server.storage.engine import Storage
+from tocsin_server.storage.sqlite import sqlite_engine
 
 CONNECTIONS = 256
 PUSHES_EACH = 200

@@ -28,7 +28,7 @@ from tocsin_server.alerts.judge import Judge
 from tocsin_server.alerts.rulefolder import RuleFolder
 from tocsin_server.clock import Clock, SystemClock
 from tocsin_server.config import ServerConfig, find_config
-from tocsin_server.datafolder import database, locked, make_database
+from tocsin_server.datafolder import TABLES, database, locked, make_database
 from tocsin_server.desk.queue import ticket_counts, ticket_rows
 from tocsin_server.errors import Misconfigured
 from tocsin_server.estate.estate import Estate
@@ -57,7 +57,9 @@ from tocsin_server.notices import Notices
 from tocsin_server.rounds import Rounds
 from tocsin_server.rulebook import Rulebook
 from tocsin_server.series.head import Head
+from tocsin_server.storage.address import Address
 from tocsin_server.storage.engine import Storage
+from tocsin_server.storage.standing import standing
 
 _log = structlog.get_logger()
 
@@ -78,12 +80,20 @@ def run(data: Path, settings: ServerConfig, *, config: Path | None) -> int:
     configure_logs()
     with locked(data), listen(settings) as listening:
         make_database(data)
+        _warn_of(database(data))
         with Server(data, settings, config=config, clock=SystemClock()) as server:
             # What is here now stays; the default would walk all agents' sessions several times a second.
             gc.freeze()
             gc.set_threshold(50_000, 20, 100)
             uvloop.run(server.serve(listening))
     return 0
+
+
+def _warn_of(where: Address) -> None:
+    """What the doctor would be red about."""
+    if not where.is_sqlite:
+        for ill in standing(where, TABLES).ills:
+            _log.warning(ill, action="database_doubtful")
 
 
 class Pictures:
@@ -121,7 +131,7 @@ class Server:
         self.identity = open_identity(data)
         self.presence = Presence(interval_s=settings.interval_s, started_ms=clock.now_ms())
         with contextlib.ExitStack() as opening:
-            self.storage = opening.enter_context(Storage(database(data)))
+            self.storage = opening.enter_context(Storage(database(data), alone=True))
             self.health.writer.set_function(self.storage.waiting)
             self.estate = Estate(self.storage)
             self.estate.reload()

@@ -15,17 +15,17 @@ import tocsin_server.alerts.store
 import tocsin_server.desk.store
 import tocsin_server.estate.store  # noqa: F401 - all four: their tables
 from tocsin_server.errors import Misconfigured
-from tocsin_server.storage.engine import sqlite_engine
-from tocsin_server.storage.migrate import migrate
+from tocsin_server.storage.address import VARIABLE, Address, address, engine, first_line
+from tocsin_server.storage.migrate import migrate, revision
 
 T = TypeVar("T")
 
 TABLES = SQLModel.metadata
 
 
-def database(data: Path) -> Path:
-    """Where a data folder's database is."""
-    return data / "tocsin.db"
+def database(data: Path) -> Address:
+    """Where the database is that goes with a data folder: in it, or where TOCSIN_DATABASE says."""
+    return address(data, os.environ)
 
 
 def make_folder(data: Path) -> None:
@@ -45,17 +45,19 @@ def make_database(data: Path) -> bool:
 
 def administer(data: Path, act: Callable[[Session], T]) -> T:
     """One change by a command, beside a running server or without one; committed when this returns."""
-    path = database(data)
-    if not path.exists():
-        raise Misconfigured(f"there is no database in {data}", remedy=f"tocsin-server migrate --data {data}")
-    with _usable(path):
-        migrate(path, TABLES)
-        engine = sqlite_engine(path, read_only=False)
+    where = database(data)
+    with _usable(where):
+        if revision(where) is None:
+            raise Misconfigured(
+                f"there are no tables in {where.shown}", remedy=f"tocsin-server migrate --data {data}"
+            )
+        migrate(where, TABLES)
+        writer = engine(where, read_only=False)
         try:
-            with Session(engine, expire_on_commit=False) as session, session.begin():
+            with Session(writer, expire_on_commit=False) as session, session.begin():
                 return act(session)
         finally:
-            engine.dispose()
+            writer.dispose()
 
 
 @contextlib.contextmanager
@@ -82,14 +84,16 @@ def locked(data: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _usable(path: Path) -> Iterator[None]:
-    """What SQLite says of a file, such as that it is no database or that somebody holds it, in a line."""
+def _usable(where: Address) -> Iterator[None]:
+    """What a database says, such as that it is none, is held by somebody or cannot be reached, in a line."""
     try:
         yield
     except DatabaseError as error:
         raise Misconfigured(
-            f"the database {path} cannot be used ({error.orig})",
-            remedy="look at the file and the disk, and stop whatever else holds it",
+            f"the database {where.shown} cannot be used ({first_line(error)})",
+            remedy="look at the file and the disk, and stop whatever else holds it"
+            if where.is_sqlite
+            else f"look at the database server, at the role and at {VARIABLE}",
         ) from error
 
 

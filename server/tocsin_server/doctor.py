@@ -12,9 +12,12 @@ from sqlalchemy.exc import DatabaseError
 
 from tocsin_server.alerts.rulefile import RuleFileErrors, load_rule_files
 from tocsin_server.config import ServerConfig, find_config
+from tocsin_server.datafolder import TABLES, database
 from tocsin_server.errors import Misconfigured, TocsinError
 from tocsin_server.listening import listen
+from tocsin_server.storage.address import Address, first_line
 from tocsin_server.storage.migrate import newest, revision
+from tocsin_server.storage.standing import standing
 
 FREE_BYTES = 1 << 30
 _SAFE_SQLITE = ((3, 51, 3), (3, 50, 7), (3, 44, 6))
@@ -41,9 +44,8 @@ def examine(data: Path, settings: ServerConfig, *, config: Path | None) -> list[
     """Look at everything; nothing is changed."""
     return [
         _data_folder(data),
-        _database(data),
+        *_database(data),
         _free_space(data),
-        sqlite(sqlite3.sqlite_version_info),
         _port(settings),
         *_rules(config),
     ]
@@ -73,21 +75,37 @@ def _data_folder(data: Path) -> Finding:
     return Finding(Colour.GREEN, "data", str(data))
 
 
-def _database(data: Path) -> Finding:
-    path = data / "tocsin.db"
+def _database(data: Path) -> Iterator[Finding]:
     try:
-        had = revision(path)
+        where = database(data)
     except TocsinError as error:
-        return Finding(Colour.RED, "database", str(error))
+        yield Finding(Colour.RED, "database", str(error))
+        return
+    try:
+        yield _tables(where)
+        yield from [sqlite(sqlite3.sqlite_version_info)] if where.is_sqlite else _postgresql(where)
     except DatabaseError as error:
-        return Finding(Colour.RED, "database", f"{path}: {error.orig}")
+        yield Finding(Colour.RED, "database", f"{where.shown}: {first_line(error)}")
+
+
+def _tables(where: Address) -> Finding:
+    had, shown = revision(where), where.shown
     if had == newest():
-        return Finding(Colour.GREEN, "database", f"{path} at {had}")
+        return Finding(Colour.GREEN, "database", f"{shown} at {had}")
     if had is None:
-        return Finding(Colour.YELLOW, "database", f"{path} is empty; the server makes it at its first start")
+        return Finding(Colour.YELLOW, "database", f"{shown} is empty; the server makes it at its first start")
     return Finding(
-        Colour.YELLOW, "database", f"{path} at {had}; the server brings it to {newest()} as it starts"
+        Colour.YELLOW, "database", f"{shown} at {had}; the server brings it to {newest()} as it starts"
     )
+
+
+def _postgresql(where: Address) -> Iterator[Finding]:
+    seen = standing(where, TABLES)
+    yield Finding(Colour.GREEN, "postgresql", seen.shown)
+    for ill in seen.ills:
+        yield Finding(Colour.RED, "postgresql", ill)
+    for doubt in seen.doubts:
+        yield Finding(Colour.YELLOW, "postgresql", doubt)
 
 
 def _free_space(data: Path) -> Finding:

@@ -35,7 +35,7 @@ def keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def data(tmp_path: Path, keys: Path, empty_database: bytes) -> Path:
     folder = tmp_path / "data"
     shutil.copytree(keys, folder)
-    database(folder).write_bytes(empty_database)
+    database(folder).path.write_bytes(empty_database)
     (tmp_path / "rules").mkdir()
     (tmp_path / "rules" / "load.yml").write_text(RULES)
     return folder

@@ -53,7 +53,7 @@ class Operator:
 def operator(tmp_path: Path, empty_database: bytes, capsys: pytest.CaptureFixture[str]) -> Operator:
     data = tmp_path / "data"
     data.mkdir(mode=0o700)
-    database(data).write_bytes(empty_database)
+    database(data).path.write_bytes(empty_database)
     return Operator(data, capsys)
 
 
@@ -93,7 +93,7 @@ def test_the_doctor_has_a_line_for_each_thing_and_fails_only_on_red(
     absent, ill, _ = Operator(tmp_path / "absent", operator._capsys).tries("doctor")
 
     assert (status, absent) == (0, 1)
-    things = ["data", "database", "space", "sqlite", "port", "rules"]
+    things = ["data", "database", "sqlite", "space", "port", "rules"]
     assert [line.split()[1].rstrip(":") for line in healthy.splitlines()] == things
     assert ill.startswith("red    data: ")
 
@@ -178,7 +178,7 @@ def test_an_invitation_that_would_be_over_at_once_is_not_made(
         acme.types("enrol-token", "create", "--client", "acme", "--site", "berlin", "--hours", hours)
 
     assert ended.value.code == 2
-    assert f"argument --hours: '{hours}' is not a number of hours from 1 on" in capsys.readouterr().err
+    assert f"argument --hours: '{hours}' is not a number from 1 on" in capsys.readouterr().err
 
 
 # -- people

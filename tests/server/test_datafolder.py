@@ -12,13 +12,13 @@ from sqlmodel import Session
 from tocsin_server.datafolder import administer, database, locked, make_database
 from tocsin_server.errors import Conflict, Misconfigured
 from tocsin_server.estate.clients import add_client, client_named
-from tocsin_server.storage.engine import sqlite_engine
+from tocsin_server.storage.address import engine
 
 
 @pytest.fixture
 def data(tmp_path: Path, empty_database: bytes) -> Path:
     """A folder with a migrated database."""
-    database(tmp_path).write_bytes(empty_database)
+    database(tmp_path).path.write_bytes(empty_database)
     return tmp_path
 
 
@@ -88,7 +88,9 @@ def test_without_a_database_the_line_to_type_is_said(tmp_path: Path) -> None:
 
 
 def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:
-    database(tmp_path).write_bytes(b"not a database, only a file that is long enough to look like one" * 20)
+    database(tmp_path).path.write_bytes(
+        b"not a database, only a file that is long enough to look like one" * 20
+    )
 
     with pytest.raises(Misconfigured, match=r"tocsin\.db cannot be used \(file is not a database\)"):
         administer(tmp_path, add("acme"))
@@ -96,10 +98,10 @@ def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:
 
 def test_a_database_that_somebody_holds_is_said_in_a_line(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        "tocsin_server.datafolder.sqlite_engine",
-        lambda path, read_only: sqlite_engine(path, read_only=read_only, busy_ms=10),
+        "tocsin_server.datafolder.engine",
+        lambda where, read_only: engine(where, read_only=read_only, busy_ms=10),
     )
-    holder = sqlite3.connect(database(data), isolation_level=None)
+    holder = sqlite3.connect(database(data).path, isolation_level=None)
     holder.execute("BEGIN IMMEDIATE")
 
     try:
@@ -110,11 +112,11 @@ def test_a_database_that_somebody_holds_is_said_in_a_line(data: Path, monkeypatc
 
 
 def test_a_command_may_work_beside_one_who_reads(data: Path) -> None:
-    engine = sqlite_engine(database(data), read_only=True)
-    with Session(engine) as reader:
+    looking = engine(database(data), read_only=True)
+    with Session(looking) as reader:
         before = reader.execute(text("SELECT count(*) FROM client")).scalar_one()
         administer(data, add("acme"))
         same = reader.execute(text("SELECT count(*) FROM client")).scalar_one()
-    engine.dispose()
+    looking.dispose()
 
     assert (before, same) == (0, 0)

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import insert
-from sqlalchemy.dialects.sqlite import insert as insert_or_update
 from sqlalchemy.sql.dml import ReturningInsert
 from sqlmodel import Session, col, select
 
@@ -17,6 +16,7 @@ from tocsin_protocol.vocabulary import AlertState
 from tocsin_server.alerts.alert import ALERT_NAME, Alert, Change
 from tocsin_server.alerts.state import ACTIVE, Life
 from tocsin_server.alerts.store import ALERTS, TRANSITIONS, AlertRow
+from tocsin_server.storage.statements import insert_or
 
 _IDENTITY = ("client_id", "rule_key", "fingerprint")
 _LASTING = frozenset({"id", *_IDENTITY, "alertname", "severity", "labels"})
@@ -27,7 +27,9 @@ _Identity = tuple[int, str, str]
 
 def write_changes(session: Session, changes: Sequence[Change]) -> list[int]:
     """Write them; the ids of the alerts' rows, in the order given. What was active once has its row already."""
-    given = session.execute(_upsert(), [_columns(change) for change in changes])
+    # One row an alert: PostgreSQL refuses to change one twice. The last word on it counts.
+    rows = [*{_identity(change.alert): _columns(change) for change in changes}.values()]
+    given = session.execute(_upsert(session), rows)
     ids = {(client, rule, mark): row for row, client, rule, mark in given}
     told = [_transition(change, ids[_identity(change.alert)]) for change in changes if change.is_transition]
     if told:
@@ -35,8 +37,8 @@ def write_changes(session: Session, changes: Sequence[Change]) -> list[int]:
     return [ids[_identity(change.alert)] for change in changes]
 
 
-def _upsert() -> ReturningInsert[Any]:
-    statement = insert_or_update(ALERTS)
+def _upsert(session: Session) -> ReturningInsert[Any]:
+    statement = insert_or(session, ALERTS)
     changing = {name: column for name, column in statement.excluded.items() if name not in _LASTING}
     identity = (ALERTS.c[name] for name in _IDENTITY)
     return statement.on_conflict_do_update(index_elements=_IDENTITY, set_=changing).returning(
@@ -61,7 +63,7 @@ def _columns(change: Change) -> dict[str, Any]:
         "rule_key": alert.rule_key,
         "fingerprint": alert.fingerprint,
         "alertname": alert.labels[ALERT_NAME],
-        "severity": alert.labels.get("severity", ""),
+        "severity": alert.labels.get("severity", "").replace("\0", ""),  # PostgreSQL's text has no NUL
         "expression": alert.expression,
         "labels": dict(alert.labels),
         "row_labels": dict(alert.row),

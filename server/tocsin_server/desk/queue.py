@@ -157,7 +157,7 @@ def open_by_client(session: Session) -> dict[tuple[str, int], int]:
         select(_CLIENTS.c.slug, _T.priority, func.count())
         .join_from(TICKETS, _CLIENTS, _CLIENTS.c.id == _T.client_id)
         .where(IS_OPEN)
-        .group_by(_T.client_id, _T.priority)
+        .group_by(_CLIENTS.c.slug, _T.priority)
     )
     return {(slug, priority): count for slug, priority, count in session.execute(asked)}
 

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sqlalchemy import ColumnElement, CursorResult, RowMapping, bindparam, insert, select, update
-from sqlalchemy.dialects.sqlite import insert as insert_or_leave
 from sqlmodel import Session
 
 from tocsin_protocol.vocabulary import TicketKind
@@ -17,6 +16,7 @@ from tocsin_server.access.store import PersonRow
 from tocsin_server.desk.store import EVENTS, TICKET_ALERTS, TICKETS
 from tocsin_server.desk.ticket import Change, Entry, Standing, Technician
 from tocsin_server.errors import Conflict
+from tocsin_server.storage.statements import insert_or
 
 _PEOPLE = PersonRow.metadata.tables["person"]
 _T = TICKETS.c
@@ -78,7 +78,7 @@ def write_new(session: Session, records: Sequence[Record]) -> list[Record]:
     if not records:
         return []
     # Their keys differ, so the ids that come back, in any order, find their tickets again.
-    statement = insert_or_leave(TICKETS).on_conflict_do_nothing().returning(_T.id, _T.key, _T.client_id)
+    statement = insert_or(session, TICKETS).on_conflict_do_nothing().returning(_T.id, _T.key, _T.client_id)
     given = session.execute(statement, [_new_row(record) for record in records]).all()
     ids = {(row.client_id, row.key): row.id for row in given}
     written = [record for record in records if (record.facts.client_id, record.facts.key) in ids]
@@ -122,7 +122,7 @@ def write_alerts(session: Session, attached: Sequence[tuple[Record, int]]) -> No
         for record, alert_id in attached
     ]
     if rows:
-        session.execute(insert_or_leave(TICKET_ALERTS).on_conflict_do_nothing(), rows)
+        session.execute(insert_or(session, TICKET_ALERTS).on_conflict_do_nothing(), rows)
 
 
 _CHANGING = (

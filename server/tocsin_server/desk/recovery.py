@@ -59,7 +59,7 @@ def _alerts_of_due(session: Session, is_due: ColumnElement[bool]) -> defaultdict
             _ALERTS.c.severity,
             _ALERTS.c.state,
             _ALERTS.c.changed_ms,
-            _ALERTS.c.annotations[REASON].as_string().label("reason"),
+            _ALERTS.c.annotations,
         )
         .join_from(TICKET_ALERTS, _ALERTS, _ALERTS.c.id == TICKET_ALERTS.c.alert_id)
         .where(TICKET_ALERTS.c.ticket_id.in_(select(TICKETS.c.id).where(is_due)))
@@ -78,7 +78,7 @@ def _is_clear(alerts: Sequence[Row[Any]], since_ms: int) -> bool:
 def _is_seen(alerts: Sequence[Row[Any]]) -> bool:
     """Whether it was by its condition that the last of them ended."""
     ended_ms = max((row.changed_ms for row in alerts), default=0)
-    return all(row.reason is None for row in alerts if row.changed_ms == ended_ms)
+    return all(REASON not in row.annotations for row in alerts if row.changed_ms == ended_ms)
 
 
 def _is_heard(record: Record, is_fresh: Callable[[int], bool]) -> bool:

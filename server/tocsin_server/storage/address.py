@@ -88,6 +88,11 @@ def engine(where: Address, *, read_only: bool, busy_ms: int = BUSY_MS, alone: bo
     return postgres_engine(where.url, read_only=read_only, busy_ms=busy_ms, alone=alone)
 
 
+def first_line(error: DBAPIError) -> str:
+    """What the database said, without the rest, which may show rows."""
+    return " ".join(str(error.orig).split("\n", 1)[0].split())
+
+
 def meaning(where: Address, error: DBAPIError) -> TocsinError | None:
     """What an error of the database says to the one who asked; nothing where it is a mistake of ours."""
     return sqlite.meaning(error) if where.is_sqlite else postgres.meaning(error)

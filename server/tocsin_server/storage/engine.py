@@ -27,7 +27,6 @@ from sqlmodel import Session
 from tocsin_server.errors import Unavailable
 from tocsin_server.storage.address import Address, ends_transaction, engine, meaning
 from tocsin_server.storage.sqlite import BUSY_MS, READERS
-from tocsin_server.storage.sqlite import sqlite_engine as sqlite_engine  # noqa: PLC0414
 
 T = TypeVar("T")
 

@@ -37,7 +37,8 @@ from tocsin_server.ingest.presence import Presence
 from tocsin_server.ingest.receive import Receiver
 from tocsin_server.ingest.segment import Disk
 from tocsin_server.ingest.sessions import Sessions
-from tocsin_server.storage.engine import Storage, sqlite_engine
+from tocsin_server.storage.engine import Storage
+from tocsin_server.storage.sqlite import sqlite_engine
 
 SCHEMA = pack_schema(
     [

@@ -15,8 +15,8 @@ import tocsin_server.alerts.store
 import tocsin_server.desk.store
 import tocsin_server.estate.store  # noqa: F401 - its tables
 from tocsin_server.errors import Misconfigured
-from tocsin_server.storage.engine import sqlite_engine
 from tocsin_server.storage.migrate import migrate, newest, revision, upgrade
+from tocsin_server.storage.sqlite import sqlite_engine
 
 
 def test_the_migrated_tables_are_those_of_the_code(tmp_path: Path) -> None:
