@@ -1,13 +1,15 @@
 """`tocsin-server`: what an operator types. Each command is one function; errors are one line and status 2."""
 
 import argparse
+import contextlib
 import getpass
 import json
 import os
 import pwd
 import re
+import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
@@ -18,6 +20,10 @@ from tocsin_protocol.vocabulary import HostKind, Role
 from tocsin_server import app, doctor
 from tocsin_server.access.people import add_person, issue_session, person_named
 from tocsin_server.alerts.unittest import check_rules, run_rule_tests
+from tocsin_server.backup.contents import Tell
+from tocsin_server.backup.make import backup, keep_newest, name_in, verify
+from tocsin_server.backup.progress import Progress
+from tocsin_server.backup.restore import restore
 from tocsin_server.clock import SystemClock
 from tocsin_server.config import DEFAULT_DATA, ServerConfig, find_config, read_config
 from tocsin_server.datafolder import T, administer, make_database
@@ -28,6 +34,7 @@ from tocsin_server.estate.hosts import retire_host
 from tocsin_server.estate.identity import open_identity
 from tocsin_server.estate.sites import add_site, site_named
 from tocsin_server.listening import url_of
+from tocsin_server.storage.address import address
 from tocsin_server.storage.migrate import newest
 
 EXAMPLES = """\
@@ -39,6 +46,8 @@ examples:
   tocsin-server user add alice --name 'Alice Martin'
   tocsin-server rules check config/rules/*.yml
   tocsin-server rules test config/rules/tests/*.yml
+  tocsin-server backup /var/backups/tocsin --keep 14
+  tocsin-server restore /var/backups/tocsin/tocsin-20261125T021500Z.backup --data /srv/tocsin
 """
 HOME_CLIENT, HOME_SITE = "home", "main"
 DAY_MS = 86_400_000
@@ -75,6 +84,33 @@ def _doctor(options: Options) -> int:
     for finding in findings:
         print(f"{finding.colour.value:<6} {finding.thing}: {finding.said}")
     return 1 if any(finding.colour is doctor.Colour.RED for finding in findings) else 0
+
+
+def _backup(options: Options) -> int:
+    now = SystemClock().now_ms()
+    is_folder = options.file.is_dir()
+    if options.keep is not None and not is_folder:
+        raise Misconfigured(f"--keep is for a folder of backups, and {options.file} is none")
+    path = name_in(options.file, now) if is_folder else options.file
+    with _telling() as tell:
+        made = backup(options.data, address(options.data, os.environ), path, now_ms=now, tell=tell)
+    print(f"written and read again: {made.text}")
+    for old in keep_newest(options.file, options.keep) if options.keep is not None else []:
+        print(f"removed: {old}")
+    return 0
+
+
+def _verify(options: Options) -> int:
+    with _telling() as tell:
+        print(f"whole: {verify(options.file, tell=tell).text}")
+    return 0
+
+
+def _restore(options: Options) -> int:
+    with _telling() as tell:
+        restored = restore(options.file, options.data, address(options.data, os.environ), tell=tell)
+    print(f"restored: {restored.text}, now {newest()}")
+    return 0
 
 
 def _rules_check(options: Options) -> int:
@@ -184,6 +220,18 @@ def _write(options: Options, act: Callable[[Session], T]) -> T:
     return administer(options.data, act)
 
 
+@contextlib.contextmanager
+def _telling() -> Iterator[Tell]:
+    """Progress at a terminal; SIGTERM ends it as Ctrl-C does, so that nothing half is left behind."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    progress = Progress(sys.stderr)
+    try:
+        yield progress.tell
+    finally:
+        progress.end()
+        signal.signal(signal.SIGTERM, before)
+
+
 def _new_password(path: Path | None) -> str:
     if path is not None:
         try:
@@ -196,9 +244,9 @@ def _new_password(path: Path | None) -> str:
     return password
 
 
-def _hours(text: str) -> int:
+def _from_one(text: str) -> int:
     if not text.isascii() or not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of hours from 1 on")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 on")
     return int(text)
 
 
@@ -223,6 +271,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"tocsin-server {version('tocsin')}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_running(commands)
+    _add_backups(commands)
     _add_rules(commands)
     _add_estate(commands)
     return parser
@@ -264,6 +313,20 @@ def _add_running(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     prepare = _command(commands, "prepare", _prepare, "make what 'tocsin up' needs, and print it as JSON")
     prepare.add_argument("--url", required=True, help="URL for the invitation")
     prepare.add_argument("--no-invitation", dest="invitation", action="store_false", help="no enrolment token")
+
+
+def _add_backups(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    made = _command(
+        commands, "backup", _backup, "write all that this server needs into one file; the file holds its keys"
+    )
+    made.add_argument("file", type=Path, metavar="FILE", help="a new file, or a folder of backups")
+    made.add_argument("--keep", type=_from_one, metavar="N", help="leave the newest N backups in that folder")
+    whole = _command(commands, "verify", _verify, "read a backup from end to end; restore nothing", data=False)
+    whole.add_argument("file", type=Path, metavar="FILE")
+    again = _command(
+        commands, "restore", _restore, "make a new data folder from a backup; nothing is overwritten"
+    )
+    again.add_argument("file", type=Path, metavar="FILE")
 
 
 def _add_rules(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -308,6 +371,8 @@ def _add_estate(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     token.add_argument("--client", required=True)
     token.add_argument("--site", required=True)
     token.add_argument("--kind", choices=[kind.value for kind in HostKind], default=HostKind.SERVER.value)
-    token.add_argument("--hours", type=_hours, default=24, help="how long it is good for (default %(default)s)")
+    token.add_argument(
+        "--hours", type=_from_one, default=24, help="how long it is good for (default %(default)s)"
+    )
     token.add_argument("--url", help="URL under which this host reaches the server")
     token.add_argument("--quiet", action="store_true", help="print the token alone")
