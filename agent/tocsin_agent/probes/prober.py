@@ -79,6 +79,7 @@ class Prober:
         self._inbox: SimpleQueue[Visited | Book | None] = SimpleQueue()
         self._wake_s: float | None = None
         self._sync_s: float | None = None
+        self._is_short = False
 
     def take(self, book: Book) -> None:
         """From now on these devices are probed and no others."""
@@ -134,12 +135,13 @@ class Prober:
     def _declare(self, book: Book) -> None:
         """Devices that are declared as before keep their phase, their methods and their schema."""
         now_s = self._clock.monotonic()
-        before, self._turns = self._turns, {}
+        before = dict(self._turns)
+        turns: dict[str, Turn[Watched]] = {}
         new: list[Device] = []
         for device in book.devices:
             name = device.name.casefold()
             if name in before and before[name].subject.device == device:
-                self._turns[name] = before.pop(name)
+                turns[name] = before.pop(name)
             else:
                 new.append(device)
         for turn in before.values():
@@ -147,7 +149,8 @@ class Prober:
         for place, device in enumerate(new):
             start_s = now_s + place * min(APART_S, device.every_s / len(new))
             schedule = Schedule(device.every_s, phase=0.0, start_s=start_s)
-            self._turns[device.name.casefold()] = self._rota.declare(self._watched(device), schedule)
+            turns[device.name.casefold()] = self._rota.declare(self._watched(device), schedule)
+        self._turns = turns
         say(f"{len(self._turns)} devices are probed from here ({len(new)} new or changed)")
 
     def _watched(self, device: Device) -> Watched:
@@ -166,11 +169,14 @@ class Prober:
 
         try:
             self._spawn(work)
+            self._is_short = False
         except RuntimeError as error:
             # The host has no thread left to give: perhaps next time.
             turn.skipped += 1
             self._inbox.put(Visited(turn, None))
-            say(f"{turn.subject.device.name} is not probed this time: {error}")
+            if not self._is_short:
+                say(f"{turn.subject.device.name} and perhaps others cannot be probed now: {error}")
+            self._is_short = True
 
     def _record(self, visited: Visited) -> None:
         turn, outcome = visited

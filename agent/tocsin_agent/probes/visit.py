@@ -184,7 +184,7 @@ def _bytes_of(name: str, labels: Labels) -> int:
         length = len(value.encode())
         if len(label) > wire.MAX_NAME_BYTES or not _LABEL.fullmatch(label) or label == "probe":
             raise ValueError(f"a label of {name} has an impossible name")
-        if length > wire.MAX_LABEL_VALUE_BYTES:
-            raise ValueError(f"a label of {name} is longer than {wire.MAX_LABEL_VALUE_BYTES} bytes")
+        if not 0 < length <= wire.MAX_LABEL_VALUE_BYTES:
+            raise ValueError(f"a label of {name} is empty or longer than {wire.MAX_LABEL_VALUE_BYTES} bytes")
         size += len(label) + length
     return size
