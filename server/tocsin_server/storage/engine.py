@@ -13,7 +13,9 @@ Where the database cannot be reached, both raise `Unavailable`, and the next one
 
 import asyncio
 import queue
+import sqlite3
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -35,6 +37,9 @@ _log = structlog.get_logger()
 MAX_BATCH = 256
 MAX_WAITING = 10_000
 CHECKPOINT_PAGES = 4000
+CHECKPOINT_BUSY_MS = 50
+"""How long a checkpoint waits for who still reads, and all changes with it: a backup reads for minutes."""
+CHECKPOINT_AGAIN_S = 1.0
 
 
 @dataclass(slots=True)
@@ -54,6 +59,8 @@ class Storage:
 
     def __init__(self, where: Address | Path, *, busy_ms: int = BUSY_MS, alone: bool = False) -> None:
         self.address = where if isinstance(where, Address) else Address.of_file(where)
+        self._busy_ms = busy_ms
+        self._checkpoint_after_s = 0.0
         self._acts: queue.Queue[_Act | None] = queue.Queue(MAX_WAITING)
         self._reader = engine(self.address, read_only=True)
         self._writer = engine(self.address, read_only=False, busy_ms=busy_ms, alone=alone)
@@ -167,19 +174,30 @@ class Storage:
         self._checkpoint()
 
     def _checkpoint(self) -> None:
-        if not self.address.is_sqlite:
+        if not self.address.is_sqlite or time.monotonic() < self._checkpoint_after_s:
             return
         wal = self.path.with_name(self.path.name + "-wal")
         try:
             if not wal.exists() or wal.stat().st_size < CHECKPOINT_PAGES * 4096:
                 return
-            connection = self._writer.raw_connection()
-            try:
-                connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
-            finally:
-                connection.close()
-        except (OSError, DBAPIError):
+            if not self._fold_in():
+                self._checkpoint_after_s = time.monotonic() + CHECKPOINT_AGAIN_S
+        except (OSError, DBAPIError, sqlite3.Error):
+            self._checkpoint_after_s = time.monotonic() + CHECKPOINT_AGAIN_S
             _log.warning("the database's journal could not be folded in", action="checkpoint_failed")
+
+    def _fold_in(self) -> bool:
+        """Whether all of SQLite's journal is in the database now; a reader may hold a part of it off."""
+        connection = self._writer.raw_connection()
+        try:
+            cursor = connection.cursor()
+            cursor.execute(f"PRAGMA busy_timeout={CHECKPOINT_BUSY_MS}")
+            try:
+                return bool(cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0] == 0)
+            finally:
+                cursor.execute(f"PRAGMA busy_timeout={self._busy_ms}")
+        finally:
+            connection.close()
 
     def _run(self, session: Session, act: _Act) -> None:
         """One act in a savepoint: its failure is its own and leaves the others of the batch alone."""

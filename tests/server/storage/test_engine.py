@@ -3,6 +3,7 @@
 import contextlib
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -101,6 +102,29 @@ def test_a_database_locked_by_another_program_is_named_and_the_writer_goes_on(st
         other.close()
 
         assert impatient.write(put("later")) == "later"
+
+
+def test_a_reader_that_takes_its_time_holds_up_no_change(
+    storage: Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tocsin_server.storage.engine.CHECKPOINT_PAGES", 0)
+    wal = storage.path.with_name(storage.path.name + "-wal")
+    with contextlib.closing(sqlite3.connect(storage.path, isolation_level=None)) as backup:
+        backup.execute("BEGIN")
+        assert backup.execute("SELECT count(*) FROM note").fetchone() == (0,)
+
+        began = time.monotonic()
+        for number in range(20):
+            storage.write(put(f"bell {number}"))
+        took_s = time.monotonic() - began
+        assert backup.execute("SELECT count(*) FROM note").fetchone() == (0,)
+
+    assert took_s < 5  # one wait for readers takes 0.05 s; each change would wait 10 s
+    assert wal.stat().st_size > 0
+    monkeypatch.setattr(storage, "_checkpoint_after_s", 0.0)
+    storage.write(put("afterwards"))
+    storage.write(put("and folded in"))  # done once the first one's checkpoint is
+    assert wal.stat().st_size <= 16 << 10
 
 
 def test_the_journal_of_the_database_is_folded_in_by_the_writer(
