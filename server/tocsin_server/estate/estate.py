@@ -5,6 +5,7 @@ any time. It is at most as old as the last reload: that is how soon a revoked ag
 """
 
 import threading
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,6 +41,12 @@ class HostFacts:
     job: str
     os: str
     enrolled_ms: int
+    prober_id: int | None = None
+    """The host whose agent probes this one, a device; nothing for a host with an agent of its own."""
+    interval_s: int | None = None
+    """How often its frames come, where that is not how often agents push."""
+    parents: tuple[str, ...] = ()
+    """The names of what it is reached through."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +64,14 @@ class AgentFacts:
 _CLIENTS = text("SELECT id, slug, name FROM client ORDER BY id")
 _HOSTS = text(
     "SELECT host.id, host.client_id, client.slug, host.site_id, site.slug, host.name, host.kind, host.job,"
-    " host.os, host.enrolled_ms FROM host JOIN client ON client.id = host.client_id"
-    " JOIN site ON site.id = host.site_id WHERE host.retired_ms IS NULL ORDER BY host.id"
+    " host.os, host.enrolled_ms, host.prober_id, host.interval_s"
+    " FROM host JOIN client ON client.id = host.client_id JOIN site ON site.id = host.site_id"
+    " WHERE host.retired_ms IS NULL ORDER BY host.id"
+)
+_PARENTS = text(
+    "SELECT child.id, parent.name FROM host_parent JOIN host child ON child.id = host_parent.host_id"
+    " JOIN host parent ON parent.id = host_parent.parent_id AND parent.client_id = child.client_id"
+    " WHERE parent.retired_ms IS NULL AND child.retired_ms IS NULL ORDER BY child.id, parent.name"
 )
 _AGENTS = text(
     "SELECT id, client_id, host_id, public_key, revoked_ms IS NOT NULL, version FROM agent"
@@ -78,6 +91,8 @@ class _Picture:
     agents: dict[str, AgentFacts]
     agents_by_host: dict[int, AgentFacts]
     """The newest of each host that is not revoked."""
+    devices: dict[tuple[int, str], HostFacts]
+    """By the host whose agent probes it, and its name."""
     host_list: list[HostFacts]
 
 
@@ -87,8 +102,8 @@ class Estate:
     def __init__(self, storage: Storage) -> None:
         self._storage = storage
         self._reloading = threading.Lock()
-        self._rows: tuple[_Rows, ...] = ([], [], [])
-        self._picture = _draw([], [], [])
+        self._rows: tuple[_Rows, ...] = ([], [], [], [])
+        self._picture = _draw([], [], [], [])
         self.generation = 0
         """Grows with every change; whoever has derived something can tell by it that it is out of date."""
 
@@ -130,29 +145,65 @@ class Estate:
         """Who pushes for a host now."""
         return self._picture.agents_by_host.get(host_id)
 
+    def device_of(self, agent_host_id: int, name: str) -> HostFacts | None:
+        """The device of that name which this host's agent probes; never another client's."""
+        return self._picture.devices.get((agent_host_id, name))
+
+    def has_devices(self, agent_host_id: int) -> bool:
+        """Whether this host's agent probes any device."""
+        return any(prober_id == agent_host_id for prober_id, _ in self._picture.devices)
+
 
 def _read(session: Session) -> tuple[_Rows, ...]:
     return tuple(
-        [tuple(row) for row in session.connection().execute(query)] for query in (_CLIENTS, _HOSTS, _AGENTS)
+        [tuple(row) for row in session.connection().execute(query)]
+        for query in (_CLIENTS, _HOSTS, _AGENTS, _PARENTS)
     )
 
 
-def _draw(clients: _Rows, hosts: _Rows, agents: _Rows) -> _Picture:
-    host_list = [_host(row) for row in hosts]
+def _draw(clients: _Rows, hosts: _Rows, agents: _Rows, parents: _Rows) -> _Picture:
+    parents_of: dict[int, tuple[str, ...]] = {}
+    for host_id, parent in parents:
+        parents_of[host_id] = (*parents_of.get(host_id, ()), parent)
+    host_list = [_host(row, parents_of.get(row[0], ())) for row in hosts]
+    by_id = {host.id: host for host in host_list}
     agent_list = [_agent(row) for row in agents]
     return _Picture(
         clients={row[0]: ClientFacts(*row) for row in clients},
-        hosts={host.id: host for host in host_list},
+        hosts=by_id,
         hosts_by_name={(host.client_id, host.name): host for host in host_list},
         agents={agent.id: agent for agent in agent_list},
         agents_by_host={agent.host_id: agent for agent in agent_list if not agent.revoked},
+        devices=dict(_devices(by_id)),
         host_list=host_list,
     )
 
 
-def _host(row: tuple[Any, ...]) -> HostFacts:
-    host_id, client_id, client, site_id, site, name, kind, job, os, enrolled_ms = row
-    return HostFacts(host_id, client_id, client, site_id, site, name, HostKind(kind), job, os, enrolled_ms)
+def _devices(hosts: dict[int, HostFacts]) -> Iterator[tuple[tuple[int, str], HostFacts]]:
+    """Devices of hosts in service. Whatever the tables say, nobody probes for another client."""
+    for host in hosts.values():
+        prober = None if host.prober_id is None else hosts.get(host.prober_id)
+        if prober is not None and prober.client_id == host.client_id:
+            yield (prober.id, host.name), host
+
+
+def _host(row: tuple[Any, ...], parents: tuple[str, ...]) -> HostFacts:
+    host_id, client_id, client, site_id, site, name, kind, job, os, enrolled_ms, prober_id, interval_s = row
+    return HostFacts(
+        host_id,
+        client_id,
+        client,
+        site_id,
+        site,
+        name,
+        HostKind(kind),
+        job,
+        os,
+        enrolled_ms,
+        prober_id,
+        interval_s,
+        parents,
+    )
 
 
 def _agent(row: tuple[Any, ...]) -> AgentFacts:

@@ -1,8 +1,8 @@
-"""Hosts leave here; they come by `enrolment`."""
+"""Hosts leave here; they come by `enrolment`. Devices come and leave by `declared`."""
 
 from sqlmodel import Session, col, select, update
 
-from tocsin_server.errors import NotFound
+from tocsin_server.errors import Conflict, NotFound
 from tocsin_server.estate.store import Agent, Client, Host
 
 
@@ -13,6 +13,11 @@ def retire_host(session: Session, client: Client, name: str, now_ms: int) -> Hos
         raise NotFound(
             f"{client.slug} has no host {name!r} in service",
             remedy="the console lists the hosts of each client",
+        )
+    if host.prober_id is not None:
+        raise Conflict(
+            f"{client.slug}'s {name!r} is a declared device",
+            remedy="take it out of its file in config/probes, and the server retires it",
         )
     host.retired_ms = now_ms
     session.add(host)
