@@ -48,6 +48,9 @@ class ScriptedServer:
         self.hello_script: deque[int] = deque()
         self.enrol_script: deque[int] = deque()
         self.retry_after = ""
+        self.probes: list[dict[str, Any]] = []
+        """The devices that the agent is to probe; what it has asked for them is counted."""
+        self.probes_asked = 0
         self.closes_after_each_answer = False
         self.refuses: Any = lambda push: 0
         self.pushes: list[Push] = []
@@ -154,7 +157,33 @@ class ScriptedServer:
             assert len(matrix) % 8 == 0
             self.frames[epoch, seq] += 1
         answer = {"acked": len(push.frames), "interval_s": self.interval_s, "now_ms": push.now_ms}
+        if self.probes:
+            answer["probes"] = self.probes_digest
         return status, msgpack.packb(answer)
+
+    @property
+    def probes_digest(self) -> str:
+        return hashlib.sha256(msgpack.packb(self.probes)).hexdigest()
+
+    def told_probes(self, body: bytes, session: bytes, mac: str) -> tuple[int, bytes, str]:
+        key = self.sessions[session]
+        message = wire.question_message(wire.PROBES_DOMAIN, session, body)
+        assert hmac.compare_digest(hmac.digest(key, message, "sha256").hex(), mac)
+        assert msgpack.unpackb(body)["v"] == wire.VERSION
+        self.probes_asked += 1
+        answer = msgpack.packb({"digest": self.probes_digest, "devices": self.probes})
+        signed = wire.answer_message(wire.PROBES_ANSWER_DOMAIN, session, body, answer)
+        return 200, answer, hmac.digest(key, signed, "sha256").hex()
+
+    def frames_of(self, host: str) -> int:
+        """How many frames of a device have been accepted."""
+        ids = {
+            wire.schema_id(schema)
+            for push in self.pushes
+            for schema in push.schemas
+            if msgpack.unpackb(schema)[0] == host
+        }
+        return sum(frame[2] in ids for push in self.pushes for frame in push.frames)
 
     @staticmethod
     def _decoded(body: bytes) -> tuple[int, list[bytes], list[list[Any]]]:
@@ -197,7 +226,7 @@ class _Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers["content-length"]))
         server.bytes_seen += len(body)
         signature = self.headers.get(wire.SIGNATURE_HEADER, "")
-        domain = b""
+        domain, keyed = b"", ""
         with server.changed:
             if self.path == wire.ENROL_PATH:
                 (status, answer), domain = server.enrol(body, signature), wire.ENROL_ANSWER_DOMAIN
@@ -205,13 +234,18 @@ class _Handler(BaseHTTPRequestHandler):
                 (status, answer), domain = server.hello(body, signature), wire.HELLO_ANSWER_DOMAIN
             else:
                 session = bytes.fromhex(self.headers[wire.SESSION_HEADER])
-                status, answer = server.push(body, session, self.headers[wire.MAC_HEADER])
-        self._answer(status, answer, domain and server.signs_with.sign(wire.answer_to(domain, body, answer)))
+                mac = self.headers[wire.MAC_HEADER]
+                if self.path == wire.PROBES_PATH:
+                    status, answer, keyed = server.told_probes(body, session, mac)
+                else:
+                    status, answer = server.push(body, session, mac)
+        signed = domain and server.signs_with.sign(wire.answer_to(domain, body, answer))
+        self._answer(status, answer, signed, keyed)
         with server.changed:
             server.requests += 1
             server.changed.notify_all()
 
-    def _answer(self, status: int, answer: bytes, signed: Any) -> None:
+    def _answer(self, status: int, answer: bytes, signed: Any, keyed: str) -> None:
         if status in {CUT, GARBAGE}:
             self.close_connection = True
             if status == GARBAGE:
@@ -222,6 +256,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header("connection", "close")
         if signed:
             self.send_header(wire.SIGNATURE_HEADER, signed.signature.hex())
+        if keyed:
+            self.send_header(wire.MAC_HEADER, keyed)
         if status >= 400 and self.script.retry_after:
             self.send_header("retry-after", self.script.retry_after)
         self.send_header("content-length", str(len(answer)))
