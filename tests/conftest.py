@@ -1,9 +1,14 @@
-"""Property tests take as many examples as TOCSIN_EXAMPLES says, each as long as it needs."""
+"""Property tests take as many examples as TOCSIN_EXAMPLES says, each as long as it needs; and PostgreSQL."""
 
 import gc
 import os
+from collections.abc import Iterator
 
+import pytest
 from hypothesis import settings
+from tests.postgres import APT, Cluster, programs, running
+
+os.environ.pop("TOCSIN_DATABASE", None)  # the tests' databases are the tests' own
 
 settings.register_profile("tocsin", max_examples=int(os.environ.get("TOCSIN_EXAMPLES", "100")), deadline=None)
 settings.load_profile("tocsin")
@@ -14,3 +19,16 @@ def pytest_collection_finish() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 100)
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Cluster]:
+    """PostgreSQL, started when the first test of a process asks for it; skipped or failed as `require` does."""
+    found = programs()
+    if found is None:
+        reason = f"PostgreSQL is missing: {APT}"
+        if os.environ.get("TOCSIN_REQUIRE_REAL") == "1":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    with running(found) as started:
+        yield started

@@ -22,6 +22,7 @@ from psycopg import sql
 SUPERUSER, ROLE = "postgres", "tocsin"
 APT = "sudo apt-get install --no-install-recommends postgresql"
 ENDS_WITHIN_S = 20
+_CLUSTER = ("--no-sync", "--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8")
 _SETTINGS = {
     "listen_addresses": "",
     "fsync": "off",
@@ -54,8 +55,7 @@ class Cluster:
     def make(self) -> None:
         data = self.folder / "data"
         made = subprocess.run(
-            [self._programs / "initdb", "--no-sync", "--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8"]
-            + ["--username", SUPERUSER, data],
+            [self._programs / "initdb", *_CLUSTER, "--username", SUPERUSER, data],
             capture_output=True,
             timeout=120,
             check=False,
@@ -130,7 +130,7 @@ class Cluster:
 
 @contextmanager
 def running(programs: Path) -> Iterator[Cluster]:
-    """A server for as long as the context lasts. Root's folders are closed to others, so it gets one of its own."""
+    """A server for as long as the context lasts. Its folder is its own: root's are closed to others."""
     folder = Path(tempfile.mkdtemp(prefix="tocsin-pg-"))
     try:
         if os.getuid() == 0:

@@ -1,30 +1,43 @@
-"""A real database for every test that wants one: migrated once, and copied."""
+"""A real database for every test that wants one, of each kind in turn: migrated once, and copied."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from sqlmodel import SQLModel
+from tests.databases import FileMould, Mould, TemplateMould
 
 import tocsin_server.access.store
 import tocsin_server.alerts.store
 import tocsin_server.desk.store
 import tocsin_server.estate.store  # noqa: F401 - its tables
+from tocsin_server.storage.address import Address
 from tocsin_server.storage.engine import Storage
 from tocsin_server.storage.migrate import migrate
 
 
 @pytest.fixture(scope="session")
 def empty_database(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    """A migrated database without rows."""
+    """A migrated database without rows, of SQLite's: for tests of what is about files."""
     path = tmp_path_factory.mktemp("empty") / "tocsin.db"
     migrate(path, SQLModel.metadata)
     return path.read_bytes()
 
 
+@pytest.fixture(scope="session", params=["sqlite", pytest.param("postgresql", marks=pytest.mark.real)])
+def empty(request: pytest.FixtureRequest) -> Iterator[Mould]:
+    """A migrated database without rows: whatever is made of it is tested on both kinds."""
+    if request.param == "sqlite":
+        yield FileMould(request.getfixturevalue("empty_database"))
+        return
+    cluster = request.getfixturevalue("cluster")
+    name = cluster.copy_of()
+    migrate(Address.of(cluster.url(name)), SQLModel.metadata)
+    yield TemplateMould(cluster, name)
+    cluster.drop(name)
+
+
 @pytest.fixture
-def storage(tmp_path: Path, empty_database: bytes) -> Iterator[Storage]:
-    path = tmp_path / "tocsin.db"
-    path.write_bytes(empty_database)
-    with Storage(path) as opened:
+def storage(tmp_path: Path, empty: Mould) -> Iterator[Storage]:
+    with empty.copied(tmp_path) as where, Storage(where) as opened:
         yield opened

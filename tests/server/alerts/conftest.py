@@ -1,14 +1,12 @@
 """A judge over a real head and a real database, with one host of each of two clients."""
 
-import shutil
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 import pytest
-from sqlmodel import Session, SQLModel, col, select
+from sqlmodel import Session, col, select
 
-import tocsin_server.access.store
-import tocsin_server.desk.store  # noqa: F401 - its tables
 from tocsin_protocol.vocabulary import HostKind, SeriesKind
 from tocsin_protocol.wire import STALE_NAN
 from tocsin_server.alerts.judge import Judge
@@ -19,7 +17,6 @@ from tocsin_server.health import Health
 from tocsin_server.series.head import Head
 from tocsin_server.series.schema import Schema, SeriesEntry
 from tocsin_server.storage.engine import Storage
-from tocsin_server.storage.migrate import migrate
 
 START_MS = 1_700_000_000_000
 ATLAS, BOREA, ZEPHYR = 1, 2, 3
@@ -28,12 +25,9 @@ HOSTS = {ATLAS: (ACME, "atlas"), BOREA: (ACME, "borea"), ZEPHYR: (GLOBEX, "zephy
 
 
 @pytest.fixture(scope="session")
-def empty_database(tmp_path_factory):
-    path = tmp_path_factory.mktemp("desk") / "desk.db"
-    migrate(path, SQLModel.metadata)
-    with Storage(path) as storage:
-        storage.write(_estate)
-    return path
+def estate(empty, tmp_path_factory):
+    with empty.filled(tmp_path_factory.mktemp("estate"), lambda storage: storage.write(_estate)) as mould:
+        yield mould
 
 
 def _estate(session: Session):
@@ -65,12 +59,13 @@ class Bell:
     health: Health
     judge: Judge
     hosts: dict
+    folder: Path
     now_ms: int = START_MS
     _schemas: dict = field(default_factory=dict)
 
     def rules(self, text):
         """Put rules in force with the next round."""
-        path = self.storage.path.with_name("rules.yml")
+        path = self.folder / "rules.yml"
         path.write_text(text)
         self.judge.replace_rules(load_rule_files(path))
 
@@ -128,12 +123,10 @@ def new_judge(head, storage, health, hosts):
 
 
 @pytest.fixture
-def bell(empty_database, tmp_path):
-    path = tmp_path / "desk.db"
-    shutil.copy(empty_database, path)
+def bell(estate, tmp_path):
     head, health = Head(), Health()
     for host_id, (client_id, name) in HOSTS.items():
         head.enlist(host_id, client_id=client_id, target={"instance": name, "job": "node", "site": "berlin"})
-    with Storage(path) as storage:
+    with estate.copied(tmp_path) as where, Storage(where) as storage:
         hosts = {(client_id, name): host_id for host_id, (client_id, name) in HOSTS.items()}
-        yield Bell(head, storage, health, new_judge(head, storage, health, hosts), hosts)
+        yield Bell(head, storage, health, new_judge(head, storage, health, hosts), hosts, tmp_path)

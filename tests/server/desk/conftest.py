@@ -4,36 +4,34 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sqlmodel import SQLModel
+from tests.databases import Mould
 from tests.server.desk.world import World
 
 from tocsin_server.storage.engine import Storage
-from tocsin_server.storage.migrate import migrate
 
 
 @pytest.fixture(scope="session")
-def quiet(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+def quiet(empty: Mould, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mould]:
     """A database with people and places in which nothing has happened; made once and copied by each test."""
-    path = tmp_path_factory.mktemp("quiet") / "tocsin.db"
-    migrate(path, SQLModel.metadata)
-    with Storage(path) as opened:
-        opened.write(World.people_and_places)
-    return path.read_bytes()
+    folder = tmp_path_factory.mktemp("quiet")
+    with empty.filled(folder, lambda opened: opened.write(World.people_and_places)) as mould:
+        yield mould
 
 
 @pytest.fixture(scope="module")
-def made(request: pytest.FixtureRequest, quiet: bytes, tmp_path_factory: pytest.TempPathFactory) -> bytes:
+def made(
+    request: pytest.FixtureRequest, quiet: Mould, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Mould]:
     """What the module's `make_busy` has made of it, once for all its tests."""
-    path = tmp_path_factory.mktemp("made") / "tocsin.db"
-    path.write_bytes(quiet)
-    with Storage(path) as opened:
-        request.module.make_busy(World(opened))
-    return path.read_bytes()
+    folder = tmp_path_factory.mktemp("made")
+    with quiet.filled(folder, lambda opened: request.module.make_busy(World(opened))) as mould:
+        yield mould
 
 
 @pytest.fixture
-def storage(tmp_path: Path, quiet: bytes) -> Iterator[Storage]:
-    yield from _opened(tmp_path / "tocsin.db", quiet)
+def storage(tmp_path: Path, quiet: Mould) -> Iterator[Storage]:
+    with quiet.copied(tmp_path) as where, Storage(where) as opened:
+        yield opened
 
 
 @pytest.fixture
@@ -42,12 +40,6 @@ def world(storage: Storage) -> World:
 
 
 @pytest.fixture
-def busy(tmp_path: Path, made: bytes) -> Iterator[World]:
-    for storage in _opened(tmp_path / "busy.db", made):
-        yield World(storage)
-
-
-def _opened(path: Path, content: bytes) -> Iterator[Storage]:
-    path.write_bytes(content)
-    with Storage(path) as opened:
-        yield opened
+def busy(tmp_path_factory: pytest.TempPathFactory, made: Mould) -> Iterator[World]:
+    with made.copied(tmp_path_factory.mktemp("busy")) as where, Storage(where) as opened:
+        yield World(opened)

@@ -180,13 +180,24 @@ def test_a_page_is_read_off_an_index_and_never_sorted(
         queue.ticket_page(session, state=state, cursor=cursor, **whose)
         event.remove(session.get_bind(), "before_cursor_execute", note)
         asked, given_to_it = next(one for one in statements if "ORDER BY" in one[0])
-        plan = session.connection().exec_driver_sql(f"EXPLAIN QUERY PLAN {asked}", given_to_it)
-        return [row.detail for row in plan]
+        return plan_of(session, asked, given_to_it)
 
     plan = busy.storage.read(ask)
 
-    assert not [step for step in plan if "TEMP B-TREE" in step or step == "SCAN ticket"]
+    clumsy = ("TEMP B-TREE", "Sort", "Seq Scan on ticket")
+    assert not [step for step in plan if any(word in step for word in clumsy) or step == "SCAN ticket"]
     assert len(statements) <= 5  # BEGIN, client or owner, page, alerts, counts
+
+
+def plan_of(session: Session, statement: str, parameters: object) -> list[str]:
+    """How the database answers; PostgreSQL, which would sort so few rows, where it does not have to."""
+    connection = session.connection()
+    if connection.dialect.name == "sqlite":
+        plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
+        return [row.detail for row in plan]
+    connection.exec_driver_sql("SET LOCAL enable_sort = off")
+    connection.exec_driver_sql("SET LOCAL enable_seqscan = off")
+    return list(connection.exec_driver_sql(f"EXPLAIN {statement}", parameters).scalars())
 
 
 def test_rows_are_had_by_id_for_those_that_are_there(busy: World) -> None:

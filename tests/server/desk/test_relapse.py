@@ -275,6 +275,7 @@ def test_a_ticket_that_has_changed_meanwhile_is_not_overwritten(
     assert (ripe.ticket().state, ripe.ticket().version) == (TicketState.SOLVED, 2)
 
 
+@pytest.mark.parametrize("empty", ["sqlite"], indirect=True)
 def test_it_starts_from_the_alarming_alerts_and_walks_indexes_only(ripe: World) -> None:
     statements: list[tuple[str, object]] = []
 
