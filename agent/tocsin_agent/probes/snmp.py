@@ -18,6 +18,7 @@ import re
 import socket
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from errno import ECONNREFUSED
 from functools import partial
 from math import ceil
@@ -81,6 +82,8 @@ class Fuse:
 
     def __init__(self, descriptor: int, seconds: float) -> None:
         self._descriptor = descriptor
+        # Now, for at the deadline this agent might have no descriptor left.
+        self._nowhere = os.open(os.devnull, os.O_RDWR)
         self._timer = threading.Timer(seconds, self._blow)
         self._timer.daemon = True
         self._timer.start()
@@ -89,19 +92,15 @@ class Fuse:
         """Returns when it can blow no more: the socket's number may soon be another file's."""
         self._timer.cancel()
         self._timer.join()
+        os.close(self._nowhere)
 
     def _blow(self) -> None:
-        held = socket.socket(fileno=os.dup(self._descriptor))
-        nowhere = os.open(os.devnull, os.O_RDWR)
-        # Who reads on finds no socket under the number, who waits is woken.
-        os.dup2(nowhere, self._descriptor, inheritable=False)
-        os.close(nowhere)
-        with held:
-            try:
-                held.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                # The kernel has a fault of the way to tell, and has woken the reader for it.
-                return
+        line = socket.socket(fileno=self._descriptor)
+        # Who waits is woken; who never waits, because so much comes, finds no socket under the number.
+        with suppress(OSError):
+            line.shutdown(socket.SHUT_RDWR)
+        line.detach()
+        os.dup2(self._nowhere, self._descriptor, inheritable=False)
 
 
 class Conversation:

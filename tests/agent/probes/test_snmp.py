@@ -347,6 +347,26 @@ def test_a_deadline_leaves_neither_descriptors_nor_threads_behind() -> None:
     assert before == after
 
 
+def test_a_fuse_wakes_who_waits_and_leaves_no_socket_to_read_on_from() -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as line:
+        line.connect(("127.0.0.1", 9))
+        fuse = snmp.Fuse(line.fileno(), 0.05)
+
+        assert line.recv(100) == b""
+        fuse.remove()
+        with pytest.raises(OSError, match="Socket operation on non-socket"):
+            line.recv(100)
+
+
+def test_a_fuse_that_has_been_removed_touches_no_other_file_under_the_number() -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        snmp.Fuse(ours.fileno(), 60).remove()
+
+        theirs.send(b"still here")
+        assert ours.recv(100) == b"still here"
+
+
 def never_rising(device: Device, request: Request) -> Iterator[bytes]:
     yield response(request, [((*IF_NAME, 5), octets(b"eth5"))] * 2 if request.repetitions else [])
 
