@@ -3,6 +3,8 @@
 import math
 from datetime import UTC, datetime, timedelta
 
+import msgspec
+
 from tocsin_protocol.api import (
     Alert,
     Chart,
@@ -25,6 +27,7 @@ from tocsin_protocol.vocabulary import (
     SeriesKind,
     Severity,
     TicketEventKind,
+    TicketKind,
     TicketState,
 )
 
@@ -128,7 +131,16 @@ def tickets() -> list[TicketRow]:
         ),
         _row(4770, 3, 302, "acme", "hv-11", "memory pressure on hv-11: 93 % used"),
         _row(4766, 3, 410, "nord", "sw-core-1", "Te1/0/3 drops frames on sw-core-1", "alice"),
-        _row(4748, 4, 1502, "acme", "ws-0442", "new starter on 2 December: notebook, accounts", **quiet),
+        _row(
+            4748,
+            4,
+            1502,
+            "acme",
+            "ws-0442",
+            "new starter on 2 December: notebook, accounts",
+            kind=TicketKind.REQUEST,
+            **quiet,
+        ),
         _row(4741, 4, 2210, "nord", None, "second monitor for the front desk", "bob", **quiet),
     ]
 
@@ -175,8 +187,26 @@ def alert(row: TicketRow) -> Alert:
     )
 
 
+def question(row: TicketRow) -> TicketEvent:
+    """Somebody has asked from her machine, which was like this."""
+    return TicketEvent(
+        id=row.id * 10,
+        at=row.opened_at,
+        kind=TicketEventKind.OPENED,
+        actor_kind=ActorKind.HOST,
+        actor=f"carla on {row.host}",
+        text=f"{row.title}.\nShe starts at nine, and sits with sales.",
+        data={
+            "cpu_ratio": 0.07, "memory_ratio": 0.41, "filesystem_ratio": 0.62, "filesystem_mountpoint": "/",
+            "load1": 0.3, "uptime_s": 93_600.0, "seen_at": "2026-11-24T11:43:00.000Z",
+        },
+    )  # fmt: skip
+
+
 def events(row: TicketRow) -> list[TicketEvent]:
     """What has happened to a ticket."""
+    if row.kind is TicketKind.REQUEST:
+        return [question(row)]
     opened = TicketEvent(
         id=row.id * 10,
         at=row.opened_at,
@@ -253,6 +283,10 @@ def hosts() -> list[HostRow]:
         )  # fmt: skip
         return HostRow(id=id_, name=name, client=client, site=site, vitals=vitals, **(fields | changes))
 
+    def device(id_, name, client, site, **changes):
+        row = host(id_, name, client, site, None, None, None, None, os="", agent_version="", **changes)
+        return msgspec.structs.replace(row, vitals=Vitals())
+
     return [
         host(1, "atlas", "acme", "berlin", 0.31, 0.63, 0.977, 1.9, open_tickets=1, worst_priority=1),
         host(2, "mail-01", "acme", "berlin", 0.72, 0.81, 0.61, 6.4, open_tickets=1, worst_priority=2),
@@ -265,16 +299,80 @@ def hosts() -> list[HostRow]:
         host(8, "app-03", "oslo", "oslo", 0.21, 0.55, 0.83, 2.2, open_tickets=1, worst_priority=3),
         host(9, "app-05", "oslo", "oslo", None, None, None, None, state=HostState.AWAITED, last_seen=None,
              os=""),
+        device(10, "sw-core-1", "nord", "berlin", kind=HostKind.NETWORK, job="snmp", open_tickets=1,
+               worst_priority=3),
+        device(11, "shop", "acme", "berlin", kind=HostKind.APPLICATION, job="blackbox"),
     ]  # fmt: skip
+
+
+def reading(name: str, value: float | None, kind: SeriesKind = SeriesKind.GAUGE, **labels: str) -> Reading:
+    """The last sample of a series."""
+    return Reading(name=name, labels=labels, kind=kind, value=value, at=NOW)
+
+
+def a_switch() -> list[Reading]:
+    """One port in use, one that has just gone, one switched off, one that nobody uses; and another host key."""
+    ports = [
+        ("Te1/0/1", "fw-1, uplink", 1, 1),
+        ("Te1/0/3", "hv-11", 2, 1),
+        ("Gi1/0/7", "", 2, 2),
+        ("Gi1/0/9", "", 2, 1),
+    ]
+    found = [
+        reading("sysUpTime", 41 * 8_640_000.0),
+        reading("probe_success", 1.0, probe="snmp"),
+        reading("probe_duration_seconds", 0.184, probe="snmp"),
+        reading("probe_success", 0.0, probe="ssh"),
+        reading("probe_duration_seconds", 0.031, probe="ssh"),
+        reading("tocsin_probe_failure", 1.0, probe="ssh", reason="host_key_changed"),
+    ]
+    for index, (name, alias, oper, admin) in enumerate(ports, start=1):
+        labels = {"ifIndex": str(index), "ifName": name, "ifDescr": name} | (
+            {"ifAlias": alias} if alias else {}
+        )
+        found += [
+            reading("ifOperStatus", oper, **labels),
+            reading("ifAdminStatus", admin, **labels),
+            reading("ifHighSpeed", 10_000.0 if name.startswith("Te") else 1000.0, **labels),
+            reading("ifHCInOctets", 8.1e12 / index, SeriesKind.COUNTER, **labels),
+            reading("ifHCOutOctets", 2.4e12 / index, SeriesKind.COUNTER, **labels),
+        ]
+    return found
+
+
+def a_shop() -> list[Reading]:
+    """A page that answers, with a certificate in its last days, and a server that answers pings."""
+    return [
+        reading("probe_success", 1.0, probe="front"),
+        reading("probe_duration_seconds", 0.42, probe="front"),
+        reading("probe_http_status_code", 200.0, probe="front"),
+        reading("probe_http_duration_seconds", 0.4, probe="front", phase="processing"),
+        reading(
+            "probe_ssl_earliest_cert_expiry", (NOW + timedelta(days=9, hours=1)).timestamp(), probe="front"
+        ),
+        reading("probe_success", 1.0, probe="icmp"),
+        reading("probe_duration_seconds", 0.012, probe="icmp"),
+        reading("probe_icmp_duration_seconds", 0.011, probe="icmp", phase="rtt"),
+        reading("probe_success", 0.0, probe="search"),
+        reading("probe_duration_seconds", 5.0, probe="search"),
+        reading("probe_http_status_code", 0.0, probe="search"),
+        reading("tocsin_probe_failure", 1.0, probe="search", reason="timeout"),
+    ]
 
 
 def host_detail(row: HostRow) -> HostDetail:
     """A host with readings, its alert and its ticket."""
-
-    def reading(name, value, kind=SeriesKind.GAUGE, **labels):
-        target = {"instance": row.name, "job": "node", "site": row.site}
-        return Reading(name=name, labels=labels | target, kind=kind, value=value, at=NOW)
-
+    if row.job != "node":
+        readings = a_switch() if row.job == "snmp" else a_shop()
+        mine = [ticket for ticket in tickets() if ticket.host == row.name]
+        return HostDetail(
+            host=row,
+            readings=readings,
+            alerts=[alert(ticket) for ticket in mine],
+            tickets=mine,
+            parents=["fw-1"],
+            probed_by="db-ber-02" if row.job == "snmp" else "atlas",
+        )
     readings = [
         reading("node_boot_time_seconds", 1_790_000_000.0),
         reading("node_cpu_seconds_total", 412_009.12, SeriesKind.COUNTER, cpu="0", mode="idle"),

@@ -5,12 +5,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.tui import scene
 
-from tocsin_tui.filters import HOST_KEYS, TICKET_KEYS, host_fields, parse_filter, ticket_fields
+from tocsin_protocol.vocabulary import HostKind
+from tocsin_tui.filters import HOST_KEYS, TICKET_KEYS, Filter, host_fields, parse_filter, ticket_fields
+from tocsin_tui.format import host_kind
 
 
 def found(text: str) -> list[int]:
     wanted = parse_filter(text, keys=TICKET_KEYS, me="alice")
     return [row.id for row in scene.tickets() if not wanted or wanted.admits(ticket_fields(row))]
+
+
+def parse_host(text: str) -> Filter:
+    return parse_filter(text, keys=HOST_KEYS, me="alice")
 
 
 @pytest.mark.parametrize(
@@ -26,6 +32,7 @@ def found(text: str) -> list[int]:
         ("#4785", [4785]),
         ("-client:acme -client:nord -client:oslo p:2", [4811]),
         ("alert:unknown", [4788]),
+        ("kind:request", [4748]),
         ("nothing:like this", []),  # an unknown key is a word
         ("client:", [row.id for row in scene.tickets()]),  # on the way to a value, nothing is hidden
         ("-", [4812, 4809, 4811, 4797, 4802, 4790, 4788, 4785, 4781, 4770, 4766, 4748, 4741]),
@@ -36,9 +43,19 @@ def test_a_filter_finds(text: str, ids: list[int]) -> None:
 
 
 def test_hosts_are_found_by_their_own_keys() -> None:
-    wanted = parse_filter("state:silent kind:desktop", keys=HOST_KEYS, me="alice")
+    wanted = parse_host("state:silent kind:desktop")
 
     assert [row.name for row in scene.hosts() if wanted.admits(host_fields(row))] == ["ws-0019"]
+
+
+@pytest.mark.parametrize("kind", HostKind)
+def test_a_kind_is_found_by_what_its_column_shows(kind: HostKind) -> None:
+    shown, _ = host_kind(kind)
+
+    found = [row.kind for row in scene.hosts() if parse_host(f"kind:{shown}").admits(host_fields(row))]
+
+    assert found
+    assert set(found) == {kind}
 
 
 @given(st.text(max_size=40))

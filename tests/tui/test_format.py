@@ -81,3 +81,18 @@ def test_joining_neighbours_of_one_tone_loses_no_text(spans) -> None:
 
     assert "".join(text for text, _ in spans) == "".join(text for text, _ in runs)
     assert all(before[1] is not after[1] for before, after in pairwise(runs))
+
+
+@pytest.mark.parametrize(
+    ("amount", "words"),
+    [
+        (None, "–"),
+        (0.0, "0 bit/s"),
+        (999.4, "999 bit/s"),
+        (999_600.0, "1 Mbit/s"),
+        (12_400_000.0, "12.4 Mbit/s"),
+        (1e10, "10 Gbit/s"),
+    ],
+)
+def test_bits_go_by_thousands(amount: float | None, words: str) -> None:
+    assert words == said.bits(amount, per="/s")

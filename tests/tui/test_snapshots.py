@@ -12,6 +12,7 @@ from tests.tui.console import a_console, has_read, is_live, until
 from tests.tui.fake import FakeServer
 from textual.widgets import Input, TextArea
 
+from tocsin_tui.screens.host import HostScreen
 from tocsin_tui.screens.login import LoginScreen
 from tocsin_tui.state import LinkState
 
@@ -35,6 +36,20 @@ async def rest(pilot) -> None:
     await pilot.pause()
     pilot.app._paint()
     await pilot.pause()
+
+
+def at_host(name: str):
+    """To the screen of a host, with all that it reads."""
+
+    async def arrange(pilot):
+        await is_live(pilot)
+        hosts = pilot.app.session.hosts
+        host_id = next(row.id for row in hosts.rows.values() if row.name == name)
+        pilot.app.push_screen(HostScreen(pilot.app.session, pilot.app.painter, host_id))
+        await until(pilot, lambda: host_id in pilot.app.session.host_details)
+        await rest(pilot)
+
+    return arrange
 
 
 async def read(pilot) -> None:
@@ -148,6 +163,26 @@ def test_host(snap_compare, server) -> None:
         await rest(pilot)
 
     assert snap_compare(a_console(server), terminal_size=WIDE, run_before=arrange)
+
+
+@pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
+def test_network_device(snap_compare, server, size) -> None:
+    assert snap_compare(a_console(server), terminal_size=size, run_before=at_host("sw-core-1"))
+
+
+def test_application(snap_compare, server) -> None:
+    assert snap_compare(a_console(server), terminal_size=NARROW, run_before=at_host("shop"))
+
+
+def test_request(snap_compare, server) -> None:
+    async def arrange(pilot):
+        await is_live(pilot)
+        pilot.app.session.filter_tickets("kind:request")
+        await pilot.press("enter")
+        await has_read(pilot, 4748)
+        await rest(pilot)
+
+    assert snap_compare(a_console(server), terminal_size=NARROW, run_before=arrange)
 
 
 def test_keys(snap_compare, server) -> None:

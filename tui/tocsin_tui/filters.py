@@ -19,6 +19,7 @@ def ticket_fields(row: TicketRow) -> dict[str, str]:
     """What a filter can ask of a ticket, by key."""
     return {
         "id": f"#{row.id}",
+        "kind": row.kind.value,
         "client": row.client,
         "site": row.site,
         "host": row.host or "",
@@ -65,7 +66,9 @@ def parse_filter(text: str, *, keys: frozenset[str], me: str) -> Filter:
     return Filter(text.strip(), tuple(_test(word, keys, me) for word in text.casefold().split()))
 
 
-TICKET_KEYS = frozenset({"id", "client", "site", "host", "owner", "p", "state", "sev", "alert", "title"})
+TICKET_KEYS = frozenset(
+    {"id", "kind", "client", "site", "host", "owner", "p", "state", "sev", "alert", "title"}
+)
 HOST_KEYS = frozenset({"host", "client", "site", "state", "kind", "job", "os", "p"})
 
 

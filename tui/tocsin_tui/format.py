@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from tocsin_protocol.vocabulary import AlertState, HostState, TicketState
+from tocsin_protocol.vocabulary import AlertState, HostKind, HostState, TicketKind, TicketState
 
 
 class Tone(StrEnum):
@@ -88,6 +88,14 @@ _HOSTS: dict[HostState, Span] = {
     HostState.AWAITED: ("…", Tone.DIM),
     HostState.RETIRED: ("×", Tone.DIM),
 }
+_KINDS: dict[HostKind, str] = {
+    HostKind.SERVER: "serv",
+    HostKind.DESKTOP: "desk",
+    HostKind.NETWORK: "net",
+    HostKind.APPLICATION: "app",
+}
+"""Each a part of the kind's own word, so that a filter finds what is seen."""
+_REQUEST: Span = ("▪", Tone.STRONG)
 _ALERTS: dict[AlertState, Span] = {
     AlertState.INACTIVE: ("· inactive", Tone.DIM),
     AlertState.PENDING: ("◌ pending", Tone.WARN),
@@ -111,6 +119,16 @@ def priority(number: int) -> Span:
 def host_state(state: HostState) -> Span:
     """A host's state as one glyph."""
     return _HOSTS[state]
+
+
+def host_kind(kind: HostKind) -> Span:
+    """What a host is, in at most four letters."""
+    return (_KINDS[kind], Tone.DIM)
+
+
+def ticket_kind(kind: TicketKind) -> Span:
+    """The glyph of a request; an incident has none."""
+    return _REQUEST if kind is TicketKind.REQUEST else (" ", Tone.PLAIN)
 
 
 def alert_state(state: AlertState) -> Span:
@@ -189,6 +207,18 @@ def size(amount: float | None, *, per: str = "") -> str:
             break
         value, unit = value / 1024, larger
     return f"{value:.1f} {unit}{per}" if abs(value) < 10 and unit != "B" else f"{value:.0f} {unit}{per}"
+
+
+def bits(amount: float | None, *, per: str) -> str:
+    """Bits in units of 1000, as lines are sold: `1 Gbit`, `12.4 Mbit/s`."""
+    if amount is None:
+        return "–"
+    value, unit = amount, "bit"
+    for larger in ("kbit", "Mbit", "Gbit", "Tbit"):
+        if abs(value) < 999.5:
+            break
+        value, unit = value / 1000, larger
+    return f"{value:.3g} {unit}{per}"
 
 
 def quantity(value: float | None, unit: str) -> str:

@@ -1,6 +1,10 @@
 """The hosts, and one of them with its readings."""
 
+from datetime import timedelta
+
+import msgspec
 import pytest
+from tests.tui import scene
 from tests.tui.console import opened, screen_text, text_of, until
 from tests.tui.fake import FakeServer
 from textual.widgets import Input
@@ -51,3 +55,36 @@ async def test_hosts_are_filtered(server: FakeServer) -> None:
 
         assert list(app.session.hosts.order) == [7]
         assert "atlas" not in screen_text(app)
+
+
+async def test_a_device_shows_its_probes_and_its_ports_and_no_vitals(server: FakeServer) -> None:
+    async with opened(server) as (app, pilot):
+        app.push_screen(HostScreen(app.session, app.painter, 10))
+        await until(pilot, lambda: 10 in app.session.host_details)
+
+        assert "probed by db-ber-02 · behind fw-1" in text_of(app, "#what")
+        assert "! ssh:  host_key_changed" in text_of(app, "#vitals")
+        assert "4 interfaces   1 up, 2 down" in text_of(app, "#readings")
+        assert "cpu" not in screen_text(app)
+        await pilot.press("m")
+        assert "no vitals to draw" in screen_text(app)
+        assert "GET /hosts/10/chart" not in server.asked
+
+
+async def test_what_goes_through_a_port_is_known_from_the_second_poll_on(
+    server: FakeServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = scene.host_detail(server.hosts[10])
+    later = [
+        msgspec.structs.replace(each, value=each.value + 3.75e9, at=each.at + timedelta(seconds=30))
+        if each.name == "ifHCInOctets"
+        else each
+        for each in first.readings
+    ]
+    async with opened(server) as (app, pilot):
+        app.push_screen(HostScreen(app.session, app.painter, 10))
+        await until(pilot, lambda: 10 in app.session.host_details)
+        monkeypatch.setattr(scene, "host_detail", lambda _: msgspec.structs.replace(first, readings=later))
+
+        await app.session.read_host(10)
+        await until(pilot, lambda: "1 Gbit/s" in text_of(app, "#readings"))

@@ -113,3 +113,14 @@ async def test_keys_that_come_faster_than_the_screen_are_all_sent(server: FakeSe
         await until(pilot, lambda: not isinstance(app.screen, Composer))
 
     assert server.details[4812].events[-1].text == "on it"
+
+
+async def test_a_request_says_so_and_who_has_asked_from_where_and_how_that_host_was(server: FakeServer) -> None:
+    async with opened(server) as (app, pilot):
+        app.session.filter_tickets("kind:request")
+        await pilot.press("enter")
+        await has_read(pilot, 4748)
+
+        assert "▪ REQUEST · NEW" in text_of(app, "#what")
+        assert "asked    carla on ws-0442  new starter on 2 December" in text_of(app, "#timeline")
+        assert "the host: cpu 7.0 % · memory 41 % · disk 62 %" in text_of(app, "#timeline")

@@ -1,4 +1,4 @@
-"""One host: its vitals with a chart, its alerts and tickets, and every reading it has sent last."""
+"""One host: its vitals with a chart, or how a device's probes fare; its alerts, tickets and last readings."""
 
 from collections.abc import Iterable
 from typing import ClassVar
@@ -8,12 +8,12 @@ from textual.containers import Horizontal
 from textual.widget import Widget
 from textual.widgets import Input
 
-from tocsin_protocol.api import HostDetail
+from tocsin_protocol.api import HostDetail, HostRow
 from tocsin_tui.format import EMPTY, RULE, Line, Tone, dim, line, strong
 from tocsin_tui.plot import plot
 from tocsin_tui.screens.page import Page
 from tocsin_tui.session import Session
-from tocsin_tui.sheets import host, ticket
+from tocsin_tui.sheets import device, host, ticket
 from tocsin_tui.state import LinkState
 from tocsin_tui.widgets.lines import Lines, Reader
 from tocsin_tui.widgets.paint import Painter
@@ -47,6 +47,9 @@ class HostScreen(Page):
         self.host_id = host_id
         self._vital = VITALS[0]
         self._wanted = ""
+        self._rates = device.Rates()
+        self._drawn: tuple[HostDetail, str] | None = None
+        self._drawn_lines: list[Line] = []
 
     def body(self) -> Iterable[Widget]:
         yield Lines(self.painter, id="what")
@@ -70,13 +73,17 @@ class HostScreen(Page):
         if row is None:
             self.query_one("#what", Lines).show([line(dim("reading the host…"))])
             return
-        self.query_one("#what", Lines).show([*host.heading(row, now=now), RULE])
-        place = self.query_one("#vitals", Lines)
-        place.show(host.vitals(row.vitals, width=place.size.width))
-        self._show_curve()
-        self._show_readings(session.host_details.get(self.host_id))
+        detail = session.host_details.get(self.host_id)
+        self.set_class(device.is_probed(row), "-probed")
+        self.query_one("#what", Lines).show([*host.heading(row, detail, now=now), RULE])
+        self._show_glance(row, detail)
+        self._show_readings(detail)
 
     def action_metric(self) -> None:
+        if self.has_class("-probed"):
+            self.session.say("a device that is probed has no vitals to draw", Tone.WARN)
+            self.refresh_page()
+            return
         self._vital = VITALS[(VITALS.index(self._vital) + 1) % len(VITALS)]
         self._read()
         self.refresh_page()
@@ -125,8 +132,18 @@ class HostScreen(Page):
 
     async def _read_all(self) -> None:
         await self.session.read_host(self.host_id)
-        await self.session.read_host_chart(self.host_id, self._vital)
+        if not self.has_class("-probed"):
+            await self.session.read_host_chart(self.host_id, self._vital)
         self.refresh_page()
+
+    def _show_glance(self, row: HostRow, detail: HostDetail | None) -> None:
+        place = self.query_one("#vitals", Lines)
+        if not device.is_probed(row):
+            place.show(host.vitals(row.vitals, width=place.size.width))
+            self._show_curve()
+        elif detail is not None:
+            lines = device.probe_lines(detail.readings, now=self.session.now())
+            place.show(lines or [line(dim("nothing has been probed yet"))])
 
     def _show_curve(self) -> None:
         place = self.query_one("#curve", Lines)
@@ -146,6 +163,20 @@ class HostScreen(Page):
             for alert in detail.alerts:
                 lines += [*ticket.alert_lines(alert, now=now)[:3], EMPTY]
             lines += [*host.ticket_lines(detail.tickets, me=self.session.login, now=now), RULE]
+        place.show([*lines, *self._reading_lines(detail)])
+
+    def _reading_lines(self, detail: HostDetail) -> list[Line]:
+        """The interfaces and all readings; drawn anew only where they are others: there may be thousands."""
+        if self._drawn is not None and self._drawn[0] is detail and self._drawn[1] == self._wanted:
+            return self._drawn_lines
+        self._rates.follow(detail.readings)
         readings = host.reading_lines(detail.readings, self._wanted)
         count = f"{len(readings)} of {len(detail.readings)}" if self._wanted else str(len(detail.readings))
-        place.show([*lines, line(strong(f"{count} readings"), dim("   ↑ a counter")), *readings])
+        table = [] if self._wanted else device.interface_lines(device.interfaces(detail.readings), self._rates)
+        self._drawn = detail, self._wanted
+        self._drawn_lines = [
+            *([*table, RULE] if table else []),
+            line(strong(f"{count} readings"), dim("   ↑ a counter")),
+            *readings,
+        ]
+        return self._drawn_lines

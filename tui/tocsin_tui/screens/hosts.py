@@ -22,6 +22,7 @@ from tocsin_tui.widgets.table import Column, VirtualTable
 COLUMNS = (
     Column("", 1),
     Column("HOST", 0),
+    Column("KIND", 4),
     Column("CLIENT", 10),
     Column("SITE", 10, from_width=100),
     Column("TICKETS", 7),
@@ -33,7 +34,7 @@ COLUMNS = (
     Column("OS", 22, from_width=110),
 )
 REFRESH_S = 5.0
-FILTER_TIP = "Filter: words, client:acme, state:silent, -kind:desktop"
+FILTER_TIP = "Filter: words, client:acme, state:silent, kind:network"
 
 
 class HostsScreen(Page):
@@ -69,7 +70,7 @@ class HostsScreen(Page):
             id="body",
         )
         yield Input(
-            id="filter", placeholder="words  client:acme  state:silent  -kind:desktop", select_on_focus=False
+            id="filter", placeholder="words  client:acme  state:silent  kind:network", select_on_focus=False
         )
 
     def on_mount(self) -> None:

@@ -30,7 +30,7 @@ COLUMNS = (
     Column("OWNER", 6),
 )
 CHART_LINES = 10
-FILTER_TIP = "Filter: words, client:acme, p:1, -owner:bob"
+FILTER_TIP = "Filter: words, client:acme, kind:request"
 VIEW_TIP = "Another view: open, mine, unowned, solved"
 
 

@@ -1,9 +1,9 @@
-"""A host in words: its row in the list, its vitals, its readings."""
+"""A host in words: its row in the list, its vitals, its readings. What only a device has is in `device`."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from tocsin_protocol.api import HostRow, Reading, TicketRow, Vitals
+from tocsin_protocol.api import HostDetail, HostRow, Reading, TicketRow, Vitals
 from tocsin_protocol.vocabulary import HostState, SeriesKind
 from tocsin_tui.format import (
     Line,
@@ -13,6 +13,7 @@ from tocsin_tui.format import (
     clock,
     dim,
     duration,
+    host_kind,
     host_state,
     labels,
     level,
@@ -25,28 +26,34 @@ from tocsin_tui.format import (
     size,
     strong,
 )
+from tocsin_tui.sheets.device import is_probed, uptime
 
 _SAID_ELSEWHERE = ("instance", "job", "site", "client")
 
 
 def cells(row: HostRow, *, now: datetime) -> tuple[Span, ...]:
-    """The row's cells: state, name, client, site, tickets, cpu, memory, disk, load, seen, os."""
-    vitals = row.vitals
-    known = row.state is HostState.UP
+    """The row's cells: state, name, kind, client, site, tickets, cpu, memory, disk, load, seen, os."""
     return (
         host_state(row.state),
         (row.name, Tone.STRONG),
+        host_kind(row.kind),
         (row.client, Tone.PLAIN),
         (row.site, Tone.DIM),
         _tickets(row),
-        *(
-            _share(ratio, known=known)
-            for ratio in (vitals.cpu_ratio, vitals.memory_ratio, vitals.filesystem_ratio)
-        ),
-        (number(vitals.load1) if known else "–", Tone.PLAIN if known else Tone.DIM),
+        *_glance(row),
         _seen(row, now),
         (row.os, Tone.DIM),
     )
+
+
+def _glance(row: HostRow) -> tuple[Span, ...]:
+    """Cpu, memory, disk and load; a device that is probed has none, which is something else than unknown."""
+    if is_probed(row):
+        return (("", Tone.DIM),) * 4
+    vitals, known = row.vitals, row.state is HostState.UP
+    ratios = (vitals.cpu_ratio, vitals.memory_ratio, vitals.filesystem_ratio)
+    load = (number(vitals.load1), Tone.PLAIN) if known else ("–", Tone.DIM)
+    return (*(_share(ratio, known=known) for ratio in ratios), load)
 
 
 def _tickets(row: HostRow) -> Span:
@@ -73,10 +80,11 @@ def _seen(row: HostRow, now: datetime) -> Span:
             return (row.state.value, Tone.DIM)
 
 
-def heading(row: HostRow, *, now: datetime) -> list[Line]:
-    """The first lines of a host: which, what, and since when it is known."""
+def heading(row: HostRow, detail: HostDetail | None, *, now: datetime) -> list[Line]:
+    """The first lines of a host: which, what, since when it is known, and the way to it."""
     seen = f"seen {seconds(now - row.last_seen)} ago" if row.last_seen else "never seen"
     boot = row.vitals.boot_at
+    up = now - boot if boot else uptime(detail.readings) if detail else None
     what = " · ".join(
         part
         for part in (
@@ -90,24 +98,40 @@ def heading(row: HostRow, *, now: datetime) -> list[Line]:
     )
     return [
         line(host_state(row.state), strong(f" {row.name}"), "  ", (row.state.value, host_state(row.state)[1])),
-        line(what, dim(f" · {seen}"), dim(f" · up {duration(now - boot)}") if boot else ""),
+        line(what, dim(f" · {seen}"), dim(f" · up {duration(up)}") if up else ""),
+        *_way(detail),
     ]
+
+
+def _way(detail: HostDetail | None) -> Iterable[Line]:
+    """Who looks at it, and what stands in between."""
+    if detail is None:
+        return
+    told: list[Span] = []
+    if detail.probed_by:
+        told += [dim("probed by "), (detail.probed_by, Tone.PLAIN)]
+    if detail.parents:
+        told += [dim(" · behind " if told else "behind "), (", ".join(detail.parents), Tone.PLAIN)]
+    if told:
+        yield line(*told, hang=2)
 
 
 def vitals(known: Vitals, *, width: int) -> list[Line]:
-    """Gauges and rates."""
+    """Gauges and rates, of what is known."""
     gauge = max(8, min(24, width - 30))
-    return [
-        _gauge("cpu", known.cpu_ratio, gauge, ""),
-        _gauge("memory", known.memory_ratio, gauge, ""),
-        _gauge("disk", known.filesystem_ratio, gauge, known.filesystem_mountpoint or ""),
-        line(dim("load    "), number(known.load1)),
-        line(
-            dim("net     "),
-            f"↓ {size(known.receive_bytes_per_s, per='/s')}",
-            f" ↑ {size(known.transmit_bytes_per_s, per='/s')}",
-        ),
+    shares = [
+        ("cpu", known.cpu_ratio, ""),
+        ("memory", known.memory_ratio, ""),
+        ("disk", known.filesystem_ratio, known.filesystem_mountpoint or ""),
     ]
+    lines = [_gauge(name, ratio, gauge, note) for name, ratio, note in shares if ratio is not None]
+    if known.load1 is not None:
+        lines.append(line(dim("load    "), number(known.load1)))
+    rates = [("↓", known.receive_bytes_per_s), ("↑", known.transmit_bytes_per_s)]
+    told = " ".join(f"{way} {size(rate, per='/s')}" for way, rate in rates if rate is not None)
+    if told:
+        lines.append(line(dim("net     "), told))
+    return lines or [line(dim("no vitals are known"))]
 
 
 def _gauge(name: str, ratio: float | None, width: int, note: str) -> Line:

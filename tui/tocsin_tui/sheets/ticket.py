@@ -1,10 +1,10 @@
 """A ticket in words: its row in the queue, its preview, its timeline, its alerts."""
 
-from collections.abc import Iterable, Sequence
-from datetime import datetime
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
 
 from tocsin_protocol.api import Alert, TicketDetail, TicketEvent, TicketRow
-from tocsin_protocol.vocabulary import OPEN_TICKET_STATES, ActorKind, AlertState, TicketEventKind
+from tocsin_protocol.vocabulary import OPEN_TICKET_STATES, ActorKind, AlertState, TicketEventKind, TicketKind
 from tocsin_tui.format import (
     EMPTY,
     RULE,
@@ -20,8 +20,10 @@ from tocsin_tui.format import (
     number,
     one_line,
     owner,
+    percent,
     priority,
     strong,
+    ticket_kind,
     ticket_state,
 )
 
@@ -46,13 +48,15 @@ _SIGNS: dict[AlertState, Span] = {
     AlertState.INACTIVE: (" ", Tone.DIM),
 }
 _SAID_ELSEWHERE = ("__name__", "alertname", "severity", "instance", "client", "job", "site")
+_LONGEST_S = 1e10
+"""What is longer is no time that a host was up."""
 
 
 def sign(row: TicketRow) -> Span:
-    """One glyph for what its alerts do now."""
+    """One glyph for what its alerts do now; a request has a glyph of its own."""
     if row.recovered:
         return ("✓", Tone.WARN)
-    return (" ", Tone.PLAIN) if row.alert_state is None else _SIGNS[row.alert_state]
+    return ticket_kind(row.kind) if row.alert_state is None else _SIGNS[row.alert_state]
 
 
 def cells(row: TicketRow, *, me: str, now: datetime, is_ghost: bool) -> tuple[Span, ...]:
@@ -86,6 +90,7 @@ def heading(row: TicketRow, *, me: str, now: datetime) -> list[Line]:
     return [
         line(priority(row.priority), strong(f" #{row.id}  {row.title}"), hang=3),
         line(
+            *_asked(row),
             (state, state_tone),
             dim(" · owner "),
             (whose, whose_tone),
@@ -95,6 +100,12 @@ def heading(row: TicketRow, *, me: str, now: datetime) -> list[Line]:
             *_waits(row),
         ),
     ]
+
+
+def _asked(row: TicketRow) -> Iterable[Span]:
+    if row.kind is TicketKind.REQUEST:
+        yield ("▪ REQUEST", Tone.STRONG)
+        yield dim(" · ")
 
 
 def _waits(row: TicketRow) -> Iterable[Span]:
@@ -164,7 +175,7 @@ def timeline(events: Iterable[TicketEvent], *, now: datetime) -> list[Line]:
 
 
 def _told(event: TicketEvent, now: datetime) -> list[Line]:
-    kind, tone = _HAPPENED[event.kind]
+    kind, tone = ("asked", Tone.STRONG) if _is_question(event) else _HAPPENED[event.kind]
     when = clock(event.at, now)
     first, *rest = event.text.split("\n") if event.text else [_in_words(event)]
     actor = event.actor if event.actor_kind is not ActorKind.SYSTEM else "tocsin"
@@ -174,8 +185,13 @@ def _told(event: TicketEvent, now: datetime) -> list[Line]:
     return [*lines, *(line(" " * hang, dim(evidence), hang=hang) for evidence in _evidence(event))]
 
 
+def _is_question(event: TicketEvent) -> bool:
+    """Whether somebody at a host has opened the ticket: nothing has gone off, somebody asks."""
+    return event.actor_kind is ActorKind.HOST and event.kind is TicketEventKind.OPENED
+
+
 def _tone_of(event: TicketEvent) -> Tone:
-    return Tone.STRONG if event.actor_kind is ActorKind.PERSON else Tone.DIM
+    return Tone.STRONG if event.actor_kind in {ActorKind.PERSON, ActorKind.HOST} else Tone.DIM
 
 
 def _in_words(event: TicketEvent) -> str:
@@ -194,6 +210,21 @@ def _evidence(event: TicketEvent) -> Iterable[str]:
     own = event.data.get("labels")
     if isinstance(own, dict) and (shown := labels(own, hidden=_SAID_ELSEWHERE)):
         yield shown
+    if shown := " · ".join(_host_was(event.data)):
+        yield f"the host: {shown}"
+
+
+def _host_was(data: Mapping[str, object]) -> Iterable[str]:
+    """How a host was when somebody asked from there."""
+    for name, word in (("cpu_ratio", "cpu"), ("memory_ratio", "memory"), ("filesystem_ratio", "disk")):
+        ratio = data.get(name)
+        if isinstance(ratio, int | float):
+            yield f"{word} {percent(ratio)}"
+    load, up_s = data.get("load1"), data.get("uptime_s")
+    if isinstance(load, int | float):
+        yield f"load {number(load)}"
+    if isinstance(up_s, int | float) and abs(up_s) < _LONGEST_S:
+        yield f"up {duration(timedelta(seconds=up_s))}"
 
 
 def nothing_here(view: str, filter_text: str, total: int) -> list[Line]:
