@@ -8,7 +8,8 @@
 - At least once: a frame is forgotten only when it is acknowledged, dropped or refused. By `(epoch, seq)` the
   server knows what comes twice.
 
-`append` and `sync` are called by the threads that collect and probe, `batch` and `settle` by the one that pushes.
+`append` and `sync` are called by the threads that collect and that probe, `batch` and `settle` by the one that
+pushes.
 """
 
 import os
