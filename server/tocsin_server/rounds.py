@@ -12,6 +12,7 @@ from typing import Protocol
 
 import structlog
 
+from tocsin_protocol.wire import MISSED_PUSHES_UNTIL_SILENT
 from tocsin_server.alerts.judge import Judge, Round
 from tocsin_server.clock import Clock
 from tocsin_server.estate.estate import Estate, HostFacts
@@ -25,7 +26,8 @@ _log = structlog.get_logger()
 BEAT_EVERY_ROUNDS = 10
 """A host's `up` is written at least this often: far inside Prometheus's 5 minutes of lookback."""
 AWAITED_MS = 120_000
-"""How long a host that was just enrolled may take until its first push; then it counts as silent."""
+"""How long a host that was just enrolled may take until its first push; then it counts as silent. A device that
+is looked at seldom has as long as three looks take."""
 SKEW_SERIES = "tocsin_clock_skew_seconds"
 
 
@@ -118,6 +120,9 @@ class Rounds:
             self._head.retire(gone)
             self._was_up.pop(gone, None)
         self._enlisted = {*hosts}
+        self._presence.expect(
+            {host.id: host.interval_s for host in hosts.values() if host.interval_s is not None}
+        )
         for host in hosts.values():
             target = {"instance": host.name, "job": host.job, "site": host.site}
             self._head.enlist(host.id, client_id=host.client_id, target=target)
@@ -145,7 +150,8 @@ class Rounds:
 
     def _is_awaited(self, host: HostFacts, now_ms: int) -> bool:
         """Whether nothing can be said of it yet. At our start an `up` of 1 would resolve a host's silence."""
-        is_new = now_ms - host.enrolled_ms < AWAITED_MS and not self._presence.was_heard(host.id)
+        patience_ms = max(AWAITED_MS, MISSED_PUSHES_UNTIL_SILENT * 1000 * (host.interval_s or 0))
+        is_new = now_ms - host.enrolled_ms < patience_ms and not self._presence.was_heard(host.id)
         return is_new or not self._presence.is_known(host.id, now_ms)
 
     def _notes(self, host_id: int) -> dict[str, float]:

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -195,6 +196,31 @@ def test_just_after_a_start_nothing_is_said_of_a_host_that_was_not_heard_of_late
 
     assert bench.turn() == [("judged", {"atlas": 1.0})]
     assert bench.turn(after_s=32) == [("judged", {"atlas": 0.0, "borea": 0.0}), ("changed", ATLAS)]
+
+
+def a_device(*, every_s: int, enrolled_ms: int = 0) -> HostFacts:
+    facts = {"name": "switch-1", "job": "snmp", "prober_id": ATLAS, "interval_s": every_s}
+    return replace(a_host(BOREA, "", enrolled_ms=enrolled_ms), **facts)
+
+
+def test_a_device_is_up_by_its_own_interval_and_silent_in_the_end_when_its_prober_is(bench: Bench) -> None:
+    bench.estate.set(a_host(ATLAS, "atlas"), a_device(every_s=60))
+    bench.looks = lambda: bench.values("up")
+    bench.push(ATLAS, 1.0)
+    bench.presence.probed(BOREA, at_ms=bench.clock.now_ms(), now_ms=bench.clock.now_ms())
+    bench.turn()
+
+    assert bench.turn(after_s=33)[0] == ("judged", {"atlas": 0.0, "switch-1": 1.0})
+    assert bench.turn(after_s=148)[0] == ("judged", {"atlas": 0.0, "switch-1": 1.0})
+    assert bench.turn() == [("judged", {"atlas": 0.0, "switch-1": 0.0}), ("changed", BOREA)]
+
+
+def test_a_device_that_was_just_declared_has_the_time_of_three_looks(bench: Bench) -> None:
+    bench.estate.set(a_device(every_s=60, enrolled_ms=bench.clock.now_ms()))
+    bench.looks = lambda: bench.values("up")
+
+    assert bench.turn(after_s=179) == [("judged", {})]
+    assert bench.turn() == [("judged", {"switch-1": 0.0})]
 
 
 def test_hosts_that_come_are_enlisted_and_those_that_go_are_forgotten(bench: Bench) -> None:

@@ -1,8 +1,9 @@
 """Which hosts are there, by their pushes alone and by the server's own clock.
 
 A server that has just started has heard nobody yet: its own start counts as having heard everybody, so its
-downtime is never taken for theirs. Written by the event loop, read by any thread: each entry is one tuple
-that is swapped whole.
+downtime is never taken for theirs. A device is heard by the frames that its prober has taken of it, and may
+have an interval of its own. Written by the event loop, read by any thread: each entry is one tuple that is
+swapped whole.
 """
 
 from collections.abc import Mapping
@@ -17,9 +18,17 @@ class Presence:
     """When each host was heard last."""
 
     def __init__(self, *, interval_s: float, started_ms: int) -> None:
-        self._silent_after_ms = round(MISSED_PUSHES_UNTIL_SILENT * interval_s * 1000) + GRACE_MS
+        self._patience_ms = round(MISSED_PUSHES_UNTIL_SILENT * interval_s * 1000)
+        self._own_patience_ms: Mapping[int, int] = {}
         self._started_ms = started_ms
         self._heard: dict[int, tuple[int, int | None]] = {}
+
+    def expect(self, intervals_s: Mapping[int, float]) -> None:
+        """The hosts that have an interval of their own, all of them."""
+        self._own_patience_ms = {
+            host_id: round(MISSED_PUSHES_UNTIL_SILENT * interval_s * 1000)
+            for host_id, interval_s in intervals_s.items()
+        }
 
     def remember(self, last_heard_ms: Mapping[int, int]) -> None:
         """What the journal knows from before this start."""
@@ -30,16 +39,32 @@ class Presence:
         """A push has come; `skew_ms` is how far the agent's clock is ahead of ours."""
         self._heard[host_id] = (at_ms, skew_ms)
 
+    def probed(self, host_id: int, *, at_ms: int, now_ms: int) -> None:
+        """A frame of a device has come that was taken at `at_ms` by our clock.
+
+        Not when it came: a backlog says nothing of now. Only where our own clock was set back is it older
+        than what is known.
+        """
+        known = self._heard.get(host_id)
+        if known is None or not at_ms < known[0] <= now_ms:
+            self._heard[host_id] = (at_ms, None)
+
     def is_up(self, host_id: int, now_ms: int) -> bool:
         """Whether fewer than three pushes in a row are missing."""
         at_ms, _ = self._heard.get(host_id, (self._started_ms, None))
-        return now_ms - max(at_ms, self._started_ms) <= self._silent_after_ms
+        return now_ms - max(at_ms, self._started_ms) <= self._silent_after_ms(host_id)
+
+    def is_fresh(self, host_id: int, now_ms: int) -> bool:
+        """Whether it has been heard of late; unlike for `is_up`, our own start proves nothing."""
+        seen_ms = self.last_seen_ms(host_id)
+        return seen_ms is not None and now_ms - seen_ms <= self._patience_of(host_id)
 
     def is_known(self, host_id: int, now_ms: int) -> bool:
         """Whether it can be told if a host is up: just after our start only of one that was heard just now."""
-        if now_ms - self._started_ms > self._silent_after_ms:
+        silent_after_ms = self._silent_after_ms(host_id)
+        if now_ms - self._started_ms > silent_after_ms:
             return True
-        return host_id in self._heard and now_ms - self._heard[host_id][0] <= self._silent_after_ms
+        return host_id in self._heard and now_ms - self._heard[host_id][0] <= silent_after_ms
 
     def was_heard(self, host_id: int) -> bool:
         """Whether it ever pushed, as far as is known."""
@@ -54,3 +79,9 @@ class Presence:
         """How far its clock is ahead of ours, network included; only for a host heard since the start."""
         entry = self._heard.get(host_id)
         return None if entry is None or entry[1] is None else entry[1] / 1000
+
+    def _silent_after_ms(self, host_id: int) -> int:
+        return self._patience_of(host_id) + GRACE_MS
+
+    def _patience_of(self, host_id: int) -> int:
+        return self._own_patience_ms.get(host_id, self._patience_ms)

@@ -1,28 +1,31 @@
 """A push, from its bytes to its answer: who is it, what does it say, is it new, is it durable, who must know.
 
-    session → HMAC → still in service? → room? → decode → marks → journal → inbox
+    session → HMAC → still in service? → room? → decode → whose? → marks → journal → inbox
 
-Nothing of a body is believed, or even inflated, before its HMAC is verified. An agent is heard as soon as its
-push is understood: a server whose disk is full must not declare its clients' hosts dead.
+Nothing of a body is believed, or even inflated, before its HMAC is verified. A frame is the agent's own host's,
+or a device's that this agent is declared to probe. Both are heard as soon as the push is understood: a server
+whose disk is full must not declare its clients' hosts dead.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 
 from tocsin_protocol import wire
 from tocsin_server.clock import Clock
-from tocsin_server.errors import Conflict, Forbidden, Overloaded, Refused
-from tocsin_server.estate.estate import AgentFacts, Estate
+from tocsin_server.errors import Conflict, Overloaded, Refused
+from tocsin_server.estate.estate import Estate, HostFacts
 from tocsin_server.health import Health
 from tocsin_server.ingest.decode import FUTURE_TOLERANCE_MS, Push, PushedFrame, decode_push, settled_times, tell
-from tocsin_server.ingest.doorkeeper import Doorkeeper
+from tocsin_server.ingest.doorkeeper import Caller, Doorkeeper
 from tocsin_server.ingest.group import Arrival
 from tocsin_server.ingest.inbox import HostFrame, Inbox
 from tocsin_server.ingest.journal import Journal
 from tocsin_server.ingest.presence import Presence
 from tocsin_server.ingest.records import Mark
-from tocsin_server.ingest.sessions import Session, Sessions
+from tocsin_server.ingest.sessions import Sessions
+from tocsin_server.ingest.undeclared import Undeclared
+from tocsin_server.series.schema import Schema
 
 LATE_MS = 60_000
 """A frame older than this when it comes has waited in a spool."""
@@ -42,14 +45,19 @@ class Receiver:
         health: Health,
         clock: Clock,
         interval_s: int,
+        probes_digest: Callable[[int], str | None] | None = None,
     ) -> None:
+        """`probes_digest` says of a host which version of its devices its agent should hold, if any."""
         self._door = Doorkeeper(sessions=sessions, estate=estate, clock=clock)
+        self._estate = estate
+        self._undeclared = Undeclared(clock)
         self._journal = journal
         self._inbox = inbox
         self._presence = presence
         self._health = health
         self._clock = clock
         self._interval_s = interval_s
+        self._probes_digest = probes_digest
         self._count = {
             outcome: health.frames.labels(outcome)
             for outcome in ("stored", "repeated", "refused", "late", "clamped")
@@ -64,42 +72,63 @@ class Receiver:
         received_ms = self._clock.now_ms()
         try:
             push = decode_push(body)
-            frames = self._understood(push, session, agent, received_ms)
+            frames = self._understood(push, caller, received_ms)
         except Refused:
             self._count["refused"].inc()
             raise
-        self._presence.heard(agent.host_id, at_ms=received_ms, skew_ms=push.now_ms - received_ms)
+        self._hear(push, caller.host, frames, received_ms)
         marks = [_mark(at, push.frames[at], frame) for at, frame in enumerate(frames)]
         schemas = {mark.schema_id: session.schemas[mark.schema_id].deflated for mark in marks}
         fresh = await self._journal.append(Arrival(agent.id, received_ms, marks, schemas, body))
         new = [frames[at] for at in fresh]
         self._inbox.put(new)
         self._tally(body, push, new, received_ms)
-        return msgspec.msgpack.encode(
-            {"acked": len(frames), "interval_s": self._interval_s, "now_ms": self._clock.now_ms()}
-        )
+        return self._answer(len(frames), caller.host)
 
-    def _understood(self, push: Push, session: Session, agent: AgentFacts, received_ms: int) -> list[HostFrame]:
+    def _answer(self, acked: int, host: HostFacts) -> bytes:
+        answer: dict[str, int | str] = {
+            "acked": acked,
+            "interval_s": self._interval_s,
+            "now_ms": self._clock.now_ms(),
+        }
+        digest = None if self._probes_digest is None else self._probes_digest(host.id)
+        if digest is not None:
+            answer["probes"] = digest
+        return msgspec.msgpack.encode(answer)
+
+    def _understood(self, push: Push, caller: Caller, received_ms: int) -> list[HostFrame]:
         for packed in push.schemas:
             told = tell(packed)
-            if told.schema.host:
-                raise Forbidden(
-                    f"{told.schema.host!r} is not declared under the site of agent {agent.id}",
-                    remedy="declare the device first",
-                )
-            session.tell(told)
-        return [self._host_frame(frame, push, session, agent, received_ms) for frame in push.frames]
+            self._whose(told.schema, caller)
+            caller.session.tell(told)
+        return [self._host_frame(frame, push, caller, received_ms) for frame in push.frames]
 
-    def _host_frame(
-        self, frame: PushedFrame, push: Push, session: Session, agent: AgentFacts, received_ms: int
-    ) -> HostFrame:
-        told = session.schemas.get(frame.schema_id)
+    def _host_frame(self, frame: PushedFrame, push: Push, caller: Caller, received_ms: int) -> HostFrame:
+        told = caller.session.schemas.get(frame.schema_id)
         if told is None:
             raise Conflict(
                 f"schema {frame.schema_id:016x} is not known in this session", remedy="send the schemas again"
             )
+        host = self._whose(told.schema, caller)
         times = settled_times(frame.times_ms, now_ms=push.now_ms, received_ms=received_ms)
-        return HostFrame(agent.host_id, told.schema, times, frame.samples(len(told.schema.series)))
+        return HostFrame(host.id, told.schema, times, frame.samples(len(told.schema.series)))
+
+    def _whose(self, schema: Schema, caller: Caller) -> HostFacts:
+        """The host of a schema: asked of every frame, for a device may be taken away within a session."""
+        if not schema.host:
+            return caller.host
+        device = self._estate.device_of(caller.host.id, schema.host)
+        if device is None:
+            raise self._undeclared.refusal(caller.agent.id, caller.host, schema.host)
+        return device
+
+    def _hear(self, push: Push, own: HostFacts, frames: Sequence[HostFrame], received_ms: int) -> None:
+        """The agent is there, and each device was when its frame was taken, whatever the agent's clock says."""
+        self._presence.heard(own.id, at_ms=received_ms, skew_ms=push.now_ms - received_ms)
+        for pushed, frame in zip(push.frames, frames, strict=True):
+            if frame.host_id != own.id:
+                age_ms = max(0, push.now_ms - max(pushed.times_ms))
+                self._presence.probed(frame.host_id, at_ms=received_ms - age_ms, now_ms=received_ms)
 
     def _tally(self, body: bytes, push: Push, new: Sequence[HostFrame], received_ms: int) -> None:
         self._health.push_bytes.inc(len(body))

@@ -19,7 +19,10 @@ from tocsin_server.ingest.decode import ToldSchema
 
 SESSIONS_PER_AGENT = 4
 MAX_SCHEMAS = 64
-"""A host whose series come and go tells a new schema each time; the oldest makes room, and 409 asks again."""
+"""Of the agent's own host, whose series come and go: it tells a new schema each time; the oldest makes room,
+and 409 asks again."""
+MAX_DEVICE_SCHEMAS = 16
+"""Of each device that the agent probes, so that many devices never take each other's away."""
 _ID_BYTES = 16
 
 
@@ -34,14 +37,19 @@ class Session:
     """By the monotonic clock."""
     used_at: float = 0.0
     """When a push was last verified, by the monotonic clock."""
-    schemas: OrderedDict[int, ToldSchema] = field(default_factory=OrderedDict, repr=False)
+    schemas: dict[int, ToldSchema] = field(default_factory=dict, repr=False)
+    _by_host: dict[str, OrderedDict[int, None]] = field(default_factory=dict, repr=False)
 
     def tell(self, told: ToldSchema) -> None:
-        """The agent has told a schema."""
-        self.schemas[told.schema.id] = told
-        self.schemas.move_to_end(told.schema.id)
-        if len(self.schemas) > MAX_SCHEMAS:
-            self.schemas.popitem(last=False)
+        """The agent has told a schema; of a device, that it may speak of it has been checked."""
+        schema_id, host = told.schema.id, told.schema.host
+        of_host = self._by_host.setdefault(host, OrderedDict())
+        self.schemas[schema_id] = told
+        of_host[schema_id] = None
+        of_host.move_to_end(schema_id)
+        if len(of_host) > (MAX_DEVICE_SCHEMAS if host else MAX_SCHEMAS):
+            oldest, _ = of_host.popitem(last=False)
+            del self.schemas[oldest]
 
 
 class Sessions:

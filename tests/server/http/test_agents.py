@@ -165,7 +165,7 @@ async def test_a_host_that_is_not_the_agents_own_is_refused(atlas: RigAgent) -> 
 
     answer = await atlas.push(atlas.frame(0, schema=schema))
 
-    assert answer.status == 403
+    assert (answer.status, answer.said["type"]) == (422, "undeclared-device")
     assert "switch-1" in answer.said["detail"]
 
 

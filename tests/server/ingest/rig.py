@@ -23,13 +23,17 @@ from tocsin_protocol import wire
 from tocsin_protocol.vocabulary import HostKind, SeriesKind
 from tocsin_server.clock import FakeClock
 from tocsin_server.estate.clients import add_client, client_named
+from tocsin_server.estate.declared import Settled, settle_devices
+from tocsin_server.estate.devices import SiteProbes
 from tocsin_server.estate.enrolment import create_enrol_token
 from tocsin_server.estate.estate import Estate
 from tocsin_server.estate.identity import open_identity
 from tocsin_server.estate.sites import add_site, site_named
 from tocsin_server.health import Health
 from tocsin_server.http.agents import AgentsApp, Question
+from tocsin_server.ingest.doorkeeper import Doorkeeper
 from tocsin_server.ingest.enrolments import Enrolments
+from tocsin_server.ingest.handout import Handout
 from tocsin_server.ingest.hello import Greeter
 from tocsin_server.ingest.inbox import Inbox
 from tocsin_server.ingest.journal import SEGMENT_BYTES, Journal
@@ -99,6 +103,8 @@ class Rig:
         self.presence.remember(self.journal.last_heard_ms)
         self.sessions = Sessions(clock=self.clock)
         parts: dict[str, Any] = {"clock": self.clock, "interval_s": 10, "estate": self.estate}
+        door = Doorkeeper(sessions=self.sessions, estate=self.estate, clock=self.clock)
+        self.handout = Handout(doorkeeper=door, estate=self.estate)
         self.app = AgentsApp(
             receiver=Receiver(
                 sessions=self.sessions,
@@ -106,6 +112,7 @@ class Rig:
                 inbox=self.inbox,
                 presence=self.presence,
                 health=self.health,
+                probes_digest=self.handout.digest,
                 **parts,
             ),
             greeter=Greeter(identity=self.identity, sessions=self.sessions, **parts),
@@ -115,8 +122,16 @@ class Rig:
         )
 
     def questions(self) -> dict[str, Question]:
-        """What is asked within a session besides; a rig of more parts answers it."""
-        return {}
+        """What is asked within a session besides; a rig of more parts answers more."""
+        return {wire.PROBES_PATH: self.handout}
+
+    def declare(self, *files: SiteProbes) -> Settled:
+        """Put these files of devices in force."""
+        now_ms = self.clock.now_ms()
+        settled = self.storage.write(lambda session: settle_devices(session, files, now_ms=now_ms))
+        self.estate.reload()
+        self.handout.take(settled.books)
+        return settled
 
     def restart(self) -> None:
         self.journal.close()
@@ -267,6 +282,13 @@ class RigAgent:
 
     async def send(self, body: bytes) -> Answer:
         return await self.rig.post(wire.PUSH_PATH, body, self.headers(body))
+
+    async def question(self, path: str, domain: bytes, said: dict[str, Any]) -> Answer:
+        """A question of the session."""
+        body = msgpack.packb(said)
+        message = wire.question_message(domain, self.session, body)
+        mac = hmac.new(self.mac_key, message, hashlib.sha256).hexdigest()
+        return await self.rig.post(path, body, {wire.SESSION_HEADER: self.session.hex(), wire.MAC_HEADER: mac})
 
     def headers(self, body: bytes) -> dict[str, str]:
         mac = hmac.new(self.mac_key, wire.push_message(self.session, body), hashlib.sha256).hexdigest()

@@ -60,3 +60,46 @@ def test_skew_is_known_of_hosts_heard_since_the_start() -> None:
     assert presence.skew_s(7) is None
     assert presence.skew_s(8) == -2.5
     assert presence.skew_s(9) is None
+
+
+def test_a_host_with_an_interval_of_its_own_is_silent_after_three_of_its_intervals() -> None:
+    presence = Presence(interval_s=10, started_ms=START)
+    presence.expect({8: 60})
+    for host in (7, 8):
+        presence.heard(host, at_ms=START + 1_000_000, skew_ms=0)
+
+    late, later = START + 1_182_000, START + 1_182_001
+
+    assert (presence.is_up(7, late), presence.is_up(8, late), presence.is_up(8, later)) == (False, True, False)
+    assert (presence.is_fresh(8, late - 2000), presence.is_fresh(8, late - 1999)) == (True, False)
+    presence.expect({})
+    assert not presence.is_up(8, late)
+
+
+def test_just_after_a_start_a_seldom_probed_device_is_unknown_for_longer() -> None:
+    presence = Presence(interval_s=10, started_ms=START)
+    presence.expect({8: 60})
+
+    assert presence.is_known(7, START + 33_000)
+    assert not presence.is_known(8, START + 182_000)
+    assert presence.is_known(8, START + 182_001)
+
+
+def test_our_own_start_makes_nothing_fresh() -> None:
+    presence = Presence(interval_s=10, started_ms=START)
+    presence.remember({7: START - 25_000})
+
+    assert presence.is_up(8, START)
+    assert not presence.is_fresh(8, START)
+    assert (presence.is_fresh(7, START + 5000), presence.is_fresh(7, START + 5001)) == (True, False)
+
+
+def test_an_older_frame_of_a_device_says_nothing_unless_our_clock_was_set_back() -> None:
+    presence = Presence(interval_s=10, started_ms=START)
+    presence.probed(8, at_ms=START + 5000, now_ms=START + 5000)
+
+    presence.probed(8, at_ms=START + 1000, now_ms=START + 6000)
+    assert presence.last_seen_ms(8) == START + 5000
+
+    presence.probed(8, at_ms=START - 7000, now_ms=START - 7000)
+    assert presence.last_seen_ms(8) == START - 7000
