@@ -50,7 +50,9 @@ class Health:
         )
         self.rules = Gauge("tocsin_rules", "Rules in force", registry=registry)
         self.rule_problems = Gauge(
-            "tocsin_rule_problems", "Rule files refused and rules that fail", registry=registry
+            "tocsin_rule_problems",
+            "Files of rules and of devices refused, and rules that fail",
+            registry=registry,
         )
         self.rule_failures = Counter(
             "tocsin_rule_failures", "Evaluations that failed, by rule", ["rule"], registry=registry

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from litestar.di import NamedDependency
 
+from tocsin_protocol.api import RuleProblem
 from tocsin_server.access.attempts import Attempts
 from tocsin_server.access.passwords import Passwords
 from tocsin_server.clock import Clock
@@ -45,6 +46,8 @@ class Deps:
     """How long the last round over all rules took."""
     ails: Callable[[], Sequence[str]]
     """What is wrong with this server now; nothing where it does its work."""
+    device_problems: Callable[[], Sequence[RuleProblem]] = tuple
+    """Files of devices that are not in force."""
     passwords: Passwords = field(default_factory=Passwords)
     attempts: Attempts = field(default_factory=Attempts)
 

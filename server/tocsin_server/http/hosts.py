@@ -37,11 +37,14 @@ async def host_detail(deps: Wired, host_id: Id) -> HostDetail:
     alerts, tickets = await deps.storage.read_soon(
         partial(_about, host_id=host_id, live_value=deps.judge.live_value)
     )
+    parents, probed_by = _reached(deps, host_id)
     return HostDetail(
         host=row,
         readings=[_reading(sample) for sample in samples],
         alerts=alerts,
         tickets=tickets,
+        parents=parents,
+        probed_by=probed_by,
     )
 
 
@@ -49,6 +52,15 @@ def samples_of(deps: Deps, host_id: int) -> Sequence[Sample]:
     """The last sample of each of a host's series; waits for the head."""
     with deps.head.lock:
         return deps.head.latest(host_id)
+
+
+def _reached(deps: Deps, host_id: int) -> tuple[list[str], str | None]:
+    """What a host in service is reached through, and the host whose agent probes it."""
+    host = deps.estate.host(host_id)
+    if host is None:
+        return [], None
+    prober = None if host.prober_id is None else deps.estate.host(host.prober_id)
+    return list(host.parents), None if prober is None else prober.name
 
 
 def _about(session: Session, *, host_id: int, live_value: LiveValue) -> tuple[list[Alert], list[TicketRow]]:

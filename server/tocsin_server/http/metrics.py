@@ -12,7 +12,7 @@ from tocsin_protocol.vocabulary import AlertState, HostState
 from tocsin_server.alerts.store import AlertRow
 from tocsin_server.desk.queue import open_by_client
 from tocsin_server.http.deps import Deps, Wired
-from tocsin_server.http.status import series_in_head
+from tocsin_server.http.status import file_problems, series_in_head
 
 _WATCHED = (AlertState.PENDING, AlertState.FIRING, AlertState.UNKNOWN)
 _one_at_a_time = threading.Lock()
@@ -37,7 +37,7 @@ def refresh(deps: Deps) -> None:
     health.inbox.set(len(deps.inbox))
     health.head_series.set(series_in_head(deps))
     health.rules.set(len(deps.judge.rules))
-    health.rule_problems.set(len(deps.judge.problems))
+    health.rule_problems.set(len(file_problems(deps)))
     hosts = deps.hosts.states()
     for state in (HostState.UP, HostState.SILENT, HostState.AWAITED):
         health.hosts.labels(state).set(hosts[state])

@@ -4,7 +4,7 @@ import asyncio
 
 from litestar import get
 
-from tocsin_protocol.api import ServerStatus
+from tocsin_protocol.api import RuleProblem, ServerStatus
 from tocsin_protocol.vocabulary import HostState
 from tocsin_server.clock import moment
 from tocsin_server.http.deps import Deps, Wired
@@ -22,6 +22,11 @@ def series_in_head(deps: Deps) -> int:
         return deps.head.series_count
 
 
+def file_problems(deps: Deps) -> list[RuleProblem]:
+    """What is wrong with the files that operators write: of rules, and of devices."""
+    return [*deps.judge.problems, *deps.device_problems()]
+
+
 def _status(deps: Deps) -> ServerStatus:
     hosts = deps.hosts.states()
     return ServerStatus(
@@ -31,6 +36,6 @@ def _status(deps: Deps) -> ServerStatus:
         hosts_silent=hosts[HostState.SILENT],
         series=series_in_head(deps),
         rules=len(deps.judge.rules),
-        rule_problems=list(deps.judge.problems),
+        rule_problems=file_problems(deps),
         evaluation_ms=deps.evaluation_s() * 1000,
     )

@@ -7,11 +7,15 @@ import httpx
 import pytest
 from tests.server.http.rig import NOW, Rig
 
+from tocsin_protocol.vocabulary import HostKind
 from tocsin_server.estate.clients import client_named
+from tocsin_server.estate.declared import settle_devices
+from tocsin_server.estate.devices import Device, Probe, SiteProbes
 from tocsin_server.estate.hosts import retire_host
 
 HOSTS = "/api/v1/hosts"
 CPU = "node_cpu_seconds_total"
+SNMP = Probe("snmp", "snmp", {"address": "192.0.2.1", "community": "sealed:x", "timeout_s": 5})
 
 
 def labels(**values: str) -> tuple[tuple[str, str], ...]:
@@ -156,6 +160,32 @@ async def test_the_detail_holds_what_is_wrong_with_this_host_alone(rig: Rig, ali
     assert [each["id"] for each in detail["tickets"]] == [ticket["id"]]
     assert (detail["host"]["open_tickets"], detail["host"]["worst_priority"]) == (1, 2)
     assert (elsewhere["alerts"], elsewhere["tickets"], elsewhere["host"]["open_tickets"]) == ([], [], 0)
+
+
+async def test_a_device_is_shown_with_what_it_is_reached_through_and_who_probes_it(
+    rig: Rig, alice: httpx.AsyncClient
+) -> None:
+    devices = (
+        Device("switch-1", HostKind.NETWORK, 60, ("router-1", "atlas"), (SNMP,)),
+        Device("router-1", HostKind.NETWORK, 60, (), (SNMP,)),
+    )
+    file = SiteProbes("acme.yml", "acme", "berlin", "atlas", devices)
+    rig.storage.write(lambda session: settle_devices(session, [file], now_ms=NOW))
+    rig.estate.reload()
+    switch, atlas = rig.host_id("acme", "switch-1"), rig.host_id("acme", "atlas")
+    target = {"instance": "switch-1", "job": "snmp", "site": "berlin"}
+    rig.head.enlist(switch, client_id=1, target=target)
+    rig.push(switch, {("ifOperStatus", labels(ifName="ge-0/0/1")): 2.0})
+
+    detail = (await alice.get(f"{HOSTS}/{switch}")).json()
+    prober = (await alice.get(f"{HOSTS}/{atlas}")).json()
+
+    host = detail["host"]
+    assert (detail["parents"], detail["probed_by"]) == (["atlas", "router-1"], "atlas")
+    assert (host["kind"], host["job"], host["state"], host["agent_version"]) == ("network", "snmp", "up", "")
+    assert set(host["vitals"].values()) == {None}
+    assert detail["readings"][0]["labels"] == {"ifName": "ge-0/0/1"}
+    assert (prober["parents"], prober["probed_by"]) == ([], None)
 
 
 async def test_a_retired_host_leaves_the_list_but_can_be_looked_up(rig: Rig, alice: httpx.AsyncClient) -> None:

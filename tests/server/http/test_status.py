@@ -1,5 +1,7 @@
 """The status, the health and the description of the API."""
 
+from dataclasses import replace
+
 import httpx
 from tests.server.http.rig import NOW, Rig
 
@@ -19,6 +21,17 @@ async def test_the_status_counts_what_is_there(rig: Rig, alice: httpx.AsyncClien
     assert status["series"] >= 1
     assert status["rule_problems"][0]["reason"] == "is not YAML"
     assert status["evaluation_ms"] == 4
+
+
+async def test_files_of_devices_that_are_not_in_force_stand_beside_those_of_rules(rig: Rig) -> None:
+    rig.judge.problems = [RuleProblem(file="desktop.yml", reason="is not YAML")]
+    refused = RuleProblem(file="acme.yml", reason="there is no client 'acme'")
+    rig.deps = replace(rig.deps, device_problems=lambda: [refused])
+
+    async with rig.client() as alice:
+        status = (await alice.get("/api/v1/status")).json()
+
+    assert [problem["file"] for problem in status["rule_problems"]] == ["desktop.yml", "acme.yml"]
 
 
 async def test_a_host_that_has_stopped_pushing_is_counted_as_silent(rig: Rig, alice: httpx.AsyncClient) -> None:
