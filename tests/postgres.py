@@ -47,7 +47,7 @@ class Cluster:
 
     def __init__(self, programs: Path, folder: Path) -> None:
         self.folder = folder
-        self._programs = programs
+        self.programs = programs
         self._numbers = itertools.count(1)
         self._process: subprocess.Popen[bytes] | None = None
         self._operator: psycopg.Connection | None = None
@@ -56,7 +56,7 @@ class Cluster:
     def make(self) -> None:
         data = self.folder / "data"
         made = subprocess.run(
-            [self._programs / "initdb", *_CLUSTER, "--username", SUPERUSER, data],
+            [self.programs / "initdb", *_CLUSTER, "--username", SUPERUSER, data],
             capture_output=True,
             timeout=120,
             check=False,
@@ -73,13 +73,13 @@ class Cluster:
     def start(self) -> None:
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
-                [self._programs / "postgres", "-D", self.folder / "data"],
+                [self.programs / "postgres", "-D", self.folder / "data"],
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 cwd=self.folder,
                 **_somebody(),
             )
-        ready = [self._programs / "pg_isready", "--quiet", "--host", self.folder, "--username", SUPERUSER]
+        ready = [self.programs / "pg_isready", "--quiet", "--host", self.folder, "--username", SUPERUSER]
         for _ in range(200):
             if subprocess.run([*ready, "--timeout", "5"], check=False, timeout=10).returncode == 0:
                 return

@@ -9,16 +9,19 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import text
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlmodel import Session
+from tests.databases import Mould
 
 from tocsin_server.errors import Unavailable
 from tocsin_server.storage.engine import Storage
 
+ON_FILES = pytest.mark.parametrize("empty", ["sqlite"], indirect=True)
+
 
 @pytest.fixture
-def storage(tmp_path: Path) -> Iterator[Storage]:
-    with Storage(tmp_path / "desk.db") as opened:
+def storage(empty: Mould, tmp_path: Path) -> Iterator[Storage]:
+    with empty.copied(tmp_path) as where, Storage(where) as opened:
         opened.write(lambda session: session.execute(text("CREATE TABLE note (text VARCHAR UNIQUE)")) and None)
         yield opened
 
@@ -35,6 +38,7 @@ def notes(storage: Storage) -> list[str]:
     return storage.read(lambda s: list(s.execute(text("SELECT text FROM note ORDER BY text")).scalars()))
 
 
+@ON_FILES
 def test_a_written_row_is_seen_by_another_process_at_once(storage: Storage) -> None:
     storage.write(put("bell"))
 
@@ -80,9 +84,31 @@ def test_an_act_that_fails_half_way_leaves_nothing_behind(storage: Storage) -> N
     assert notes(storage) == []
 
 
+def test_a_unique_value_that_is_there_already_is_the_acts_own_error(storage: Storage) -> None:
+    storage.write(put("bell"))
+
+    with pytest.raises(IntegrityError):
+        storage.write(put("bell"))
+
+    assert storage.write(put("book")) == "book"
+
+
 def test_a_reader_cannot_write(storage: Storage) -> None:
-    with pytest.raises(OperationalError, match="readonly"):
+    with pytest.raises((OperationalError, Unavailable), match=r"readonly|only be read"):
         storage.read(put("no"))
+
+    assert notes(storage) == []
+
+
+def test_a_reader_sees_one_moment(storage: Storage) -> None:
+    def ask(session: Session) -> tuple[int, int]:
+        count = text("SELECT count(*) FROM note")
+        before = session.execute(count).scalar_one()
+        storage.write(put("meanwhile"))
+        return before, session.execute(count).scalar_one()
+
+    assert storage.read(ask) == (0, 0)
+    assert notes(storage) == ["meanwhile"]
 
 
 async def test_the_event_loop_can_wait_for_a_write_and_a_read(storage: Storage) -> None:
@@ -91,6 +117,7 @@ async def test_the_event_loop_can_wait_for_a_write_and_a_read(storage: Storage) 
     assert await storage.read_soon(lambda s: s.execute(text("SELECT count(*) FROM note")).scalar_one()) == 1
 
 
+@ON_FILES
 def test_a_database_locked_by_another_program_is_named_and_the_writer_goes_on(storage: Storage) -> None:
     other = sqlite3.connect(storage.path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
@@ -104,6 +131,7 @@ def test_a_database_locked_by_another_program_is_named_and_the_writer_goes_on(st
         assert impatient.write(put("later")) == "later"
 
 
+@ON_FILES
 def test_a_reader_that_takes_its_time_holds_up_no_change(
     storage: Storage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -127,6 +155,7 @@ def test_a_reader_that_takes_its_time_holds_up_no_change(
     assert wal.stat().st_size <= 16 << 10
 
 
+@ON_FILES
 def test_the_journal_of_the_database_is_folded_in_by_the_writer(
     storage: Storage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
