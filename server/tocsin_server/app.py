@@ -22,7 +22,7 @@ import uvloop
 from sqlmodel import Session
 
 from tocsin_protocol.api import HostRow, TicketCounts, TicketRow
-from tocsin_protocol.wire import ASK_PATH, MISSED_PUSHES_UNTIL_SILENT
+from tocsin_protocol.wire import ASK_PATH, PROBES_PATH
 from tocsin_server.access.scrape import open_scrape_token
 from tocsin_server.alerts.judge import Judge
 from tocsin_server.alerts.rulefolder import RuleFolder
@@ -45,6 +45,7 @@ from tocsin_server.http.requests import HostReadings, Requests
 from tocsin_server.http.vitals import VitalSigns, vital_windows
 from tocsin_server.ingest.doorkeeper import Doorkeeper
 from tocsin_server.ingest.enrolments import Enrolments
+from tocsin_server.ingest.handout import Handout
 from tocsin_server.ingest.hello import Greeter
 from tocsin_server.ingest.inbox import Inbox
 from tocsin_server.ingest.journal import Journal
@@ -54,6 +55,7 @@ from tocsin_server.ingest.sessions import Sessions
 from tocsin_server.jobs import Job, schedule
 from tocsin_server.listening import HttpServer, configure_logs, is_loopback, listen, url_of
 from tocsin_server.notices import Notices
+from tocsin_server.probebook import Probebook
 from tocsin_server.rounds import Rounds
 from tocsin_server.rulebook import Rulebook
 from tocsin_server.series.head import Head
@@ -67,7 +69,7 @@ STREAMS_END_S = 3
 KEEP_ALIVE_S = 75
 """Longer than any interval of an agent: a new connection a push costs both sides a TLS handshake."""
 RELOAD_EVERY_S = 2.0
-"""How soon a revoked agent is refused and a changed rule file is in force."""
+"""How soon a revoked agent is refused and a changed file of rules or devices is in force."""
 SETTLE_EVERY_S = 1.0
 SWEEP_EVERY_S = 300.0
 REPLAY_MS = 3_600_000
@@ -166,6 +168,16 @@ class Server:
             period_s=settings.evaluate_every_s,
         )
         self.sessions = Sessions(clock=clock)
+        self.doorkeeper = Doorkeeper(sessions=self.sessions, estate=self.estate, clock=clock)
+        self.handout = Handout(doorkeeper=self.doorkeeper, estate=self.estate)
+        self.probebook = Probebook(
+            lambda: find_config("probes", config),
+            storage=self.storage,
+            estate=self.estate,
+            handout=self.handout,
+            clock=clock,
+            changed=self._rules_changed,
+        )
         self.receiver = Receiver(
             sessions=self.sessions,
             estate=self.estate,
@@ -175,6 +187,7 @@ class Server:
             health=self.health,
             clock=clock,
             interval_s=settings.interval_s,
+            probes_digest=self.handout.digest,
         )
 
     def __enter__(self) -> Self:
@@ -194,6 +207,7 @@ class Server:
         self.head.require(vital_windows())
         self.judge.restore()
         self.rulebook.reload()
+        self.probebook.reload()
         # What a rule cannot look back on would be taken for false.
         range_ms = max([REPLAY_MS, *self.rulebook.rules.windows().values()])
         self.rounds.restore(self.journal.frames_since(self._clock.now_ms() - range_ms))
@@ -265,6 +279,7 @@ class Server:
                 version=version("tocsin"),
                 evaluation_s=lambda: self.rounds.last.took_s if self.rounds.last is not None else 0.0,
                 ails=self.ails,
+                device_problems=lambda: self.probebook.problems,
             )
         )
 
@@ -287,12 +302,12 @@ class Server:
                 interval_s=interval_s,
             ),
             health=self.health,
-            questions={ASK_PATH: self._requests()},
+            questions={ASK_PATH: self._requests(), PROBES_PATH: self.handout},
         )
 
     def _requests(self) -> Requests:
         return Requests(
-            doorkeeper=Doorkeeper(sessions=self.sessions, estate=self.estate, clock=self._clock),
+            doorkeeper=self.doorkeeper,
             storage=self.storage,
             readings=HostReadings(
                 vitals=self.vitals, head=self.head, presence=self.presence, clock=self._clock
@@ -305,6 +320,7 @@ class Server:
         return [
             Job("reload-estate", RELOAD_EVERY_S, self.estate.reload),
             Job("reload-rules", RELOAD_EVERY_S, self.rulebook.reload),
+            Job("reload-devices", RELOAD_EVERY_S, self.probebook.reload),
             Job("settle-tickets", SETTLE_EVERY_S, self.desk.settle),
             Job("sweep-journal", SWEEP_EVERY_S, lambda: self.journal.sweep(self._clock.now_ms())),
         ]
@@ -319,10 +335,7 @@ class Server:
         return ails
 
     def _is_fresh(self, host_id: int) -> bool:
-        """Whether a host has been heard of late; unlike `is_up`, our own start proves nothing."""
-        seen_ms = self.presence.last_seen_ms(host_id)
-        patience_ms = MISSED_PUSHES_UNTIL_SILENT * self._settings.interval_s * 1000
-        return seen_ms is not None and self._clock.now_ms() - seen_ms <= patience_ms
+        return self.presence.is_fresh(host_id, self._clock.now_ms())
 
     def _host_of(self, client_id: int, instance: str) -> int | None:
         host = self.estate.host_named(client_id, instance)

@@ -60,6 +60,18 @@ def administer(data: Path, act: Callable[[Session], T]) -> T:
             writer.dispose()
 
 
+def look(data: Path, ask: Callable[[Session], T]) -> T:
+    """One question by a command; nothing is changed. The tables have to be as this version needs them."""
+    where = database(data)
+    with _usable(where):
+        reader = engine(where, read_only=True)
+        try:
+            with Session(reader) as session:
+                return ask(session)
+        finally:
+            reader.dispose()
+
+
 @contextlib.contextmanager
 def locked(data: Path) -> Iterator[None]:
     """Hold the folder: two servers on one folder would each believe to be the only writer."""

@@ -3,7 +3,7 @@
 import os
 import shutil
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -12,8 +12,10 @@ from sqlalchemy.exc import DatabaseError
 
 from tocsin_server.alerts.rulefile import RuleFileErrors, load_rule_files
 from tocsin_server.config import ServerConfig, find_config
-from tocsin_server.datafolder import TABLES, database
+from tocsin_server.datafolder import TABLES, database, look
 from tocsin_server.errors import Misconfigured, TocsinError
+from tocsin_server.estate.declared import Problem, problems_of
+from tocsin_server.estate.devices import DeviceFileErrors, SiteProbes, load_device_files
 from tocsin_server.listening import listen
 from tocsin_server.storage.address import Address, first_line
 from tocsin_server.storage.migrate import newest, revision
@@ -48,6 +50,7 @@ def examine(data: Path, settings: ServerConfig, *, config: Path | None) -> list[
         _free_space(data),
         _port(settings),
         *_rules(config),
+        *_probes(data, config),
     ]
 
 
@@ -135,3 +138,38 @@ def _rules(config: Path | None) -> Iterator[Finding]:
             yield Finding(Colour.RED, "rules", str(error))
         return
     yield Finding(Colour.GREEN, "rules", f"{len(loaded)} from {folder}")
+
+
+def _probes(data: Path, config: Path | None) -> Iterator[Finding]:
+    """The files of devices, and whether they fit the estate where there is one to ask."""
+    folder = find_config("probes", config)
+    try:
+        files = () if folder is None else load_device_files(folder)
+    except DeviceFileErrors as errors:
+        for error in errors.errors:
+            yield Finding(Colour.RED, "probes", str(error))
+        return
+    except OSError as error:
+        yield Finding(Colour.RED, "probes", f"{folder} cannot be read ({error.strerror})")
+        return
+    problems = _misplaced(data, files)
+    for problem in problems:
+        yield Finding(Colour.RED, "probes", f"{problem.file}: {problem.reason}")
+    if not problems:
+        devices = sum(len(file.devices) for file in files)
+        yield Finding(
+            Colour.GREEN, "probes", f"{_counted(devices, 'device')} in {_counted(len(files), 'file')}"
+        )
+
+
+def _misplaced(data: Path, files: Sequence[SiteProbes]) -> list[Problem]:
+    try:
+        if not files or revision(database(data)) != newest():
+            return []
+        return look(data, lambda session: problems_of(session, files))
+    except (TocsinError, DatabaseError):
+        return []  # the finding on the database has said so
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"

@@ -162,6 +162,7 @@ def test_the_jobs_reload_settle_and_sweep(wired: Server) -> None:
     assert [job.name for job in wired._jobs()] == [
         "reload-estate",
         "reload-rules",
+        "reload-devices",
         "settle-tickets",
         "sweep-journal",
     ]
@@ -173,6 +174,17 @@ def test_consoles_are_told_that_rules_have_changed(wired: Server) -> None:
 
     wired.rulebook.reload()
 
+    assert wired.broker.newest_id() != before
+
+
+def test_consoles_are_told_that_a_file_of_devices_is_not_in_force(data: Path, wired: Server) -> None:
+    before = wired.broker.newest_id()
+    (data.parent / "probes").mkdir()
+    (data.parent / "probes" / "acme.yml").write_text("client: acme\nsite: berlin\nagent: atlas\n")
+
+    wired.probebook.reload()
+
+    assert [problem.reason[:24] for problem in wired.probebook.problems] == ["there is no client 'acme"]
     assert wired.broker.newest_id() != before
 
 

@@ -68,16 +68,18 @@ class _Placed:
 def settle_devices(session: Session, files: Sequence[SiteProbes], *, now_ms: int) -> Settled:
     """Make the tables say what the files say, within the caller's transaction."""
     tables = _Tables(session)
-    places = [_place(file, tables) for file in files]
-    placed = [place for place in places if isinstance(place, _Placed)]
-    settled = Settled(problems=[place for place in places if isinstance(place, Problem)])
     kept = tables.named_by(files)
-    while found := _unsound(placed, kept, tables):
-        settled.problems.extend(Problem(file, reason) for file, reason in found.items())
-        placed = [place for place in placed if place.file.file not in found]
+    placed, problems = _sound(files, kept, tables)
+    settled = Settled(problems)
     _act(session, placed, kept, tables, settled, now_ms)
     settled.books = _books(placed, kept, tables)
     return settled
+
+
+def problems_of(session: Session, files: Sequence[SiteProbes]) -> list[Problem]:
+    """What would keep files from coming into force; changes nothing."""
+    tables = _Tables(session)
+    return _sound(files, tables.named_by(files), tables)[1]
 
 
 class _Tables:
@@ -119,6 +121,19 @@ class _Tables:
             parent = self._by_id.get(parent_id)
             if parent is not None:
                 yield parent.client_id, parent.name.lower()
+
+
+def _sound(
+    files: Sequence[SiteProbes], kept: Mapping[_Key, Host], tables: _Tables
+) -> tuple[list[_Placed], list[Problem]]:
+    """The files that can come into force, and why the others cannot."""
+    places = [_place(file, tables) for file in files]
+    placed = [place for place in places if isinstance(place, _Placed)]
+    problems = [place for place in places if isinstance(place, Problem)]
+    while found := _unsound(placed, kept, tables):
+        problems.extend(Problem(file, reason) for file, reason in found.items())
+        placed = [place for place in placed if place.file.file not in found]
+    return placed, problems
 
 
 def _place(file: SiteProbes, tables: _Tables) -> _Placed | Problem:
