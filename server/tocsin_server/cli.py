@@ -29,9 +29,11 @@ from tocsin_server.config import DEFAULT_DATA, ServerConfig, find_config, read_c
 from tocsin_server.datafolder import T, administer, make_database
 from tocsin_server.errors import Misconfigured, TocsinError
 from tocsin_server.estate.clients import add_client, client_named
+from tocsin_server.estate.devices import DeviceFileErrors, load_device_files
 from tocsin_server.estate.enrolment import create_enrol_token
 from tocsin_server.estate.hosts import retire_host
 from tocsin_server.estate.identity import open_identity
+from tocsin_server.estate.sealing import MOST_SECRET_BYTES, key_of, seal
 from tocsin_server.estate.sites import add_site, site_named
 from tocsin_server.listening import url_of
 from tocsin_server.storage.address import address
@@ -46,8 +48,22 @@ examples:
   tocsin-server user add alice --name 'Alice Martin'
   tocsin-server rules check config/rules/*.yml
   tocsin-server rules test config/rules/tests/*.yml
+  tocsin-server seal --client acme --host atlas < community.txt
+  tocsin-server probes check config/probes/*.yml
   tocsin-server backup /var/backups/tocsin --keep 14
   tocsin-server restore /var/backups/tocsin/tocsin-20261125T021500Z.backup --data /srv/tocsin
+"""
+PROBES_EXAMPLES = """\
+examples:
+  tocsin-server probes check
+  tocsin-server probes check config/probes/acme.yml
+"""
+SEAL_EXAMPLES = """\
+examples:
+  tocsin-server seal --client acme --host atlas               (asks, and shows nothing)
+  tocsin-server seal --client acme --host atlas < id_ed25519  (a private key for SSH)
+
+The line that is printed goes into config/probes. Only the agent of that host can open it.
 """
 HOME_CLIENT, HOME_SITE = "home", "main"
 DAY_MS = 86_400_000
@@ -123,6 +139,28 @@ def _rules_test(options: Options) -> int:
     report = run_rule_tests(options.files, as_served=options.as_served)
     print(report.text)
     return 0 if report.passed else 1
+
+
+def _probes_check(options: Options) -> int:
+    folder = find_config("probes", options.config)
+    try:
+        found = load_device_files(options.files or ([] if folder is None else folder))
+    except DeviceFileErrors as errors:
+        print("\n".join(map(str, errors.errors)))
+        return 1
+    except OSError as error:
+        raise Misconfigured(f"{error.filename} cannot be read ({error.strerror})") from error
+    for file in found:
+        print(f"{file.file}: {len(file.devices)} of {file.client}, probed by {file.agent} at {file.site}")
+    devices = sum(len(file.devices) for file in found)
+    print(f"{doctor.counted(devices, 'device')} in {doctor.counted(len(found), 'file')}")
+    return 0
+
+
+def _seal(options: Options) -> int:
+    key = _write(options, lambda s: key_of(s, options.client, options.host))
+    print(seal(_secret(), key))
+    return 0
 
 
 def _client_add(options: Options) -> int:
@@ -244,6 +282,13 @@ def _new_password(path: Path | None) -> str:
     return password
 
 
+def _secret() -> bytes:
+    """What is typed without being shown, or all of standard input but for the line's end."""
+    if sys.stdin.isatty():
+        return getpass.getpass("secret: ").encode()
+    return sys.stdin.buffer.read(MOST_SECRET_BYTES + 3).removesuffix(b"\n").removesuffix(b"\r")
+
+
 def _from_one(text: str) -> int:
     if not text.isascii() or not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 on")
@@ -273,6 +318,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_running(commands)
     _add_backups(commands)
     _add_rules(commands)
+    _add_probes(commands)
     _add_estate(commands)
     return parser
 
@@ -284,9 +330,16 @@ def _command(
     said: str,
     *,
     data: bool = True,
+    examples: str = "",
 ) -> argparse.ArgumentParser:
     """One command; nearly all of them work on a data folder."""
-    parser = commands.add_parser(name, help=said, description=said[0].upper() + said[1:] + ".")
+    parser = commands.add_parser(
+        name,
+        help=said,
+        description=said[0].upper() + said[1:] + ".",
+        epilog=examples,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.set_defaults(command=act)
     if data:
         parser.add_argument("--data", type=Path, default=DEFAULT_DATA, help="data folder (default %(default)s)")
@@ -305,11 +358,13 @@ def _add_running(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     run.add_argument("--host", help="address to listen on (default 127.0.0.1); beyond loopback with TLS")
     run.add_argument("--port", type=int, help="port to listen on (default 8443)")
     run.add_argument("--public-url", help="URL under which agents reach this server")
-    run.add_argument("--config", type=Path, help="folder with rules/ to use instead of the shipped ones")
+    run.add_argument(
+        "--config", type=Path, help="folder with rules/ and probes/ to use instead of the shipped ones"
+    )
     run.add_argument("--open-metrics", action="store_true", help="metrics without a token, on loopback only")
     _command(commands, "migrate", _migrate, "bring the database to this version's tables")
     examine = _command(commands, "doctor", _doctor, "look at this installation and say what is wrong")
-    examine.add_argument("--config", type=Path, help="folder with rules/ to look at")
+    examine.add_argument("--config", type=Path, help="folder with rules/ and probes/ to look at")
     prepare = _command(commands, "prepare", _prepare, "make what 'tocsin up' needs, and print it as JSON")
     prepare.add_argument("--url", required=True, help="URL for the invitation")
     prepare.add_argument("--no-invitation", dest="invitation", action="store_false", help="no enrolment token")
@@ -340,6 +395,28 @@ def _add_rules(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     test.add_argument(
         "--as-served", action="store_true", help="missing data is unknown, as on the server (promtool resolves)"
     )
+
+
+def _add_probes(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    check = _command(
+        _group(commands, "probes", "files of devices"),
+        "check",
+        _probes_check,
+        "read files of devices and say what is wrong",
+        data=False,
+        examples=PROBES_EXAMPLES,
+    )
+    check.add_argument("files", type=Path, nargs="*", metavar="FILE", help="default: config/probes")
+    check.add_argument("--config", type=Path, help="folder with probes/ to look at")
+    sealing = _command(
+        commands,
+        "seal",
+        _seal,
+        "seal a secret from standard input for the agent that is to use it",
+        examples=SEAL_EXAMPLES,
+    )
+    sealing.add_argument("--client", required=True, help="slug of the client")
+    sealing.add_argument("--host", required=True, help="the host whose agent probes the device")
 
 
 def _add_estate(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

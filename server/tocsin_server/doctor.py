@@ -157,9 +157,7 @@ def _probes(data: Path, config: Path | None) -> Iterator[Finding]:
         yield Finding(Colour.RED, "probes", f"{problem.file}: {problem.reason}")
     if not problems:
         devices = sum(len(file.devices) for file in files)
-        yield Finding(
-            Colour.GREEN, "probes", f"{_counted(devices, 'device')} in {_counted(len(files), 'file')}"
-        )
+        yield Finding(Colour.GREEN, "probes", f"{counted(devices, 'device')} in {counted(len(files), 'file')}")
 
 
 def _misplaced(data: Path, files: Sequence[SiteProbes]) -> list[Problem]:
@@ -171,5 +169,6 @@ def _misplaced(data: Path, files: Sequence[SiteProbes]) -> list[Problem]:
         return []  # the finding on the database has said so
 
 
-def _counted(count: int, what: str) -> str:
+def counted(count: int, what: str) -> str:
+    """The number with its noun."""
     return f"{count} {what}" if count == 1 else f"{count} {what}s"

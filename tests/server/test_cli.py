@@ -1,9 +1,14 @@
 """The operator's commands: what they print, what they change, and the one line when they cannot."""
 
+import io
 import json
+from base64 import urlsafe_b64decode
 from pathlib import Path
 
 import pytest
+from nacl.exceptions import CryptoError
+from nacl.public import SealedBox
+from nacl.signing import SigningKey
 from sqlmodel import Session, select
 
 from tocsin_protocol.vocabulary import HostKind, Role
@@ -14,6 +19,8 @@ from tocsin_server.access.store import LoginSession, PersonRow
 from tocsin_server.clock import SystemClock
 from tocsin_server.config import ServerConfig
 from tocsin_server.datafolder import administer, database
+from tocsin_server.estate.declared import settle_devices
+from tocsin_server.estate.devices import load_device_files
 from tocsin_server.estate.enrolment import enrol
 from tocsin_server.estate.identity import open_identity
 from tocsin_server.estate.store import EnrolToken, Host
@@ -130,13 +137,122 @@ def test_a_host_is_retired(acme: Operator) -> None:
     assert retired is not None
 
 
-def come(session: Session, word: str) -> int | None:
+def come(session: Session, word: str, *, public_key: bytes = b"k" * 32) -> int | None:
     """The host that has this invitation enrols."""
     secret = decode_invitation(word).secret
     now_ms = SystemClock().now_ms()
     return enrol(
-        session, secret=secret, public_key=b"k" * 32, name="atlas", os="", version="", now_ms=now_ms
+        session, secret=secret, public_key=public_key, name="atlas", os="", version="", now_ms=now_ms
     ).host.id
+
+
+# -- devices
+
+FILE = """\
+client: acme
+site: berlin
+agent: atlas
+devices:
+- {name: switch-1, kind: network, probes: [{icmp: {address: 192.0.2.1}}]}
+"""
+
+
+@pytest.fixture
+def atlas(acme: Operator) -> SigningKey:
+    """The key of an enrolled host of Acme's."""
+    key = SigningKey.generate()
+    word = acme.types("enrol-token", "create", "--client", "acme", "--site", "berlin", "--quiet").strip()
+    administer(acme.data, lambda session: come(session, word, public_key=bytes(key.verify_key)))
+    return key
+
+
+def opened(word: str, key: SigningKey) -> bytes:
+    """As the agent with this key reads it, by the contract alone."""
+    assert word.endswith("\n")
+    box = word.strip().removeprefix("sealed:")
+    return SealedBox(key.to_curve25519_private_key()).decrypt(urlsafe_b64decode(box + "=" * (-len(box) % 4)))
+
+
+@pytest.mark.parametrize(
+    ("typed", "secret"),
+    [
+        (b"public\n", b"public"),
+        (b"public", b"public"),
+        (b"public\r\n", b"public"),
+        (b"a\nb\n\n", b"a\nb\n"),
+        ("gehäim".encode(), "gehäim".encode()),
+    ],
+)
+def test_a_secret_is_sealed_for_the_agent_that_is_to_use_it(
+    acme: Operator, atlas: SigningKey, monkeypatch: pytest.MonkeyPatch, typed: bytes, secret: bytes
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(typed)))
+
+    word = acme.types("seal", "--client", "acme", "--host", "atlas")
+
+    assert word.startswith("sealed:")
+    assert opened(word, atlas) == secret
+    with pytest.raises(CryptoError):
+        opened(word, SigningKey.generate())
+
+
+def test_a_secret_that_is_typed_is_not_shown(
+    acme: Operator, atlas: SigningKey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    monkeypatch.setattr("getpass.getpass", lambda prompt: "public" if prompt == "secret: " else "")
+
+    assert opened(acme.types("seal", "--client", "acme", "--host", "atlas"), atlas) == b"public"
+
+
+@pytest.mark.parametrize(
+    ("words", "typed", "why"),
+    [
+        (("--client", "globex", "--host", "atlas"), b"x", "there is no client 'globex'"),
+        (("--client", "acme", "--host", "borea"), b"x", "acme has no host 'borea' in service"),
+        (("--client", "acme", "--host", "atlas"), b"\n", "a secret has 1 to 16384 bytes, this one 0"),
+        (("--client", "acme", "--host", "atlas"), b"x" * 16_385, "a secret has 1 to 16384 bytes"),
+    ],
+)
+def test_what_cannot_be_sealed_is_one_line(
+    acme: Operator,
+    atlas: SigningKey,
+    monkeypatch: pytest.MonkeyPatch,
+    words: tuple[str, ...],
+    typed: bytes,
+    why: str,
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(typed)))
+
+    assert why in acme.fails("seal", *words)
+
+
+def test_nothing_is_sealed_to_a_device(
+    acme: Operator, atlas: SigningKey, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "acme.yml").write_text(FILE)
+    files = load_device_files(tmp_path / "acme.yml")
+    administer(acme.data, lambda session: settle_devices(session, files, now_ms=1))
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"x")))
+
+    said = acme.fails("seal", "--client", "acme", "--host", "switch-1")
+
+    assert "acme's 'switch-1' is a device and has no agent" in said
+
+
+def test_files_of_devices_are_checked(operator: Operator, tmp_path: Path) -> None:
+    good, bad = tmp_path / "acme.yml", tmp_path / "bad.yml"
+    good.write_text(FILE)
+    bad.write_text(FILE.replace("icmp", "imcp"))
+
+    fine = operator.types("probes", "check", good, data=False)
+    status, said, _ = operator.tries("probes", "check", good, bad, data=False)
+
+    assert fine == f"{good}: 1 of acme, probed by atlas at berlin\n1 device in 1 file\n"
+    assert status == 1
+    assert f"{bad}:5, device 'switch-1': a probe has no field 'imcp'; did you mean 'icmp'" in said
+    assert operator.types("probes", "check", data=False) == "0 devices in 0 files\n"
+    assert "cannot be read" in operator.tries("probes", "check", tmp_path / "absent.yml", data=False)[1]
 
 
 # -- invitations

@@ -67,3 +67,52 @@ def test_a_broken_rule_file_is_red_and_named(tmp_path: Path) -> None:
 
     assert [f.colour for f in findings] == [Colour.RED]
     assert "mine.yml" in findings[0].said
+
+
+DEVICES = """\
+client: acme
+site: berlin
+agent: atlas
+devices:
+- {name: switch-1, kind: network, probes: [{icmp: {address: 192.0.2.1}}]}
+- {name: switch-2, kind: network, probes: [{icmp: {address: 192.0.2.2}}]}
+"""
+
+
+def of_probes(data: Path, config: Path) -> list[tuple[Colour, str]]:
+    found = examine(data, ServerConfig(port=0), config=config)
+    return [(finding.colour, finding.said) for finding in found if finding.thing == "probes"]
+
+
+def test_devices_are_counted_and_files_that_cannot_be_read_are_red(tmp_path: Path) -> None:
+    (tmp_path / "probes").mkdir()
+    none = of_probes(tmp_path / "data", tmp_path)
+    (tmp_path / "probes" / "acme.yml").write_text(DEVICES)
+    good = of_probes(tmp_path / "data", tmp_path)
+    (tmp_path / "probes" / "acme.yml").write_text(DEVICES.replace("icmp", "imcp"))
+    bad = of_probes(tmp_path / "data", tmp_path)
+
+    assert none == [(Colour.GREEN, "0 devices in 0 files")]
+    assert good == [(Colour.GREEN, "2 devices in 1 file")]
+    assert [colour for colour, _ in bad] == [Colour.RED, Colour.RED]
+    assert "acme.yml:5, device 'switch-1': a probe has no field 'imcp'; did you mean 'icmp'" in bad[0][1]
+
+
+def test_devices_of_a_client_that_is_not_there_are_red_where_there_is_a_database_to_ask(
+    tmp_path: Path, empty_database: bytes
+) -> None:
+    (tmp_path / "probes").mkdir()
+    (tmp_path / "probes" / "acme.yml").write_text(DEVICES)
+    (tmp_path / "tocsin.db").write_bytes(empty_database)
+
+    ((colour, said),) = of_probes(tmp_path, tmp_path)
+
+    assert colour is Colour.RED
+    assert "acme.yml: there is no client 'acme'" in said
+    assert (tmp_path / "tocsin.db").read_bytes() == empty_database
+
+
+def test_the_shipped_folder_declares_nothing(tmp_path: Path) -> None:
+    shipped = Path(__file__).resolve().parents[2] / "config"
+
+    assert of_probes(tmp_path / "data", shipped) == [(Colour.GREEN, "0 devices in 0 files")]
