@@ -317,6 +317,25 @@ def test_what_an_agent_is_told_holds_no_more_than_what_it_needs(folder: Path) ->
     assert told == packed(load(folder, "# a comment\n" + FULL)[0].devices)
 
 
+def test_the_documented_example_is_a_good_file(folder: Path) -> None:
+    config = Path(__file__).resolve().parents[3] / "config" / "probes" / "README.md"
+    example = config.read_text().partition("```yaml\n")[2].partition("```")[0]
+
+    (site,) = load(folder, example.replace("sealed:…", SEALED).replace("ssh-ed25519 AAAA…", HOST_KEY))
+
+    used = {(probe.kind, name) for device in site.devices for probe in device.probes for name in probe.options}
+    unshown = {
+        "ca",
+        "tls_verify",
+        "password",
+        "server_name",
+        "port",
+        "timeout_s",
+    }  # told in words, or alike elsewhere
+    for kind, options in OPTIONS.items():
+        assert {name for name in options if (kind, name) not in used} <= unshown
+
+
 TREES = st.recursive(
     st.none()
     | st.booleans()
