@@ -82,7 +82,7 @@ def run(data: Path, settings: ServerConfig, *, config: Path | None) -> int:
     configure_logs()
     with locked(data), listen(settings) as listening:
         make_database(data)
-        _warn_of(database(data))
+        warn_of(database(data))
         with Server(data, settings, config=config, clock=SystemClock()) as server:
             # What is here now stays; the default would walk all agents' sessions several times a second.
             gc.freeze()
@@ -91,7 +91,7 @@ def run(data: Path, settings: ServerConfig, *, config: Path | None) -> int:
     return 0
 
 
-def _warn_of(where: Address) -> None:
+def warn_of(where: Address) -> None:
     """What the doctor would be red about."""
     if not where.is_sqlite:
         for ill in standing(where, TABLES).ills:

@@ -157,6 +157,18 @@ def test_tickets_of_people_are_never_solved_by_themselves(world: World) -> None:
     assert world.settle() == []
 
 
+def test_what_a_host_put_into_a_label_does_not_keep_tickets_from_being_settled(world: World) -> None:
+    hostile = {"summary": "disk \0 full", "description": "\0"}
+    world.fire(annotations=hostile)
+    world.consume()
+    world.clear(annotations=hostile)
+    world.consume()
+
+    world.move(seconds=20)
+
+    assert [happening.kind for happening in world.settle()] == [TicketEventKind.SOLVED]
+
+
 def test_many_are_settled_together(world: World) -> None:
     for number in range(20):
         recovered(world, mountpoint=f"/{number}")

@@ -2,11 +2,15 @@
 
 import contextlib
 import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 
 import psycopg
 import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
 from sqlalchemy import text
 from sqlmodel import Session, SQLModel
 from tests.postgres import Cluster, running
@@ -15,7 +19,7 @@ from tests.server.desk.world import World
 from tocsin_server.errors import Misconfigured, Unavailable, Unprocessable
 from tocsin_server.storage.address import Address
 from tocsin_server.storage.engine import Storage
-from tocsin_server.storage.migrate import migrate
+from tocsin_server.storage.migrate import migrate, newest, revision
 from tocsin_server.storage.postgres import WRITING
 from tocsin_server.storage.standing import standing, tables_of_clients
 
@@ -262,6 +266,54 @@ def test_tables_are_not_changed_under_a_running_server(cluster: Cluster) -> None
 
     assert migrate(address, SQLModel.metadata)
     cluster.drop(str(address.url.database))
+
+
+def test_the_migrated_tables_are_those_of_the_code(storage: Storage) -> None:
+    def ask(session: Session) -> list[object]:
+        return compare_metadata(MigrationContext.configure(session.connection()), SQLModel.metadata)
+
+    assert storage.read(ask) == []
+
+
+def test_partial_indexes_are_partial(plain: psycopg.Connection) -> None:
+    partial = plain.execute(
+        "SELECT indexrelid::regclass::text FROM pg_index WHERE indpred IS NOT NULL"
+    ).fetchall()
+
+    assert sorted(row[0] for row in partial) == sorted(
+        index.name
+        for table in SQLModel.metadata.tables.values()
+        for index in table.indexes
+        if index.dialect_options["sqlite"]["where"] is not None
+    )
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("after_s", [0.0, 0.02, 0.05, 0.1])
+def test_a_killed_migration_has_happened_wholly_or_not_at_all(cluster: Cluster, after_s: float) -> None:
+    name = cluster.copy_of()
+    address = Address.of(cluster.url(name))
+
+    command = [sys.executable, "-c", KILLED, cluster.url(name), str(after_s)]
+    subprocess.run(command, check=False, timeout=60)
+
+    assert revision(address) in (None, newest())
+    migrate(address, SQLModel.metadata)
+    assert revision(address) == newest()
+    cluster.drop(name)
+
+
+KILLED = """
+import os, signal, sys, threading, time
+import tocsin_server.datafolder as folder
+from tocsin_server.storage.address import Address
+from tocsin_server.storage.migrate import migrate, newest, revision
+def end():
+    time.sleep(float(sys.argv[2]))
+    os.kill(os.getpid(), signal.SIGKILL)
+threading.Thread(target=end, daemon=True).start()
+migrate(Address.of(sys.argv[1]), folder.TABLES)
+"""
 
 
 def test_a_database_of_a_later_version_is_refused_without_its_password(storage: Storage) -> None:
