@@ -12,7 +12,7 @@ hosts are never touched: whether a host is a device is told by `prober_id`.
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlmodel import Session, col, delete, select
 
@@ -82,26 +82,41 @@ def problems_of(session: Session, files: Sequence[SiteProbes]) -> list[Problem]:
     return _sound(files, tables.named_by(files), tables)[1]
 
 
+class _Enrolled(NamedTuple):
+    """A host with an agent of its own, as far as it matters here: there are many, and none is ever changed."""
+
+    id: int
+    client_id: int
+    site_id: int
+    name: str
+
+
+_IS_DEVICE = col(Host.prober_id).is_not(None)
+_ENROLLED = select(Host.id, Host.client_id, Host.site_id, Host.name).where(
+    col(Host.retired_ms).is_(None), ~_IS_DEVICE
+)
+
+
 class _Tables:
     """What the database says now."""
 
     def __init__(self, session: Session) -> None:
         self.clients = {client.slug: known(client.id) for client in session.exec(select(Client))}
         self.sites = {(site.client_id, site.slug): known(site.id) for site in session.exec(select(Site))}
-        live = session.exec(select(Host).where(col(Host.retired_ms).is_(None)).order_by(col(Host.id))).all()
-        self.enrolled = {(host.client_id, host.name.lower()): host for host in live if host.prober_id is None}
-        self.devices = {(host.client_id, host.name): host for host in live if host.prober_id is not None}
-        self.probers = {
-            prober_id for prober_id in session.exec(select(Host.prober_id).distinct()) if prober_id is not None
-        }
+        enrolled = [_Enrolled(*row) for row in session.exec(_ENROLLED)]
+        self.enrolled = {(host.client_id, host.name.lower()): host for host in enrolled}
+        self._spelled = {(host.client_id, host.name): host for host in enrolled}
+        devices = session.exec(select(Host).where(col(Host.retired_ms).is_(None), _IS_DEVICE)).all()
+        self.devices = {(host.client_id, host.name): host for host in devices}
+        self.probers = {prober_id for prober_id in session.exec(select(Host.prober_id).distinct()) if prober_id}
         """Every host whose agent ever had a device."""
-        self._spelled = {(host.client_id, host.name): host for host in live if host.prober_id is None}
-        self._by_id = {known(host.id): host for host in live}
+        live: list[_Enrolled | Host] = [*enrolled, *devices]
+        self._key_of = {known(host.id): (host.client_id, host.name.lower()) for host in live}
         self.parents: dict[int, set[int]] = {}
-        for row in session.exec(select(HostParent)):
-            self.parents.setdefault(row.host_id, set()).add(row.parent_id)
+        for host_id, parent_id in session.exec(select(HostParent.host_id, HostParent.parent_id)):
+            self.parents.setdefault(host_id, set()).add(parent_id)
 
-    def agent_named(self, client_id: int, name: str) -> Host | None:
+    def agent_named(self, client_id: int, name: str) -> _Enrolled | None:
         """The enrolled host of that name; of two that differ in case only, the one that is spelled so."""
         return self._spelled.get((client_id, name)) or self.enrolled.get((client_id, name.lower()))
 
@@ -115,12 +130,10 @@ class _Tables:
         }
         return {key: host for key, host in self.devices.items() if key in keys}
 
-    def parents_of(self, host: Host) -> Iterator[_Key]:
+    def parents_of(self, host: Host) -> set[_Key]:
         """Its parents in service, by key."""
-        for parent_id in self.parents.get(known(host.id), ()):
-            parent = self._by_id.get(parent_id)
-            if parent is not None:
-                yield parent.client_id, parent.name.lower()
+        parents = self.parents.get(known(host.id), set())
+        return {self._key_of[parent_id] for parent_id in parents if parent_id in self._key_of}
 
 
 def _sound(
@@ -152,7 +165,7 @@ def _place(file: SiteProbes, tables: _Tables) -> _Placed | Problem:
         if (client_id, device.name) in tables.enrolled:
             taken = f"{file.client} has an enrolled host {device.name!r}"
             return Problem(file.file, f"{taken}: give the device another name, or retire that host")
-    return _Placed(file, client_id, site_id, known(agent.id))
+    return _Placed(file, client_id, site_id, agent.id)
 
 
 def _unsound(placed: Sequence[_Placed], kept: Mapping[_Key, Host], tables: _Tables) -> dict[str, str]:
@@ -180,7 +193,7 @@ def _missing_parent(place: _Placed, known_names: set[_Key]) -> str:
 
 def _circular(placed: Sequence[_Placed], kept: Mapping[_Key, Host], tables: _Tables) -> dict[str, str]:
     """The files with devices that are reached through each other in a circle."""
-    graph = {key: set(tables.parents_of(host)) for key, host in kept.items()}
+    graph = {key: tables.parents_of(host) for key, host in kept.items()}
     file_of = {}
     for place in placed:
         for key, device in place.devices():
@@ -250,7 +263,8 @@ def _update(row: Host, facts: Mapping[str, Any]) -> bool:
 
 
 def _id_of(key: _Key, rows: Mapping[_Key, Host], tables: _Tables) -> int:
-    return known((rows.get(key) or tables.enrolled[key]).id)
+    row = rows.get(key)
+    return tables.enrolled[key].id if row is None else known(row.id)
 
 
 def _set_parents(session: Session, row: Host, wanted: set[int], *, had: set[int]) -> bool:
