@@ -31,7 +31,9 @@ class Ticket(SQLModel, table=True):
             where=f"{_OPEN} AND key IS NOT NULL",
         ),
         # The queue's order, with what its lists and counts ask for, so that they need no row they do not show.
-        partial_index("ticket_open_queue", "priority", "opened_ms", "id", "owner_id", where=_OPEN),
+        partial_index(
+            "ticket_open_queue", "priority", "opened_ms", "id", "owner_id", where=_OPEN, shield="client_id"
+        ),
         partial_index("ticket_open_client", "client_id", "priority", "opened_ms", "id", where=_OPEN),
         Index("ticket_queue", "priority", "opened_ms", "id", "state"),
         Index("ticket_client", "client_id", "priority", "opened_ms", "id", "state"),

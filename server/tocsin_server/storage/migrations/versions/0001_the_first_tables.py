@@ -274,6 +274,7 @@ def upgrade() -> None:
         unique=False,
         sqlite_where=sa.text("state NOT IN ('solved', 'closed')"),
         postgresql_where=sa.text("state NOT IN ('solved', 'closed')"),
+        postgresql_include=["client_id"],
     )
     op.create_index(
         "ticket_open_client",
