@@ -14,7 +14,9 @@ def named_paths(document: Path) -> set[str]:
     return {path for path in _PATH.findall(document.read_text()) if "NOUN" not in path}
 
 
-@pytest.mark.parametrize("name", ["docs/architecture.md", "docs/operations.md", "README.md", "CONTRIBUTING.md"])
+@pytest.mark.parametrize(
+    "name", ["docs/architecture.md", "docs/operations.md", "docs/postgresql.md", "README.md", "CONTRIBUTING.md"]
+)
 def test_every_file_that_a_document_names_exists(name: str) -> None:
     missing = {path for path in named_paths(ROOT / name) if not (ROOT / path).exists()}
 
