@@ -62,6 +62,7 @@ async def test_a_device_shows_its_probes_and_its_ports_and_no_vitals(server: Fak
         app.push_screen(HostScreen(app.session, app.painter, 10))
         await until(pilot, lambda: 10 in app.session.host_details)
 
+        assert "■ sw-core-1  probed  1 of 2 probes fail" in text_of(app, "#what")
         assert "probed by db-ber-02 · behind fw-1" in text_of(app, "#what")
         assert "! ssh:  host_key_changed" in text_of(app, "#vitals")
         assert "4 interfaces   1 up, 2 down" in text_of(app, "#readings")

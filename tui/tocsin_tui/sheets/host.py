@@ -73,11 +73,16 @@ def _share(ratio: float | None, *, known: bool) -> Span:
 def _seen(row: HostRow, now: datetime) -> Span:
     match row.state:
         case HostState.UP:
-            return ("up", Tone.GOOD)
+            return (_up(row), Tone.GOOD)
         case HostState.SILENT if row.last_seen:
             return (f"silent {duration(now - row.last_seen)}", Tone.UNKNOWN)
         case _:
             return (row.state.value, Tone.DIM)
+
+
+def _up(row: HostRow) -> str:
+    """That a device is looked at does not say how it is: its probes do."""
+    return "probed" if is_probed(row) else "up"
 
 
 def heading(row: HostRow, detail: HostDetail | None, *, now: datetime) -> list[Line]:
@@ -96,11 +101,19 @@ def heading(row: HostRow, detail: HostDetail | None, *, now: datetime) -> list[L
         )
         if part
     )
+    glyph, tone = host_state(row.state)
+    state = _up(row) if row.state is HostState.UP else row.state.value
     return [
-        line(host_state(row.state), strong(f" {row.name}"), "  ", (row.state.value, host_state(row.state)[1])),
+        line((glyph, tone), strong(f" {row.name}"), "  ", (state, tone), *_failing(detail)),
         line(what, dim(f" · {seen}"), dim(f" · up {duration(up)}") if up else ""),
         *_way(detail),
     ]
+
+
+def _failing(detail: HostDetail | None) -> Iterable[Span]:
+    fates = [each.value for each in detail.readings if each.name == "probe_success"] if detail else []
+    if failing := fates.count(0):
+        yield (f"  {failing} of {len(fates)} {'probe fails' if len(fates) == 1 else 'probes fail'}", Tone.WARN)
 
 
 def _way(detail: HostDetail | None) -> Iterable[Line]:
