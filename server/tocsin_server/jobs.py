@@ -7,6 +7,8 @@ import structlog
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 
+from tocsin_server.errors import Unavailable
+
 _log = structlog.get_logger()
 
 
@@ -35,6 +37,8 @@ def _guarded(job: Job) -> Callable[[], None]:
     def run() -> None:
         try:
             job.act()
+        except Unavailable as error:
+            _log.warning(f"a job has to wait and will run again: {error}", action="job_waits", job=job.name)
         except Exception:  # noqa: BLE001 - an outermost loop: one failure must not end the job for ever
             _log.exception("a job has failed and will run again", action="job_failed", job=job.name)
 

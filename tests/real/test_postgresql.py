@@ -1,12 +1,13 @@
 """A whole server whose desk is in PostgreSQL, from its first command to a database that goes and comes back."""
 
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx
 import pytest
 from structlog.testing import capture_logs
-from tests.postgres import SUPERUSER, Cluster
+from tests.postgres import SUPERUSER, Cluster, running
 from tests.processes import ServerProcess, until
 
 from tocsin_server import cli
@@ -77,6 +78,27 @@ def test_what_was_answered_is_there_after_lost_connections_and_after_a_kill(
         assert open_ticket(api, "after") == 201
 
         assert titles(api) == {"after", "before", "between"}
+
+
+def test_while_the_database_is_away_people_are_told_so_and_nothing_is_restarted(
+    cluster: Cluster, tmp_path: Path
+) -> None:
+    with running(cluster.programs) as frail:
+        url = frail.url(frail.copy_of())
+        with (
+            ServerProcess(tmp_path / "data", database=url) as server,
+            server.start().api(server.prepare()["session"]) as api,
+        ):
+            frail.stop(signal.SIGQUIT)
+            away = api.get("/tickets")
+            frail.start()
+
+            assert away.status_code == 503
+            assert away.json()["detail"].startswith("the database cannot be reached")
+            assert "by itself" in away.json()["remedy"]
+            until("the desk goes on", lambda: open_ticket(api, "after") == 201)
+            assert "Traceback" not in server.said()
+            assert server.stop() == 0
 
 
 def test_a_second_server_with_a_folder_of_its_own_is_refused(
