@@ -1,14 +1,12 @@
 """A backup of either database is restored into the other, or into its own kind, and nothing is lost."""
 
 import math
-import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from sqlalchemy import text
 from sqlmodel import Session, select
-from tests.postgres import APT, Cluster, programs, running
+from tests.postgres import Cluster
 from tests.server.backup.desk import ROWS, file_in, lines_of, make_desk, rows_of, silent
 
 from tocsin_server.backup.make import backup
@@ -21,18 +19,7 @@ from tocsin_server.storage.address import Address, engine
 from tocsin_server.storage.dump import revision_of, tables_of
 from tocsin_server.storage.migrate import newest, revision
 
-pytestmark = [pytest.mark.real, pytest.mark.xdist_group("postgres-backup")]
-
-
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[Cluster]:
-    found = programs()
-    if found is None and os.environ.get("TOCSIN_REQUIRE_REAL") == "1":
-        pytest.fail(f"postgres is missing: {APT}")
-    if found is None:
-        pytest.skip(f"postgres is missing: {APT}")
-    with running(found) as cluster:
-        yield cluster
+pytestmark = [pytest.mark.real, pytest.mark.xdist_group("postgres")]
 
 
 @pytest.fixture
