@@ -46,6 +46,7 @@ def test_what_was_sealed_to_another_agent_is_a_credential_that_fails():
         sealed(b"community")[:-2],
         sealed(b"community").replace(SEALED_PREFIX, "Sealed:"),
     ],
+    ids=["clear", "empty", "short", "no base64", "long", "cut", "another prefix"],
 )
 def test_any_other_word_is_a_credential_that_fails(word):
     with pytest.raises(Failed) as failed:
