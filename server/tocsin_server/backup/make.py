@@ -29,7 +29,7 @@ from tocsin_server.backup.writer import BackupWriter
 from tocsin_server.errors import Misconfigured
 from tocsin_server.estate.identity import KEY_FILE
 from tocsin_server.ingest.segment import segment_paths
-from tocsin_server.storage.address import Address, engine
+from tocsin_server.storage.address import Address, engine, first_line
 from tocsin_server.storage.dump import dump, revision_of, tables_of
 
 _NAME = re.compile(r"tocsin-[0-9]{8}T[0-9]{6}Z\.backup")
@@ -104,7 +104,7 @@ def _add_database(writer: BackupWriter, where: Address) -> tuple[str, list[Table
                 raise Misconfigured(f"{where.shown} holds no tables", remedy="name the data folder with --data")
             return revision, [_add_table(writer, connection, table) for table in tables_of(connection)]
     except DatabaseError as error:
-        raise Misconfigured(f"the database {where.shown} cannot be read ({error.orig})") from error
+        raise Misconfigured(f"the database {where.shown} cannot be read ({first_line(error)})") from error
     finally:
         reading.dispose()
 

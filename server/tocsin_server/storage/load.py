@@ -32,10 +32,10 @@ from sqlalchemy import (
     select,
     text,
 )
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError, SQLAlchemyError
 
 from tocsin_server.errors import Misconfigured
-from tocsin_server.storage.address import Address, engine
+from tocsin_server.storage.address import VARIABLE, Address, engine, first_line
 from tocsin_server.storage.dump import Scalar, rows, tables_of
 from tocsin_server.storage.migrate import check_keys_later, require_keys, upgrade
 
@@ -58,7 +58,10 @@ def loading(where: Address, metadata: MetaData, revision: str) -> Iterator["Load
             upgrade(connection, metadata, to=revision)
             yield Loading(connection, metadata)
     except SQLAlchemyError as error:
-        raise Misconfigured(f"the database {where.shown} cannot be used ({_said(error)})") from error
+        raise Misconfigured(
+            f"the database {where.shown} cannot be used ({_said(error)})",
+            remedy=f"look at the disk, or at the database server, the role and {VARIABLE}",
+        ) from error
     finally:
         loaded.dispose()
 
@@ -118,6 +121,8 @@ class Loading:
     def _insert(self, table: Table, statement: Any, batch: list[dict[str, Any]]) -> None:  # noqa: ANN401
         try:
             self._connection.execute(statement, batch)
+        except OperationalError:  # a disk or a connection: no fault of the rows
+            raise
         except (SQLAlchemyError, OverflowError) as error:
             raise ValueError(f"rows of {table.name} do not fit: {_said(error)}") from error
 
@@ -130,7 +135,7 @@ class Loading:
             return
         try:
             self._say("SET CONSTRAINTS ALL IMMEDIATE")
-        except DBAPIError as error:
+        except IntegrityError as error:
             raise ValueError(f"a row points at one that is not there: {_said(error)}") from error
         self._let_keys_wait("NOT DEFERRABLE")
 
@@ -173,7 +178,7 @@ def _require_empty(connection: Connection, where: Address) -> None:
     if inspect(connection).get_table_names():
         raise Misconfigured(
             f"the database {where.shown} is not empty: nothing is overwritten",
-            remedy="make a new one, and name it in TOCSIN_DATABASE",
+            remedy=f"make a new one, and name it in {VARIABLE}",
         )
 
 
@@ -210,7 +215,5 @@ def _bound(connection: Connection, column: Column[Any]) -> Any:  # noqa: ANN401 
     return said if connection.dialect.name == "sqlite" else cast(said, column.type)
 
 
-def _said(error: BaseException) -> str:
-    """The first line of what a database says: the rest shows rows."""
-    lines = str(error.orig if isinstance(error, DBAPIError) else error).splitlines()
-    return lines[0] if lines else type(error).__name__
+def _said(error: SQLAlchemyError | OverflowError) -> str:
+    return first_line(error) if isinstance(error, DBAPIError) else str(error).split("\n", 1)[0]

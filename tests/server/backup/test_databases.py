@@ -1,6 +1,8 @@
 """A backup of either database is restored into the other, or into its own kind, and nothing is lost."""
 
+import contextlib
 import math
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -160,3 +162,35 @@ def test_a_database_that_cannot_be_reached_is_said_without_its_password(data: Pa
 
     assert "hush" not in str(refused.value)
     assert not list(tmp_path.glob("a.backup*"))
+
+
+def test_a_connection_that_is_lost_is_not_called_damage(cluster: Cluster, data: Path, tmp_path: Path) -> None:
+    make_desk(file_in(data))
+    backup(data, file_in(data), tmp_path / "a.backup", now_ms=0, tell=silent)
+    after, told = new(cluster), []
+
+    def cut(said: str, _done: int) -> None:
+        told.append(said)
+        if told.count("database/ticket/000000.jsonl") == 2:
+            cluster.execute(
+                "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+                " WHERE usename = 'tocsin' AND application_name = 'tocsin'"
+            )
+
+    with pytest.raises(Misconfigured, match=r"the database postgresql://.* cannot be used"):
+        restore(tmp_path / "a.backup", tmp_path / "again", after, tell=cut)
+
+    assert not list(tmp_path.glob("again*"))
+    restore(tmp_path / "a.backup", tmp_path / "again", after, tell=silent)
+    assert rows_of(after) == rows_of(file_in(data))
+
+
+def test_a_row_that_points_nowhere_is_refused(cluster: Cluster, data: Path, tmp_path: Path) -> None:
+    make_desk(file_in(data))
+    with contextlib.closing(sqlite3.connect(data / "tocsin.db")) as careless:
+        careless.execute("UPDATE host SET prober_id = 99 WHERE id = 1")
+        careless.commit()
+    backup(data, file_in(data), tmp_path / "a.backup", now_ms=0, tell=silent)
+
+    with pytest.raises(Misconfigured, match=r"is damaged \(a row points at one that is not there"):
+        restore(tmp_path / "a.backup", tmp_path / "again", new(cluster), tell=silent)
