@@ -159,6 +159,16 @@ class AgentProcess:
         assert done.returncode == 0, done.stderr
         return self
 
+    def command(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """What somebody at the host types, such as `ask`."""
+        return subprocess.run(
+            [sys.executable, "-m", "tocsin_agent", *words, "--state", self.state],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
     def start(self) -> Self:
         with (self.state / "agent.log").open("ab") as log:
             self.process = subprocess.Popen(

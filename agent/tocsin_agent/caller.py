@@ -13,6 +13,7 @@ from typing import Any
 from tocsin_agent.errors import NotAsked, NotRunning
 from tocsin_agent.questions import PATIENCE_S
 from tocsin_agent.window import MOST_REQUEST_BYTES
+from tocsin_protocol.wire import MAX_QUESTION_CHARACTERS
 
 STATUS_WITHIN_S = 5.0
 ASK_WITHIN_S = PATIENCE_S + 5.0
@@ -22,6 +23,8 @@ _START = "start it (systemctl start tocsin-agent), or say with --socket or --sta
 
 def ask_agent(sockets: Sequence[str], text: str) -> int:
     """The number of the ticket; raises `NotAsked` or `NotRunning`."""
+    if len(text) > MAX_QUESTION_CHARACTERS:
+        raise NotAsked(f"the question has more than {MAX_QUESTION_CHARACTERS} characters: say it shorter")
     ticket = _call(sockets, {"do": "ask", "text": text}, within_s=ASK_WITHIN_S).get("ticket")
     if not isinstance(ticket, int):
         raise NotAsked("the agent's answer names no ticket: is it another version?")

@@ -53,6 +53,8 @@ class ScriptedServer:
         self.probes_asked = 0
         self.closes_after_each_answer = False
         self.refuses: Any = lambda push: 0
+        self.ask_script: deque[int] = deque()
+        self.questions: list[dict[str, Any]] = []
         self.pushes: list[Push] = []
         self.frames: Counter[tuple[int, int]] = Counter()
         self.schemas: set[int] = set()
@@ -175,6 +177,22 @@ class ScriptedServer:
         signed = wire.answer_message(wire.PROBES_ANSWER_DOMAIN, session, body, answer)
         return 200, answer, hmac.digest(key, signed, "sha256").hex()
 
+    def ask(self, body: bytes, session: bytes, mac: str) -> tuple[int, bytes, str]:
+        """A ticket's number for each key; in place of a status `CUT` is an answer that gets lost."""
+        if session not in self.sessions:
+            return 401, _problem(401, "unknown session", "say hello"), ""
+        key = self.sessions[session]
+        message = wire.question_message(wire.ASK_DOMAIN, session, body)
+        assert hmac.compare_digest(hmac.digest(key, message, "sha256").hex(), mac)
+        self.questions.append(msgpack.unpackb(body))
+        status = self.ask_script.popleft() if self.ask_script else 200
+        if status not in {200, CUT}:
+            return status, _problem(status, "not now", "call the desk"), ""
+        keys = list(dict.fromkeys(question["key"] for question in self.questions))
+        answer = msgpack.packb({"ticket": 101 + keys.index(self.questions[-1]["key"])})
+        signed = wire.answer_message(wire.ASK_ANSWER_DOMAIN, session, body, answer)
+        return status, answer, hmac.digest(key, signed, "sha256").hex()
+
     def frames_of(self, host: str) -> int:
         """How many frames of a device have been accepted."""
         ids = {
@@ -237,6 +255,8 @@ class _Handler(BaseHTTPRequestHandler):
                 mac = self.headers[wire.MAC_HEADER]
                 if self.path == wire.PROBES_PATH:
                     status, answer, keyed = server.told_probes(body, session, mac)
+                elif self.path == wire.ASK_PATH:
+                    status, answer, keyed = server.ask(body, session, mac)
                 else:
                     status, answer = server.push(body, session, mac)
         signed = domain and server.signs_with.sign(wire.answer_to(domain, body, answer))

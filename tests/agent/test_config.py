@@ -33,6 +33,7 @@ def test_every_key_is_taken(tmp_path):
         tmp_path,
         """
         state = "/srv/agent"
+        socket = "/run/agent.sock"
         spool_mib = 8
         spool_hours = 2
         spool_min_free_mib = 0
@@ -47,6 +48,7 @@ def test_every_key_is_taken(tmp_path):
 
     assert config == AgentConfig(
         state="/srv/agent",
+        socket="/run/agent.sock",
         spool_mib=8,
         spool_hours=2,
         spool_min_free_mib=0,
