@@ -8,6 +8,7 @@ import json
 import socket
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from tocsin_agent.errors import NotAsked, NotRunning
@@ -53,7 +54,8 @@ def _call(sockets: Sequence[str], request: Mapping[str, object], *, within_s: fl
     with _connected(sockets) as line:
         try:
             line.settimeout(within_s)
-            line.sendall(said)
+            with suppress(BrokenPipeError):  # it may have refused already, and its words are there to read
+                line.sendall(said)
             answer = json.loads(_read(line, until_s))
         except (OSError, ValueError) as error:
             raise NotRunning(
