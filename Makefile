@@ -21,7 +21,7 @@ help:
 ## make check         format, lint, types, import contracts
 ## make format        put the source into its format
 ## make bench         the benchmarks, each beside its peer
-## make faults-short  kill -9 and full disks, the short form
+## make faults-short  kill -9, full disks, devices that go down: the short form
 ## make faults        the same, the long form
 ## make lock          resolve requirements.lock anew
 ## make wheel         build dist/*.whl

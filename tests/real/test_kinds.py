@@ -19,7 +19,7 @@ from tests import postgres
 from tests.processes import AgentProcess, ServerProcess, until
 from tests.real.servers import Nginx, Snmpd, Sshd, find
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, pytest.mark.faults]
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKS = ("network", "application", "probes")

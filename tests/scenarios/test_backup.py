@@ -155,6 +155,7 @@ def saved_lines(path: Path) -> dict[str, bytes]:
     return lines
 
 
+@pytest.mark.faults
 def test_a_backup_under_load_restores_to_what_was_there_and_agents_go_on(house: House, tmp_path: Path) -> None:
     path, server, again = tmp_path / "a.backup", house.server, house.again
     with ExitStack() as running:

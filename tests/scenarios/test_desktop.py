@@ -66,6 +66,7 @@ def test_a_question_becomes_a_ticket_of_the_host_with_its_readings(
     assert data["seen_at"]
 
 
+@pytest.mark.faults
 def test_a_question_that_found_no_server_is_asked_once_when_it_is_back(
     server: ServerProcess, desk_7: AgentProcess
 ) -> None:
