@@ -344,7 +344,8 @@ def test_a_deadline_leaves_neither_descriptors_nor_threads_behind() -> None:
                 polled(device, deadline_s=0.2)
         after = held()
 
-    assert before == after
+    # What an earlier test has left may end meanwhile: there may be less than before, and not more.
+    assert all(now <= then for now, then in zip(after, before, strict=True))
 
 
 def test_a_fuse_wakes_who_waits_and_leaves_no_socket_to_read_on_from() -> None:
