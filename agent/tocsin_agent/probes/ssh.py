@@ -189,8 +189,9 @@ class _Session:
         except Failed:
             raise
         except Exception as error:
+            # All of them: paramiko hands on whatever its thread has met in what the peer sent.
             self._check(act)
-            raise _failure(error, act) from error
+            raise _failure(error, act, is_still_on=self._transport.is_active()) from error
         self._check(act)
 
     def _check(self, act: str) -> None:
@@ -219,19 +220,20 @@ def _session(raw: socket.socket, endpoint: Endpoint, deadline: Deadline) -> Iter
             watch.cancel()
             line.hang_up()
             transport.close()
-            if transport.is_alive():
-                transport.join(_FAREWELL_S)
+            for thread in (watch, transport):
+                if thread.is_alive():
+                    thread.join(_FAREWELL_S)
             # The packetizer has a timer of its own, which closing leaves running.
             transport.packetizer.complete_handshake()
 
 
-def _failure(error: Exception, act: str) -> Failed:
+def _failure(error: Exception, act: str, *, is_still_on: bool) -> Failed:
     if isinstance(error, paramiko.BadAuthenticationType):
         return Failed("credential", f"{act}: that kind of credential is not taken")
     if isinstance(error, paramiko.AuthenticationException):
         return Failed("credential", f"{act}: the credential is refused")
-    if isinstance(error, paramiko.ChannelException):
-        return Failed("refused", f"{act}: no session is opened")
+    if is_still_on and isinstance(error, paramiko.SSHException):
+        return Failed("refused", f"{act}: the host does not let it")
     if isinstance(error, EOFError | OSError):
         return Failed("refused", f"{act}: the connection was closed")
     return Failed("malformed", f"{act}: what comes is not SSH as it is understood here")
