@@ -262,6 +262,7 @@ def test_a_wrong_credential_is_named_and_tried_once():
         (pem_of(USER_KEY)[:120], "cannot be read"),
         (pem_of(USER_KEY, password="swordfish"), "passphrase"),
     ],
+    ids=["no key", "cut", "with a passphrase"],
 )
 def test_a_private_key_that_cannot_be_used_is_not_shown(secret, words):
     with desk(saying(b"1")) as (_, port):
