@@ -133,7 +133,9 @@ class SimulatedAgent:
 
     def headers(self, body: bytes) -> dict[str, str]:
         """What authenticates a push."""
-        mac = hmac.new(self.mac_key, wire.push_message(self.session, body), hashlib.sha256).hexdigest()
+        mac = hmac.new(
+            self.mac_key, wire.session_message(wire.PUSH_DOMAIN, self.session, body), hashlib.sha256
+        ).hexdigest()
         return {
             wire.SESSION_HEADER: self.session.hex(),
             wire.MAC_HEADER: mac,

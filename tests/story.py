@@ -342,7 +342,9 @@ class Story:
         host.seq += 1
         session = self._session(host)
         body = push_body(host.epoch, [frame], now_ms=now_ms, schemas=True)
-        mac = hmac.new(session.key, wire.push_message(session.id, body), hashlib.sha256).hexdigest()
+        mac = hmac.new(
+            session.key, wire.session_message(wire.PUSH_DOMAIN, session.id, body), hashlib.sha256
+        ).hexdigest()
         self._loop.run(self.server.receiver.push(body, session_id=session.id.hex(), mac=mac))
 
     def _session(self, host: StoryHost) -> AgentSession:

@@ -101,18 +101,22 @@ def say_hello(connection: Connection, identity: Identity, *, epoch: int, now_ms:
         ) from error
 
 
+def authentication(session: Session, body: bytes, *, domain: bytes) -> dict[str, str]:
+    """The headers by which the server knows that this session has sent this body."""
+    mac = hmac.digest(session.key, wire.session_message(domain, session.id, body), hashlib.sha256)
+    return {
+        wire.SESSION_HEADER: session.id.hex(),
+        wire.MAC_HEADER: mac.hex(),
+        "content-type": wire.CONTENT_TYPE,
+    }
+
+
 def converse(
     post: Post, session: Session, path: str, said: Mapping[str, object], *, domain: bytes, answer_domain: bytes
 ) -> bytes:
     """The server's answer to a question within a session, packed; its MAC has been verified."""
     body: bytes = msgpack.packb(said)
-    mac = hmac.digest(session.key, wire.question_message(domain, session.id, body), hashlib.sha256)
-    headers = {
-        wire.SESSION_HEADER: session.id.hex(),
-        wire.MAC_HEADER: mac.hex(),
-        "content-type": wire.CONTENT_TYPE,
-    }
-    answer = post(path, body, headers)
+    answer = post(path, body, authentication(session, body, domain=domain))
     if answer.status != 200:
         raise refused(answer)
     message = wire.answer_message(answer_domain, session.id, body, answer.body)

@@ -6,8 +6,6 @@ the line carries in about a second, so the backlog never delays what is fresh. B
 there is a pause, so that a thousand agents coming back are no flood.
 """
 
-import hashlib
-import hmac
 import threading
 import time
 import zlib
@@ -17,12 +15,12 @@ from typing import Any, NamedTuple, Protocol
 
 import msgpack
 
-from tocsin_agent.chance import uniform
+from tocsin_agent.chance import doubled, uniform
 from tocsin_agent.connection import Answer
 from tocsin_agent.errands import Errand, Errands
 from tocsin_agent.errors import NoDelivery, Refused, Unreachable
 from tocsin_agent.frames import Frame
-from tocsin_agent.greeting import Session, converse, refused, unpacked
+from tocsin_agent.greeting import Session, authentication, converse, refused, unpacked
 from tocsin_agent.quarantine import Quarantine
 from tocsin_agent.report import say
 from tocsin_agent.spool import Spool, keys_of
@@ -220,7 +218,7 @@ class Pusher:
         if len(body) > wire.MAX_BODY_BYTES:
             return self._split(readable, "it is larger than a push may be")
         began_s = self._clock.monotonic()
-        answer = self._line.post(wire.PUSH_PATH, body, authentication(session, body))
+        answer = self._line.post(wire.PUSH_PATH, body, authentication(session, body, domain=wire.PUSH_DOMAIN))
         self.counts.sent_bytes += len(body)
         course = course_of(answer.status)
         repeated, self._last_course = course is self._last_course, course
@@ -314,7 +312,7 @@ class Pusher:
     def _back_off(self, words: str, retry_after_s: float = 0.0) -> float:
         """Full jitter under a doubling ceiling, on top of what the server asked for."""
         self._complain(f"{words}; frames are kept and it is tried again")
-        ceiling_s = min(FIRST_BACKOFF_S * 2.0 ** min(self._failures, 16), LONGEST_BACKOFF_S)
+        ceiling_s = doubled(FIRST_BACKOFF_S, self._failures, at_most=LONGEST_BACKOFF_S)
         self._failures += 1
         wait_s = retry_after_s + self._clock.uniform(0.0, ceiling_s)
         self._not_before_s = self._clock.monotonic() + wait_s
@@ -345,13 +343,3 @@ def pack_push(batch: Sequence[Frame], schemas: Sequence[bytes], *, now_ms: int) 
     window_bits, memory_level = (12, 5) if len(plain) < _SMALL_BYTES else (15, 8)
     deflate = zlib.compressobj(1, zlib.DEFLATED, window_bits, memory_level)
     return deflate.compress(plain) + deflate.flush()
-
-
-def authentication(session: Session, body: bytes) -> dict[str, str]:
-    """The headers by which the server knows that this session has sent this body."""
-    mac = hmac.digest(session.key, wire.push_message(session.id, body), hashlib.sha256)
-    return {
-        wire.SESSION_HEADER: session.id.hex(),
-        wire.MAC_HEADER: mac.hex(),
-        "content-type": wire.CONTENT_TYPE,
-    }

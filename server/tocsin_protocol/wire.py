@@ -89,7 +89,15 @@ MAX_NAME_BYTES = 200
 MAX_LABEL_VALUE_BYTES = 1024
 MAX_QUESTION_CHARACTERS = 4000
 
+MAX_DEVICES_PER_AGENT = 2000
+MAX_PROBES_PER_DEVICE = 16
+SHORTEST_PROBE_S, LONGEST_PROBE_S = 5, 600
+"""How often a device is probed."""
+PROBE_TIMEOUT_S, LONGEST_PROBE_TIMEOUT_S = 5, 30
+"""How long one probe may take: where nothing is said, and at most."""
 SEALED_PREFIX = "sealed:"
+MAX_SEALED_CHARACTERS = 32 << 10
+"""A private key of 16,384 bits is shorter than that."""
 
 STALE_BITS = 0x7FF0000000000002
 """Prometheus's staleness marker: this one bit pattern among the NaNs means that the series has left."""
@@ -154,16 +162,11 @@ def session_key(shared: bytes, *, agent_ephemeral: bytes, server_ephemeral: byte
     return hashlib.blake2b(said, key=shared, digest_size=32).digest()
 
 
-def push_message(session: bytes, body: bytes) -> bytes:
-    """The bytes under a push's HMAC-SHA256."""
-    return PUSH_DOMAIN + session + body
-
-
-def question_message(domain: bytes, session: bytes, body: bytes) -> bytes:
-    """The bytes under the HMAC-SHA256 of another request of a session."""
+def session_message(domain: bytes, session: bytes, body: bytes) -> bytes:
+    """The bytes under the HMAC-SHA256 of a request of a session."""
     return domain + session + body
 
 
 def answer_message(domain: bytes, session: bytes, request: bytes, answer: bytes) -> bytes:
-    """The bytes under the HMAC-SHA256 of its answer."""
+    """The bytes under the HMAC-SHA256 of such a request's answer; that of a push has none."""
     return domain + session + hashlib.sha256(request).digest() + answer

@@ -144,7 +144,9 @@ class ScriptedServer:
     def push(self, body: bytes, session: bytes, mac: str) -> tuple[int, bytes]:
         if session not in self.sessions:
             return 401, _problem(401, "unknown session", "say hello")
-        expected = hmac.new(self.sessions[session], wire.push_message(session, body), hashlib.sha256)
+        expected = hmac.new(
+            self.sessions[session], wire.session_message(wire.PUSH_DOMAIN, session, body), hashlib.sha256
+        )
         assert hmac.compare_digest(expected.hexdigest(), mac)
         push = Push(*self._decoded(body))
         self.pushes.append(push)
@@ -169,7 +171,7 @@ class ScriptedServer:
 
     def told_probes(self, body: bytes, session: bytes, mac: str) -> tuple[int, bytes, str]:
         key = self.sessions[session]
-        message = wire.question_message(wire.PROBES_DOMAIN, session, body)
+        message = wire.session_message(wire.PROBES_DOMAIN, session, body)
         assert hmac.compare_digest(hmac.digest(key, message, "sha256").hex(), mac)
         assert msgpack.unpackb(body)["v"] == wire.VERSION
         self.probes_asked += 1
@@ -182,7 +184,7 @@ class ScriptedServer:
         if session not in self.sessions:
             return 401, _problem(401, "unknown session", "say hello"), ""
         key = self.sessions[session]
-        message = wire.question_message(wire.ASK_DOMAIN, session, body)
+        message = wire.session_message(wire.ASK_DOMAIN, session, body)
         assert hmac.compare_digest(hmac.digest(key, message, "sha256").hex(), mac)
         self.questions.append(msgpack.unpackb(body))
         status = self.ask_script.popleft() if self.ask_script else 200

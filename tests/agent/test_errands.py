@@ -37,7 +37,7 @@ class FakeLine:
         if path == wire.PUSH_PATH:
             return Answer(200, {}, msgpack.packb({"interval_s": 10}))
         session, key = bytes.fromhex(headers[wire.SESSION_HEADER]), self.key
-        expected = hmac.digest(key, wire.question_message(wire.ASK_DOMAIN, session, body), hashlib.sha256).hex()
+        expected = hmac.digest(key, wire.session_message(wire.ASK_DOMAIN, session, body), hashlib.sha256).hex()
         assert headers[wire.MAC_HEADER] == expected
         self.said.append(msgpack.unpackb(body))
         answer = self.answers.pop(0) if self.answers else {"ticket": 123}

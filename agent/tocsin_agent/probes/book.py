@@ -11,11 +11,8 @@ from typing import Any, NamedTuple
 import msgpack
 
 from tocsin_agent.push import digest_of
+from tocsin_protocol import wire
 
-MOST_DEVICES = 2000
-MOST_PROBES = 16
-"""In one device."""
-SHORTEST_S, LONGEST_S = 5.0, 600.0
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 _MOST_OPTIONS = 64
 
@@ -53,7 +50,7 @@ def read_book(body: bytes) -> Book:
         said = msgpack.unpackb(body)
     except (ValueError, RecursionError) as error:
         raise Misread(f"it is not msgpack ({type(error).__name__})") from error
-    told = _list(_map(said, "the book").get("devices"), MOST_DEVICES, "the devices")
+    told = _list(_map(said, "the book").get("devices"), wire.MAX_DEVICES_PER_AGENT, "the devices")
     devices = tuple(_device(one) for one in told)
     if len({device.name.casefold() for device in devices}) < len(devices):
         raise Misread("a device is declared twice")
@@ -67,7 +64,8 @@ def _device(said: object) -> Device:
     told = _map(said, "a device")
     name = _name(told.get("name"), "a device")
     every_s = _interval_s(told.get("every_s"), name)
-    probes = tuple(_probe(one, name) for one in _list(told.get("probes"), MOST_PROBES, f"{name}'s probes"))
+    declared = _list(told.get("probes"), wire.MAX_PROBES_PER_DEVICE, f"{name}'s probes")
+    probes = tuple(_probe(one, name) for one in declared)
     if not probes or len({probe.name for probe in probes}) < len(probes):
         raise Misread(f"{name} has no probes, or two of one name")
     return Device(name, every_s, probes)
@@ -75,9 +73,11 @@ def _device(said: object) -> Device:
 
 def _interval_s(said: object, device: str) -> float:
     # A boolean is a number to Python.
-    if isinstance(said, int | float) and not isinstance(said, bool) and SHORTEST_S <= said <= LONGEST_S:
-        return float(said)
-    raise Misread(f"{device} is not to be probed every {SHORTEST_S:.0f} to {LONGEST_S:.0f} s")
+    if isinstance(said, int | float) and not isinstance(said, bool):
+        every_s = float(said)
+        if wire.SHORTEST_PROBE_S <= every_s <= wire.LONGEST_PROBE_S:
+            return every_s
+    raise Misread(f"{device} is not to be probed every {wire.SHORTEST_PROBE_S} to {wire.LONGEST_PROBE_S} s")
 
 
 def _probe(said: object, device: str) -> Probe:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 import msgpack
 
+from tocsin_agent.chance import doubled
 from tocsin_agent.errors import NoDelivery
 from tocsin_agent.greeting import Session, converse
 from tocsin_agent.probes.book import Book, Misread, read_book
@@ -122,7 +123,7 @@ class Follower:
         )
 
     def _back_off(self, words: str) -> None:
-        ceiling_s = min(FIRST_BACKOFF_S * 2.0 ** min(self._failures, 16), LONGEST_BACKOFF_S)
+        ceiling_s = doubled(FIRST_BACKOFF_S, self._failures, at_most=LONGEST_BACKOFF_S)
         self._failures += 1
         self._not_before_s = self._clock.monotonic() + self._clock.uniform(ceiling_s / 2, ceiling_s)
         if words != self._trouble:

@@ -17,10 +17,7 @@ from nacl.bindings import (
 from nacl.exceptions import CryptoError
 
 from tocsin_agent.probes.failure import Failed
-from tocsin_protocol.wire import SEALED_PREFIX
-
-MOST_SEALED_CHARACTERS = 32 << 10
-"""A private key of 16,384 bits is shorter than that."""
+from tocsin_protocol.wire import MAX_SEALED_CHARACTERS, SEALED_PREFIX
 
 
 def secret_opener(seed: bytes) -> Callable[[str], bytes]:
@@ -45,7 +42,7 @@ def secret_opener(seed: bytes) -> Callable[[str], bytes]:
 
 def _box(sealed: str) -> bytes:
     """The sealed box in the word; `ValueError` where there is none."""
-    if not sealed.startswith(SEALED_PREFIX) or len(sealed) > MOST_SEALED_CHARACTERS:
+    if not sealed.startswith(SEALED_PREFIX) or len(sealed) > MAX_SEALED_CHARACTERS:
         raise ValueError("not a sealed secret")
     word = sealed[len(SEALED_PREFIX) :]
     try:

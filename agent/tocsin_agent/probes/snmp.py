@@ -28,8 +28,8 @@ from tocsin_agent.probes.declared import Declared
 from tocsin_agent.probes.dial import RESOLVER, Deadline, Endpoint
 from tocsin_agent.probes.failure import Failed
 from tocsin_agent.probes.ifmib import MOST_INTERFACES, read
-from tocsin_agent.probes.secrets import MOST_SEALED_CHARACTERS
 from tocsin_agent.readings import Sample
+from tocsin_protocol.wire import MAX_SEALED_CHARACTERS
 
 if TYPE_CHECKING:
     from gufo.snmp import User, ValueType
@@ -257,7 +257,7 @@ class Conversation:
 
 def _community(declared: Declared, open_secret: Callable[[str], bytes]) -> str:
     try:
-        return open_secret(declared.text("community", most=MOST_SEALED_CHARACTERS)).decode()
+        return open_secret(declared.text("community", most=MAX_SEALED_CHARACTERS)).decode()
     except UnicodeDecodeError:
         raise Failed("credential", "the community is not text in UTF-8: seal it again") from None
 
@@ -283,7 +283,7 @@ def _user(declared: Declared, open_secret: Callable[[str], bytes]) -> "User":
         return snmp.User(name)
 
     def master(option: str) -> bytes:
-        passphrase = open_secret(declared.text(option, most=MOST_SEALED_CHARACTERS))
+        passphrase = open_secret(declared.text(option, most=MAX_SEALED_CHARACTERS))
         if len(passphrase) < _LEAST_KEY_BYTES:
             raise Failed("credential", f"{option} is shorter than {_LEAST_KEY_BYTES} bytes, which SNMP forbids")
         return signing[auth].get_master_key(passphrase)
@@ -299,7 +299,7 @@ def _algorithm(declared: Declared, option: str, among: tuple[str, ...]) -> str |
     """The algorithm, or None where neither it nor a key is declared: a key must not be left unused."""
     if declared.text_or_none(option) is not None:
         return declared.choice(option, among)
-    if declared.text_or_none(f"{option}_key", most=MOST_SEALED_CHARACTERS) is not None:
+    if declared.text_or_none(f"{option}_key", most=MAX_SEALED_CHARACTERS) is not None:
         raise declared.refused(option, f"given beside '{option}_key': one of {', '.join(among)}")
     return None
 

@@ -23,12 +23,12 @@ from tocsin_agent.probes.dial import RESOLVER, Deadline, Endpoint, Phases, conne
 from tocsin_agent.probes.failure import Failed
 from tocsin_agent.probes.hostkey import HostKey, parse_host_key
 from tocsin_agent.readings import Sample, gauge
+from tocsin_protocol.wire import MAX_SEALED_CHARACTERS
 
 MOST_OUTPUT_BYTES = 64 << 10
 # Key exchange, output and what a command says to stderr together; it is less than SSH's window, so that
 # stderr, which nobody reads, never stops a command.
 _MOST_SESSION_BYTES = 256 << 10
-_MOST_SEALED_CHARACTERS = 32 << 10
 _RECEIVE_BYTES = 16 << 10
 # paramiko's own limits come after the deadline, which alone decides.
 _AFTER_S = 5.0
@@ -81,8 +81,8 @@ class _Sealed(NamedTuple):
 
     @classmethod
     def of(cls, declared: Declared) -> "_Sealed":
-        password = declared.text_or_none("password", most=_MOST_SEALED_CHARACTERS)
-        private_key = declared.text_or_none("private_key", most=_MOST_SEALED_CHARACTERS)
+        password = declared.text_or_none("password", most=MAX_SEALED_CHARACTERS)
+        private_key = declared.text_or_none("private_key", most=MAX_SEALED_CHARACTERS)
         if (password is None) == (private_key is None):
             raise declared.refused("password", "given, or 'private_key', and not both")
         return cls(private_key is not None, private_key or password or "")

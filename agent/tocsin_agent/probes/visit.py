@@ -16,7 +16,6 @@ from tocsin_agent.probes.registry import Method, OpenSecret, Unusable, method
 from tocsin_agent.readings import Labels, Sample, counter, gauge, labelled
 from tocsin_protocol import wire
 
-DEFAULT_TIMEOUT_S, LONGEST_TIMEOUT_S = 5.0, 30.0
 MOST_SCHEMA_BYTES = 512 << 10
 """Names and labels of one device: a push carries no more than a megabyte, and has to name them all."""
 _SAMPLES_ABOUT_A_PROBE = 3
@@ -85,7 +84,7 @@ class Probing:
 
     def __init__(self, probe: Probe, open_secret: OpenSecret, make: MakeMethod) -> None:
         self.name = probe.name
-        self.timeout_s = _timeout_s(probe.options) or DEFAULT_TIMEOUT_S
+        self.timeout_s = _timeout_s(probe.options) or wire.PROBE_TIMEOUT_S
         self.schema_bytes = 0
         self._probe = probe
         self._open_secret = open_secret
@@ -127,7 +126,9 @@ class Probing:
     def _made(self) -> Method:
         options = self._probe.options
         if _timeout_s(options) is None:
-            return Unusable("internal", f"timeout_s must be a number above 0, at most {LONGEST_TIMEOUT_S:.0f}")
+            return Unusable(
+                "internal", f"timeout_s must be a number above 0, at most {wire.LONGEST_PROBE_TIMEOUT_S}"
+            )
         try:
             return self._make(self._probe.kind, options, self._open_secret)
         except Misdeclared as misdeclared:
@@ -166,10 +167,10 @@ class Probing:
 
 def _timeout_s(options: Mapping[str, object]) -> float | None:
     """How long one probe may take; None where that is no such time."""
-    said = options.get("timeout_s", DEFAULT_TIMEOUT_S)
+    said = options.get("timeout_s", wire.PROBE_TIMEOUT_S)
     if not isinstance(said, int | float) or isinstance(said, bool) or not math.isfinite(said):
         return None
-    return float(said) if 0 < said <= LONGEST_TIMEOUT_S else None
+    return float(said) if 0 < said <= wire.LONGEST_PROBE_TIMEOUT_S else None
 
 
 def _bytes_of(name: str, labels: Labels) -> int:

@@ -16,18 +16,20 @@ import msgspec
 import yaml
 
 from tocsin_protocol.vocabulary import HostKind
-from tocsin_protocol.wire import MAX_BODY_BYTES
+from tocsin_protocol.wire import (
+    LONGEST_PROBE_S,
+    MAX_BODY_BYTES,
+    MAX_DEVICES_PER_AGENT,
+    MAX_PROBES_PER_DEVICE,
+    PROBE_TIMEOUT_S,
+    SHORTEST_PROBE_S,
+)
 from tocsin_server.errors import Misconfigured
 from tocsin_server.estate.options import OPTIONS, Value, read_options
 from tocsin_server.yaml_files import read_text, yaml_files
 from tocsin_server.yaml_nodes import BadYaml, Fields, Text, composed, line_of, scalar
 
 DEFAULT_EVERY_S = 30
-SHORTEST_S, LONGEST_S = 5, 600
-DEFAULT_TIMEOUT_S = 5
-MOST_DEVICES = 2000
-MOST_PROBES = 16
-"""In one device."""
 MOST_PARENTS = 16
 MOST_BOOK_BYTES = MAX_BODY_BYTES - 1024
 """Of what an agent is told in one answer."""
@@ -140,8 +142,10 @@ class _FileReading:
         client, site = _short(fields.wanted("client"), "client"), _short(fields.wanted("site"), "site")
         agent = _short(fields.wanted("agent"), "agent")
         nodes = fields.items("devices")
-        if len(nodes) > MOST_DEVICES:
-            raise BadYaml(fields.line, f"{len(nodes)} devices are more than the {MOST_DEVICES} of one agent")
+        if len(nodes) > MAX_DEVICES_PER_AGENT:
+            raise BadYaml(
+                fields.line, f"{len(nodes)} devices are more than the {MAX_DEVICES_PER_AGENT} of one agent"
+            )
         found = (self._device(node) for node in nodes)
         devices = tuple(device for device in found if device is not None)
         if len(packed(devices)) > MOST_BOOK_BYTES:
@@ -171,9 +175,10 @@ class _FileReading:
 def _device(fields: Fields, name: str) -> Device:
     every_s = _every_s(fields.text("every", f"{DEFAULT_EVERY_S}s"))
     nodes = fields.items("probes")
-    if not 0 < len(nodes) <= MOST_PROBES:
+    if not 0 < len(nodes) <= MAX_PROBES_PER_DEVICE:
         raise BadYaml(
-            fields.line, f"a device needs 'probes', a list of 1 to {MOST_PROBES}, and has {len(nodes)}"
+            fields.line,
+            f"a device needs 'probes', a list of 1 to {MAX_PROBES_PER_DEVICE}, and has {len(nodes)}",
         )
     probes = tuple(_probe(node, every_s) for node in nodes)
     names = [probe.name for probe in probes]
@@ -196,7 +201,7 @@ def _probe(node: yaml.Node, every_s: int) -> Probe:
     fields = Fields(said, (*OPTIONS[kind], "name"), what=f"a probe {kind}")
     name = fields.text("name", kind)
     options = read_options(kind, fields)
-    timeout_s = options.setdefault("timeout_s", min(DEFAULT_TIMEOUT_S, every_s - 1))
+    timeout_s = options.setdefault("timeout_s", min(PROBE_TIMEOUT_S, every_s - 1))
     if isinstance(timeout_s, int | float) and timeout_s >= every_s:
         raise BadYaml(fields.line, f"'timeout_s' {timeout_s} has to be below 'every', which is {every_s}s")
     return Probe(kind, _checked_name(name.text, name.line), options)
@@ -228,7 +233,7 @@ def _kind(said: Text) -> HostKind:
 def _every_s(said: Text) -> int:
     form = _EVERY.fullmatch(said.text)
     every_s = int(form[1]) * _UNIT_S[form[2]] if form else 0
-    if not SHORTEST_S <= every_s <= LONGEST_S:
+    if not SHORTEST_PROBE_S <= every_s <= LONGEST_PROBE_S:
         raise BadYaml(said.line, f"'every' has to be 5s to 10m, such as 30s, not {said.text[:40]!r}")
     return every_s
 

@@ -16,19 +16,17 @@ from urllib.parse import SplitResult, urlsplit
 import yaml
 from cryptography import x509
 
-from tocsin_protocol.wire import SEALED_PREFIX
+from tocsin_protocol.wire import LONGEST_PROBE_TIMEOUT_S, MAX_SEALED_CHARACTERS, SEALED_PREFIX
 from tocsin_server.yaml_nodes import BadYaml, Fields, line_of, scalar
 
 Value = str | int | float | bool | tuple[int, ...]
 Reader = Callable[[yaml.Node, str], Value]
 """Takes the node and the option's name; raises `BadYaml`."""
 
-LONGEST_TIMEOUT_S = 30
 MOST_TEXT = 255
 MOST_COMMAND = 1000
 MOST_URL = 2000
 MOST_CA = 64 << 10
-MOST_SEALED = 32 << 10
 _BOX_BYTES = 48
 """What a sealed box adds to its content, so no box is shorter."""
 
@@ -87,10 +85,10 @@ def wholes(least: int, most: int) -> Reader:
 def seconds(node: yaml.Node, name: str) -> float:
     """A number of seconds that a probe may take."""
     text = scalar(node, f"{name!r}")
-    if not _DECIMAL.fullmatch(text) or not 0 < float(text) <= LONGEST_TIMEOUT_S:
+    if not _DECIMAL.fullmatch(text) or not 0 < float(text) <= LONGEST_PROBE_TIMEOUT_S:
         raise BadYaml(
             line_of(node),
-            f"{name!r} has to be a number of seconds up to {LONGEST_TIMEOUT_S}, not {text[:40]!r}",
+            f"{name!r} has to be a number of seconds up to {LONGEST_PROBE_TIMEOUT_S}, not {text[:40]!r}",
         )
     number = float(text)
     return int(number) if number == math.floor(number) else number
@@ -124,7 +122,7 @@ def sealed(node: yaml.Node, name: str) -> str:
             line_of(node),
             f"{name!r} is a secret and stands here in clear: seal it: tocsin-server seal --client … --host …",
         )
-    if len(text) > MOST_SEALED or not _is_box(text[len(SEALED_PREFIX) :]):
+    if len(text) > MAX_SEALED_CHARACTERS or not _is_box(text[len(SEALED_PREFIX) :]):
         raise BadYaml(
             line_of(node),
             f"{name!r} is not a whole sealed secret: copy it again as tocsin-server seal printed it",

@@ -66,7 +66,7 @@ class Doorkeeper:
         session = self._sessions.find(said)
         if session is None:
             raise Unauthenticated("there is no such session, or its hour is over", remedy="say hello")
-        expected = hmac.digest(session.key, wire.question_message(domain, said, body), "sha256").hex()
+        expected = hmac.digest(session.key, wire.session_message(domain, said, body), "sha256").hex()
         # Bytes, because compare_digest refuses text that is not ASCII by raising.
         if not hmac.compare_digest(expected.encode(), mac.encode("utf-8", "surrogateescape")):
             raise Unauthenticated("the request is not authenticated by its session's key", remedy="say hello")

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tocsin_agent.probes.book import MOST_DEVICES, MOST_PROBES, Book, Device, Misread, Probe, read_book
+from tocsin_agent.probes.book import Book, Device, Misread, Probe, read_book
+from tocsin_protocol.wire import MAX_DEVICES_PER_AGENT, MAX_PROBES_PER_DEVICE
 
 PROBE = {"kind": "icmp", "name": "icmp", "address": "192.0.2.10"}
 DEVICE = {"name": "switch-1", "every_s": 30, "probes": [PROBE]}
@@ -78,13 +79,13 @@ def with_device(**changed: object) -> bytes:
         with_device(probes=[]),
         with_device(probes={}),
         with_device(probes=[PROBE, PROBE]),
-        with_device(probes=[{**PROBE, "name": str(number)} for number in range(MOST_PROBES + 1)]),
+        with_device(probes=[{**PROBE, "name": str(number)} for number in range(MAX_PROBES_PER_DEVICE + 1)]),
         with_device(probes=[{**PROBE, "kind": 7}]),
         with_device(probes=[{**PROBE, "name": "\x1b[2J"}]),
         with_device(probes=[{"kind": "icmp"}]),
         with_device(probes=[{**PROBE, **{f"option{number}": 1 for number in range(100)}}]),
         with_device(probes=[{**PROBE, b"key": 1}]),
-        packed(*({**DEVICE, "name": f"switch-{number}"} for number in range(MOST_DEVICES + 1))),
+        packed(*({**DEVICE, "name": f"switch-{number}"} for number in range(MAX_DEVICES_PER_AGENT + 1))),
     ],
 )
 def test_what_is_no_book_is_refused_whole(body):
@@ -93,9 +94,9 @@ def test_what_is_no_book_is_refused_whole(body):
 
 
 def test_as_many_devices_as_are_allowed_are_read():
-    body = packed(*({**DEVICE, "name": f"switch-{number}"} for number in range(MOST_DEVICES)))
+    body = packed(*({**DEVICE, "name": f"switch-{number}"} for number in range(MAX_DEVICES_PER_AGENT)))
 
-    assert len(read_book(body).devices) == MOST_DEVICES
+    assert len(read_book(body).devices) == MAX_DEVICES_PER_AGENT
 
 
 def read_or_refused(body: bytes) -> bool:

@@ -37,7 +37,7 @@ class FakeServer:
         assert path == wire.PROBES_PATH
         said = msgpack.unpackb(body)
         assert sorted(said) == ["now_ms", "v"]
-        message = wire.question_message(wire.PROBES_DOMAIN, SESSION.id, body)
+        message = wire.session_message(wire.PROBES_DOMAIN, SESSION.id, body)
         assert headers[wire.MAC_HEADER] == hmac.digest(SESSION.key, message, hashlib.sha256).hex()
         assert headers[wire.SESSION_HEADER] == SESSION.id.hex()
         self.asked += 1

@@ -10,8 +10,8 @@ from nacl.public import SealedBox
 from nacl.signing import SigningKey
 
 from tocsin_agent.probes.failure import Failed
-from tocsin_agent.probes.secrets import MOST_SEALED_CHARACTERS, secret_opener
-from tocsin_protocol.wire import SEALED_PREFIX
+from tocsin_agent.probes.secrets import secret_opener
+from tocsin_protocol.wire import MAX_SEALED_CHARACTERS, SEALED_PREFIX
 
 SEED = bytes(range(32))
 OPEN = secret_opener(SEED)
@@ -42,7 +42,7 @@ def test_what_was_sealed_to_another_agent_is_a_credential_that_fails():
         SEALED_PREFIX,
         SEALED_PREFIX + "AAAA",
         SEALED_PREFIX + "ä",
-        SEALED_PREFIX + "A" * MOST_SEALED_CHARACTERS,
+        SEALED_PREFIX + "A" * MAX_SEALED_CHARACTERS,
         sealed(b"community")[:-2],
         sealed(b"community").replace(SEALED_PREFIX, "Sealed:"),
     ],

@@ -97,7 +97,7 @@ def question(text: object = "the printer jams", **changed: Any) -> dict[str, Any
 async def ask(agent: RigAgent, said: Any, *, domain: bytes = wire.ASK_DOMAIN) -> Answer:
     """Ask in the agent's session; an answer that is not the server's fails."""
     body = said if isinstance(said, bytes) else msgpack.packb(said)
-    mac = hmac.digest(agent.mac_key, wire.question_message(domain, agent.session, body), hashlib.sha256).hex()
+    mac = hmac.digest(agent.mac_key, wire.session_message(domain, agent.session, body), hashlib.sha256).hex()
     headers = {wire.SESSION_HEADER: agent.session.hex(), wire.MAC_HEADER: mac}
     answer = await agent.rig.post(wire.ASK_PATH, body, headers)
     if answer.status == 200:

@@ -286,12 +286,14 @@ class RigAgent:
     async def question(self, path: str, domain: bytes, said: dict[str, Any]) -> Answer:
         """A question of the session."""
         body = msgpack.packb(said)
-        message = wire.question_message(domain, self.session, body)
+        message = wire.session_message(domain, self.session, body)
         mac = hmac.new(self.mac_key, message, hashlib.sha256).hexdigest()
         return await self.rig.post(path, body, {wire.SESSION_HEADER: self.session.hex(), wire.MAC_HEADER: mac})
 
     def headers(self, body: bytes) -> dict[str, str]:
-        mac = hmac.new(self.mac_key, wire.push_message(self.session, body), hashlib.sha256).hexdigest()
+        mac = hmac.new(
+            self.mac_key, wire.session_message(wire.PUSH_DOMAIN, self.session, body), hashlib.sha256
+        ).hexdigest()
         return {wire.SESSION_HEADER: self.session.hex(), wire.MAC_HEADER: mac}
 
 
