@@ -41,6 +41,7 @@ from tocsin_server.estate.identity import ServerIdentity, open_identity
 from tocsin_server.estate.sites import add_site
 from tocsin_server.health import Health
 from tocsin_server.http.agents import AgentsApp
+from tocsin_server.ingest.doorkeeper import Doorkeeper
 from tocsin_server.ingest.enrolments import Enrolments
 from tocsin_server.ingest.hello import Greeter
 from tocsin_server.ingest.inbox import Inbox
@@ -87,7 +88,8 @@ def serve(folder: Path, port: int) -> None:
     journal = Journal(folder / "journal", clock=clock, health=health)
     parts = {"estate": estate, "clock": clock, "interval_s": 10}
     receiver = Receiver(
-        sessions=sessions,
+        doorkeeper=Doorkeeper(sessions=sessions, estate=estate, clock=clock),
+        probes_digest=lambda _: None,
         journal=journal,
         inbox=inbox,
         presence=Presence(interval_s=10, started_ms=clock.now_ms()),

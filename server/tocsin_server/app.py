@@ -179,7 +179,7 @@ class Server:
             changed=self._rules_changed,
         )
         self.receiver = Receiver(
-            sessions=self.sessions,
+            doorkeeper=self.doorkeeper,
             estate=self.estate,
             journal=self.journal,
             inbox=self.inbox,

@@ -23,7 +23,6 @@ from tocsin_server.ingest.inbox import HostFrame, Inbox
 from tocsin_server.ingest.journal import Journal
 from tocsin_server.ingest.presence import Presence
 from tocsin_server.ingest.records import Mark
-from tocsin_server.ingest.sessions import Sessions
 from tocsin_server.ingest.undeclared import Undeclared
 from tocsin_server.series.schema import Schema
 
@@ -37,7 +36,7 @@ class Receiver:
     def __init__(
         self,
         *,
-        sessions: Sessions,
+        doorkeeper: Doorkeeper,
         estate: Estate,
         journal: Journal,
         inbox: Inbox,
@@ -45,10 +44,10 @@ class Receiver:
         health: Health,
         clock: Clock,
         interval_s: int,
-        probes_digest: Callable[[int], str | None] | None = None,
+        probes_digest: Callable[[int], str | None],
     ) -> None:
         """`probes_digest` says of a host which version of its devices its agent should hold, if any."""
-        self._door = Doorkeeper(sessions=sessions, estate=estate, clock=clock)
+        self._door = doorkeeper
         self._estate = estate
         self._undeclared = Undeclared(clock)
         self._journal = journal
@@ -91,7 +90,7 @@ class Receiver:
             "interval_s": self._interval_s,
             "now_ms": self._clock.now_ms(),
         }
-        digest = None if self._probes_digest is None else self._probes_digest(host.id)
+        digest = self._probes_digest(host.id)
         if digest is not None:
             answer["probes"] = digest
         return msgspec.msgpack.encode(answer)

@@ -107,7 +107,7 @@ class Rig:
         self.handout = Handout(doorkeeper=door, estate=self.estate)
         self.app = AgentsApp(
             receiver=Receiver(
-                sessions=self.sessions,
+                doorkeeper=door,
                 journal=self.journal,
                 inbox=self.inbox,
                 presence=self.presence,
