@@ -15,7 +15,8 @@ import tocsin_server.alerts.store
 import tocsin_server.desk.store
 import tocsin_server.estate.store  # noqa: F401 - all four: their tables
 from tocsin_server.errors import Misconfigured
-from tocsin_server.storage.address import VARIABLE, Address, address, engine, first_line
+from tocsin_server.storage.address import VARIABLE, Address, address, engine
+from tocsin_server.storage.limits import first_line
 from tocsin_server.storage.migrate import migrate, revision
 
 T = TypeVar("T")

@@ -17,7 +17,8 @@ from tocsin_server.errors import Misconfigured, TocsinError
 from tocsin_server.estate.declared import Problem, problems_of
 from tocsin_server.estate.devices import DeviceFileErrors, SiteProbes, load_device_files
 from tocsin_server.listening import listen
-from tocsin_server.storage.address import Address, first_line
+from tocsin_server.storage.address import Address
+from tocsin_server.storage.limits import first_line
 from tocsin_server.storage.migrate import newest, revision
 from tocsin_server.storage.standing import standing
 

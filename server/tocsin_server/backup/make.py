@@ -29,8 +29,9 @@ from tocsin_server.backup.writer import BackupWriter
 from tocsin_server.errors import Misconfigured
 from tocsin_server.estate.identity import KEY_FILE
 from tocsin_server.ingest.segment import segment_paths
-from tocsin_server.storage.address import Address, engine, first_line
+from tocsin_server.storage.address import Address, engine
 from tocsin_server.storage.dump import dump, revision_of, tables_of
+from tocsin_server.storage.limits import first_line
 
 _NAME = re.compile(r"tocsin-[0-9]{8}T[0-9]{6}Z\.backup")
 

@@ -13,8 +13,9 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from tocsin_server.errors import Misconfigured, TocsinError
 from tocsin_server.storage import postgres, sqlite
+from tocsin_server.storage.limits import BUSY_MS
 from tocsin_server.storage.postgres import postgres_engine
-from tocsin_server.storage.sqlite import BUSY_MS, sqlite_engine
+from tocsin_server.storage.sqlite import sqlite_engine
 
 VARIABLE = "TOCSIN_DATABASE"
 FILE = "tocsin.db"
@@ -86,11 +87,6 @@ def engine(where: Address, *, read_only: bool, busy_ms: int = BUSY_MS, alone: bo
     if where.is_sqlite:
         return sqlite_engine(where.path, read_only=read_only, busy_ms=busy_ms)
     return postgres_engine(where.url, read_only=read_only, busy_ms=busy_ms, alone=alone)
-
-
-def first_line(error: DBAPIError) -> str:
-    """What the database said, without the rest, which may show rows."""
-    return " ".join(str(error.orig).split("\n", 1)[0].split())
 
 
 def meaning(where: Address, error: DBAPIError) -> TocsinError | None:

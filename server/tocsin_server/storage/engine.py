@@ -28,7 +28,7 @@ from sqlmodel import Session
 
 from tocsin_server.errors import Unavailable
 from tocsin_server.storage.address import Address, ends_transaction, engine, meaning
-from tocsin_server.storage.sqlite import BUSY_MS, READERS
+from tocsin_server.storage.limits import BUSY_MS, READERS
 
 T = TypeVar("T")
 

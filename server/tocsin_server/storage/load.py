@@ -35,8 +35,9 @@ from sqlalchemy import (
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError, SQLAlchemyError
 
 from tocsin_server.errors import Misconfigured
-from tocsin_server.storage.address import VARIABLE, Address, engine, first_line
+from tocsin_server.storage.address import VARIABLE, Address, engine
 from tocsin_server.storage.dump import Scalar, rows, tables_of
+from tocsin_server.storage.limits import first_line
 from tocsin_server.storage.migrate import check_keys_later, require_keys, upgrade
 
 _ROWS = 500

@@ -20,9 +20,8 @@ from sqlalchemy.pool import QueuePool
 from sqlmodel import create_engine
 
 from tocsin_server.errors import TocsinError, Unavailable, Unprocessable
+from tocsin_server.storage.limits import BUSY_MS, READERS, first_line
 
-READERS = 4
-BUSY_MS = 10_000
 STATEMENT_MS = 60_000
 """How long one statement may take, and how long a transaction may stand still."""
 SERVING_MS = 2_000
@@ -65,7 +64,7 @@ def postgres_engine(url: URL, *, read_only: bool, busy_ms: int = BUSY_MS, alone:
 def meaning(error: DBAPIError) -> TocsinError | None:
     """What an error of the database says to the one who asked; nothing where it is a mistake of ours."""
     state: str = getattr(error.orig, "sqlstate", None) or ""
-    line = " ".join(str(error.orig).split("\n", 1)[0].split())
+    line = first_line(error)
     if isinstance(error, DataError):
         return Unprocessable(f"the database cannot hold such a value ({line})")
     if state == "53100":

@@ -14,9 +14,7 @@ from sqlalchemy.pool import QueuePool
 from sqlmodel import create_engine
 
 from tocsin_server.errors import TocsinError, Unavailable
-
-READERS = 4
-BUSY_MS = 10_000
+from tocsin_server.storage.limits import BUSY_MS, READERS
 
 
 def sqlite_engine(path: Path, *, read_only: bool, busy_ms: int = BUSY_MS) -> Engine:
