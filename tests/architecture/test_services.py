@@ -8,7 +8,7 @@ import pytest
 
 from tocsin_agent.arguments import read_arguments
 from tocsin_agent.cli import _COMMANDS
-from tocsin_server.cli import _parser
+from tocsin_server.cli import parser
 
 ROOT = Path(__file__).resolve().parents[2]
 UNITS = sorted((ROOT / "config" / "systemd").iterdir())
@@ -79,7 +79,7 @@ def test_a_units_command_takes_the_options_it_is_given(path: Path) -> None:
     if program.endswith("tocsin-agent"):
         assert read_arguments(words, _COMMANDS).command == "run"
     else:
-        assert _parser().parse_args(words).data == Path("/var/lib/tocsin")
+        assert parser().parse_args(words).data == Path("/var/lib/tocsin")
 
 
 @pytest.mark.parametrize("path", SERVICES, ids=lambda path: path.name)

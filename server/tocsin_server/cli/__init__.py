@@ -1,0 +1,57 @@
+"""`tocsin-server`: what an operator types. Each command is one function; errors are one line and status 2."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from importlib.metadata import version
+
+from tocsin_server.cli.backups import add_backups
+from tocsin_server.cli.estate import add_estate
+from tocsin_server.cli.files import add_probes, add_rules
+from tocsin_server.cli.running import add_running
+from tocsin_server.errors import TocsinError
+
+EXAMPLES = """\
+examples:
+  tocsin-server run --data /srv/tocsin
+  tocsin-server client add acme --name 'Acme GmbH'
+  tocsin-server site add acme berlin
+  tocsin-server enrol-token create --client acme --site berlin
+  tocsin-server user add alice --name 'Alice Martin'
+  tocsin-server rules check config/rules/*.yml
+  tocsin-server rules test config/rules/tests/*.yml
+  tocsin-server seal --client acme --host atlas < community.txt
+  tocsin-server probes check config/probes/*.yml
+  tocsin-server backup /var/backups/tocsin --keep 14
+  tocsin-server restore /var/backups/tocsin/tocsin-20261125T021500Z.backup --data /srv/tocsin
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; the process's exit status."""
+    options = parser().parse_args(arguments)
+    try:
+        return int(options.command(options))
+    except TocsinError as error:
+        print(f"tocsin-server: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+
+
+def parser() -> argparse.ArgumentParser:
+    """What can be typed; each command is in `options.command`."""
+    made = argparse.ArgumentParser(
+        prog="tocsin-server",
+        description="The central server: it takes what agents push, judges it by rules, and keeps the desk.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    made.add_argument("--version", action="version", version=f"tocsin-server {version('tocsin')}")
+    commands = made.add_subparsers(required=True, metavar="COMMAND")
+    add_running(commands)
+    add_backups(commands)
+    add_rules(commands)
+    add_probes(commands)
+    add_estate(commands)
+    return made

@@ -1,0 +1,65 @@
+"""What every command is made of: its words, its options, and the data folder that it works on."""
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeAlias
+
+import msgspec
+from sqlmodel import Session
+
+from tocsin_server.config import DEFAULT_DATA, ServerConfig, find_config, read_config
+from tocsin_server.datafolder import T, administer
+
+Options = argparse.Namespace
+Command = Callable[[Options], int]
+Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001 - it has no other name
+
+
+def command(
+    commands: Commands,
+    name: str,
+    act: Command,
+    said: str,
+    *,
+    data: bool = True,
+    examples: str = "",
+) -> argparse.ArgumentParser:
+    """One command; nearly all of them work on a data folder."""
+    parser = commands.add_parser(
+        name,
+        help=said,
+        description=said[0].upper() + said[1:] + ".",
+        epilog=examples,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.set_defaults(command=act)
+    if data:
+        parser.add_argument("--data", type=Path, default=DEFAULT_DATA, help="data folder (default %(default)s)")
+        parser.add_argument("--settings", type=Path, help="server.toml to use")
+    return parser
+
+
+def group(commands: Commands, name: str, said: str) -> Commands:
+    """A word under which commands stand, such as `rules`."""
+    return commands.add_parser(name, help=said).add_subparsers(required=True, metavar="COMMAND")
+
+
+def settings(options: Options) -> ServerConfig:
+    """`server.toml` where there is one, with the flags that were typed on top."""
+    path = options.settings or find_config("server.toml")
+    written = read_config(path) if path is not None else ServerConfig()
+    typed = {name: getattr(options, name, None) for name in ("host", "port", "public_url", "open_metrics")}
+    return msgspec.structs.replace(written, **{name: value for name, value in typed.items() if value})
+
+
+def write(options: Options, act: Callable[[Session], T]) -> T:
+    """One change of the database beside a running server, or without one."""
+    return administer(options.data, act)
+
+
+def from_one(text: str) -> int:
+    """A number that counts something."""
+    if not text.isascii() or not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 on")
+    return int(text)
