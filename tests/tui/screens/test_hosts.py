@@ -5,7 +5,7 @@ from datetime import timedelta
 import msgspec
 import pytest
 from tests.tui import scene
-from tests.tui.console import opened, screen_text, text_of, until
+from tests.tui.console import in_a_burst, opened, screen_text, text_of, until
 from tests.tui.fake import FakeServer
 from textual.widgets import Input
 
@@ -39,6 +39,16 @@ async def test_a_host_shows_its_last_readings_and_finds_them(server: FakeServer)
 
         assert "2 of 8 readings" in text_of(app, "#readings")
         assert "node_load1" not in text_of(app, "#readings")
+
+
+async def test_what_is_sought_among_the_readings_may_be_typed_in_one_burst(server: FakeServer) -> None:
+    async with opened(server) as (app, pilot):
+        await pilot.press("H")
+        await until(pilot, lambda: 1 in app.session.host_details)
+        in_a_burst(app, "/", *"mode=", "enter")
+        await until(pilot, lambda: "2 of 8 readings" in text_of(app, "#readings"))
+
+        assert isinstance(app.screen, HostScreen)
 
 
 async def test_m_draws_another_vital(server: FakeServer) -> None:

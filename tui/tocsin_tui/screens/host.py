@@ -11,7 +11,7 @@ from textual.widgets import Input
 from tocsin_protocol.api import HostDetail, HostRow
 from tocsin_tui.format import EMPTY, RULE, Line, Tone, dim, line, strong
 from tocsin_tui.plot import plot
-from tocsin_tui.screens.page import Page
+from tocsin_tui.screens.filtered import FilteredPage
 from tocsin_tui.session import Session
 from tocsin_tui.sheets import device, host, ticket
 from tocsin_tui.state import LinkState
@@ -22,7 +22,7 @@ VITALS = ("cpu", "memory", "filesystem", "load", "receive", "transmit")
 REFRESH_S = 5.0
 
 
-class HostScreen(Page):
+class HostScreen(FilteredPage):
     """A host as it is now; it is read anew every few seconds."""
 
     HERE = "Hosts"
@@ -88,19 +88,14 @@ class HostScreen(Page):
         self._read()
         self.refresh_page()
 
-    def action_filter(self) -> None:
-        self.add_class("-filtering")
-        self.query_one("#filter", Input).focus()
+    def wanted(self) -> str:
+        return self._wanted
 
-    def action_unfilter(self) -> None:
-        self._wanted = self.query_one("#filter", Input).value = ""
-        self._leave_filter()
+    def narrow(self, text: str) -> None:
+        self._wanted = text
 
-    def action_back(self) -> None:
-        if self.has_class("-filtering"):
-            self.action_unfilter()
-        else:
-            super().action_back()
+    def listing(self) -> Widget:
+        return self.query_one("#readings", Reader)
 
     def action_ticket(self) -> None:
         detail = self.session.host_details.get(self.host_id)
@@ -113,18 +108,6 @@ class HostScreen(Page):
         first = min(detail.tickets, key=lambda row: (row.solved_at is not None, row.priority))
         self.session.know(first)
         self.app.push_screen(TicketScreen(self.session, self.painter, first.id))
-
-    def on_input_changed(self, message: Input.Changed) -> None:
-        self._wanted = message.value
-        self.refresh_page()
-
-    def on_input_submitted(self) -> None:
-        self._leave_filter()
-
-    def _leave_filter(self) -> None:
-        self.remove_class("-filtering")
-        self.query_one("#readings", Reader).focus()
-        self.refresh_page()
 
     def _read(self) -> None:
         if self.session.link.state is LinkState.LIVE:

@@ -11,7 +11,7 @@ from textual.widgets import Input
 from tocsin_protocol.api import HostRow
 from tocsin_protocol.vocabulary import HostState
 from tocsin_tui.format import Line, Span, Tone, dim, line
-from tocsin_tui.screens.page import Page
+from tocsin_tui.screens.filtered import FilteredPage
 from tocsin_tui.session import Session
 from tocsin_tui.sheets import host
 from tocsin_tui.state import LinkState
@@ -37,7 +37,7 @@ REFRESH_S = 5.0
 FILTER_TIP = "Filter: words, client:acme, state:silent, kind:network"
 
 
-class HostsScreen(Page):
+class HostsScreen(FilteredPage):
     """The list of hosts."""
 
     HERE = "Hosts"
@@ -92,46 +92,25 @@ class HostsScreen(Page):
         self.query_one("#empty", Lines).show(self._nothing() if is_empty else ())
         self.query_one("#foot", Lines).show([self._foot()])
 
-    def action_filter(self) -> None:
-        self.add_class("-filtering")
-        field = self.query_one("#filter", Input)
-        field.value = self.session.host_filter.text
-        self.set_focus(field)
+    def wanted(self) -> str:
+        return self.session.host_filter.text
 
-    def action_unfilter(self) -> None:
-        self.query_one("#filter", Input).value = ""
-        self.session.filter_hosts("")
-        self._leave_filter()
+    def narrow(self, text: str) -> None:
+        self.session.filter_hosts(text)
 
-    def action_back(self) -> None:
-        if self.has_class("-filtering"):
-            self.action_unfilter()
-        else:
-            super().action_back()
-
-    def on_input_changed(self, message: Input.Changed) -> None:
-        if self.has_class("-filtering"):
-            self.session.filter_hosts(message.value)
-            self.refresh_page()
-
-    def on_input_submitted(self) -> None:
-        if self.has_class("-filtering"):
-            self._leave_filter()
-        else:  # a second Enter that came close behind the first
-            self.on_virtual_table_chosen()
+    def listing(self) -> Widget:
+        return self.table
 
     def on_virtual_table_chosen(self) -> None:
+        self.choose()
+
+    def choose(self) -> None:
         row = self.session.hosts.current
         if row is None:
             return
         from tocsin_tui.screens.host import HostScreen  # noqa: PLC0415 - read when it is first opened
 
         self.app.push_screen(HostScreen(self.session, self.painter, row.id))
-
-    def _leave_filter(self) -> None:
-        self.remove_class("-filtering")
-        self.table.focus()
-        self.refresh_page()
 
     def _read(self) -> None:
         if self.session.link.state is LinkState.LIVE and self.is_current:

@@ -11,6 +11,7 @@ from textual.widgets import Input
 from tocsin_protocol.api import TicketRow
 from tocsin_tui.format import EMPTY, RULE, Line, Span, Tone, dim, line
 from tocsin_tui.plot import plot
+from tocsin_tui.screens.filtered import FilteredPage
 from tocsin_tui.screens.verbs import TicketPage
 from tocsin_tui.session import Session
 from tocsin_tui.sheets import ticket
@@ -34,7 +35,7 @@ FILTER_TIP = "Filter: words, client:acme, kind:request"
 VIEW_TIP = "Another view: open, mine, unowned, solved"
 
 
-class QueueScreen(TicketPage):
+class QueueScreen(FilteredPage, TicketPage):
     """The first screen."""
 
     HERE = "Queue"
@@ -94,17 +95,6 @@ class QueueScreen(TicketPage):
         self.query_one("#foot", Lines).show([self._foot()])
         self._show_preview()
 
-    def action_filter(self) -> None:
-        self.add_class("-filtering")
-        field = self.query_one("#filter", Input)
-        field.value = self.session.ticket_filter.text
-        self.set_focus(field)
-
-    def action_unfilter(self) -> None:
-        self.query_one("#filter", Input).value = ""
-        self.session.filter_tickets("")
-        self._leave_filter()
-
     def action_view(self, by: int) -> None:
         views = list(View)
         view = views[(views.index(self.session.view) + by) % len(views)]
@@ -112,17 +102,6 @@ class QueueScreen(TicketPage):
         if view is View.SOLVED:
             self.run_worker(self.session.read_solved(), group="solved", exclusive=True)
         self.refresh_page()
-
-    def on_input_changed(self, message: Input.Changed) -> None:
-        if self.has_class("-filtering"):
-            self.session.filter_tickets(message.value)
-            self.refresh_page()
-
-    def on_input_submitted(self) -> None:
-        if self.has_class("-filtering"):
-            self._leave_filter()
-        else:  # a second Enter that came close behind the first
-            self.on_virtual_table_chosen()
 
     def key_escape(self) -> None:
         if self.has_class("-filtering"):
@@ -132,18 +111,25 @@ class QueueScreen(TicketPage):
         self._show_preview()
         self.query_one("#foot", Lines).show([self._foot()])
 
+    def wanted(self) -> str:
+        return self.session.ticket_filter.text
+
+    def narrow(self, text: str) -> None:
+        self.session.filter_tickets(text)
+
+    def listing(self) -> Widget:
+        return self.table
+
     def on_virtual_table_chosen(self) -> None:
+        self.choose()
+
+    def choose(self) -> None:
         row = self.in_hand()
         if row is None:
             return
         from tocsin_tui.screens.ticket import TicketScreen  # noqa: PLC0415 - not needed for the first frame
 
         self.app.push_screen(TicketScreen(self.session, self.painter, row.id))
-
-    def _leave_filter(self) -> None:
-        self.remove_class("-filtering")
-        self.table.focus()
-        self.refresh_page()
 
     def _cells(self, row: TicketRow, is_ghost: bool) -> tuple[Span, ...]:  # noqa: FBT001 - as the table calls it
         session = self.session

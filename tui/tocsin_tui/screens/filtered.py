@@ -1,0 +1,58 @@
+"""A page whose list is narrowed by what is typed at its lower edge, as it is typed."""
+
+from textual.widget import Widget
+from textual.widgets import Input
+
+from tocsin_tui.screens.page import Page
+
+
+class FilteredPage(Page):
+    """A page with a field `#filter`; subclasses say what is narrowed, and what Enter opens."""
+
+    def wanted(self) -> str:
+        """What the list is narrowed by now."""
+        raise NotImplementedError
+
+    def narrow(self, text: str) -> None:
+        """Narrow the list by this."""
+        raise NotImplementedError
+
+    def listing(self) -> Widget:
+        """What the keys are for once the field is left."""
+        raise NotImplementedError
+
+    def choose(self) -> None:
+        """Open what the cursor is on."""
+
+    def action_filter(self) -> None:
+        self.add_class("-filtering")
+        field = self.query_one("#filter", Input)
+        field.value = self.wanted()
+        self.set_focus(field)  # at once: the next key may be here already
+
+    def action_unfilter(self) -> None:
+        self.query_one("#filter", Input).value = ""
+        self.narrow("")
+        self._leave_filter()
+
+    def action_back(self) -> None:
+        if self.has_class("-filtering"):
+            self.action_unfilter()
+        else:
+            super().action_back()
+
+    def on_input_changed(self, message: Input.Changed) -> None:
+        if self.has_class("-filtering"):
+            self.narrow(message.value)
+            self.refresh_page()
+
+    def on_input_submitted(self) -> None:
+        if self.has_class("-filtering"):
+            self._leave_filter()
+        else:  # a second Enter that came close behind the first
+            self.choose()
+
+    def _leave_filter(self) -> None:
+        self.remove_class("-filtering")
+        self.listing().focus()
+        self.refresh_page()
