@@ -27,6 +27,16 @@ def test_nothing_that_a_terminal_acts_on_is_left(text: str) -> None:
     assert is_harmless(safe_text(text))
 
 
+def test_every_character_that_formats_or_controls_is_taken_out() -> None:
+    left = [
+        code
+        for code in range(0x110000)
+        if code != ord("\n") and not is_harmless(chr(code)) and safe_text(chr(code)) == chr(code)
+    ]
+
+    assert left == []
+
+
 @given(ANY_TEXT)
 def test_a_line_has_no_breaks(text: str) -> None:
     assert "\n" not in safe_line(text)

@@ -15,10 +15,12 @@ TEXT_FIELDS = frozenset({"text", "expression", "annotations"})
 """The fields of the API that may have several lines; `annotations` stands for all its values."""
 
 # What a terminal acts on or what hides: C0, DEL, C1, surrogates, bidirectional controls, zero-width and other
-# invisible characters, variation selectors and tags. Line breaks and tabs are handled before.
+# invisible characters, signs that format what follows, variation selectors and tags. Line breaks and tabs are
+# handled before.
 _HARMFUL = re.compile(
-    "[\x00-\x09\x0b-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f"
-    "\u3164\ud800-\udfff\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
+    "[\x00-\x09\x0b-\x1f\x7f-\x9f\xad\u034f\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f"
+    "\u3164\ud800-\udfff\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\U000110bd\U000110cd"
+    "\U00013430-\U0001345f\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
 )
 _BREAKS = re.compile("\r\n|[\r\v\f\x85\u2028\u2029]")
 
