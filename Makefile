@@ -8,7 +8,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	command -v $$p >/dev/null 2>&1 && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
 	&& { echo $$p; break; }; done)
 READY := $(VENV)/.ready
-NOT_UNIT := real or scenario or faults or screen
+NOT_UNIT := real or scenario or faults or screen or peers
 # Python keeps what it has compiled, whatever the shell says: pytest rewrites 150 files in each of its processes.
 export PYTHONDONTWRITEBYTECODE :=
 
@@ -17,7 +17,7 @@ export PYTHONDONTWRITEBYTECODE :=
 help:
 	@grep -E '^# make|^## ' $(MAKEFILE_LIST) | sed -e 's/^# make/make/' -e 's/^## //'
 
-## make unit          only what needs no other process and no screen (seconds)
+## make unit          only what needs no other process, no peer and no screen (seconds)
 ## make check         format, lint, types, import contracts
 ## make format        put the source into its format
 ## make bench         the benchmarks, each beside its peer

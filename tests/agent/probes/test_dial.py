@@ -9,6 +9,8 @@ from tests.agent.probes.peers import at_most, listening, silent
 from tocsin_agent.probes.dial import Deadline, Resolver, connect
 from tocsin_agent.probes.failure import Failed
 
+pytestmark = pytest.mark.peers
+
 ATLAS = [(socket.AF_INET6, socket.SOCK_STREAM, 6, "", ("2001:db8::1", 0, 0, 0))]
 
 

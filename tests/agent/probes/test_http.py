@@ -25,6 +25,8 @@ from tocsin_agent.probes.dial import Deadline
 from tocsin_agent.probes.failure import Failed, Misdeclared
 from tocsin_agent.probes.http import Http, parse_page
 
+pytestmark = pytest.mark.peers
+
 GOOD = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
 
 

@@ -15,6 +15,8 @@ from tocsin_agent.probes import icmp
 from tocsin_agent.probes.failure import Failed, Misdeclared
 from tocsin_agent.probes.icmp import Echo, Icmp, parse_echo
 
+pytestmark = pytest.mark.peers
+
 
 def may_ping() -> bool:
     for is_raw in (False, True):

@@ -36,6 +36,8 @@ from tocsin_agent.probes.failure import Failed, Misdeclared
 from tocsin_agent.readings import Sample
 from tocsin_protocol.vocabulary import SeriesKind
 
+pytestmark = pytest.mark.peers
+
 COMMUNITY = b"hush-hush"
 ATLAS = {1: "eth1", 2: "eth2", 7: "eth7"}
 RENUMBERED = {1: "eth7", 2: "eth1", 9: "eth2"}

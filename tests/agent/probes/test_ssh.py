@@ -24,6 +24,8 @@ from tests.processes import until
 from tocsin_agent.probes.failure import Failed, Misdeclared
 from tocsin_agent.probes.ssh import Ssh
 
+pytestmark = pytest.mark.peers
+
 HOST_KEY = paramiko.ECDSAKey.generate()
 OTHER_KEY = paramiko.ECDSAKey.generate()
 RSA_KEY = paramiko.RSAKey.generate(2048)

@@ -18,6 +18,8 @@ from tests.agent.probes.peers import (
 from tocsin_agent.probes.failure import Failed, Misdeclared
 from tocsin_agent.probes.tls import Tls
 
+pytestmark = pytest.mark.peers
+
 
 @pytest.fixture(scope="module")
 def authority() -> Authority:

@@ -22,6 +22,8 @@ from tocsin_server.datafolder import TABLES
 from tocsin_server.errors import Misconfigured
 from tocsin_server.storage.migrate import newest
 
+pytestmark = pytest.mark.scenario
+
 
 @pytest.fixture(scope="session")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> bytes:

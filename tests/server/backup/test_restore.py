@@ -11,6 +11,8 @@ from tocsin_server.backup.restore import restore
 from tocsin_server.errors import Misconfigured
 from tocsin_server.estate.identity import open_identity
 
+pytestmark = pytest.mark.scenario
+
 
 @pytest.fixture
 def saved(tmp_path: Path) -> Path:

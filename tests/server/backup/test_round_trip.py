@@ -18,6 +18,8 @@ from tocsin_server.storage.dump import revision_of
 from tocsin_server.storage.migrate import newest
 from tocsin_server.storage.sqlite import sqlite_engine
 
+pytestmark = pytest.mark.scenario
+
 SEGMENT = b"TOCSEG1\n" + bytes(range(256)) * 3000
 
 
