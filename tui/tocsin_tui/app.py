@@ -151,8 +151,9 @@ class Console(App[int]):
         """Show what has changed since the last time."""
         is_idle = self._monotonic() - self._touched_s >= IDLE_S
         self.session.settle(is_idle=is_idle)
-        pages = [screen for screen in self.screen_stack if isinstance(screen, Page) and screen.is_mounted]
-        for page in pages[-1:]:
+        pages = [screen for screen in self.screen_stack if isinstance(screen, Page)]
+        # One that is still coming has no lines yet, one that is going (not `display`) has none any more.
+        for page in [page for page in pages if page.is_mounted and page.display][-1:]:
             page.refresh_page()
         if self.session.rings != self._rung:
             self._rung = self.session.rings

@@ -99,3 +99,13 @@ async def test_what_goes_through_a_port_is_known_from_the_second_poll_on(
 
         await app.session.read_host(10)
         await until(pilot, lambda: "1 Gbit/s" in text_of(app, "#readings"))
+
+
+async def test_a_screen_that_is_going_is_not_painted(server: FakeServer) -> None:
+    class Going(HostsScreen):
+        def on_unmount(self) -> None:
+            self.app._paint()  # as the timer may, between the end of its lines and its own
+
+    async with opened(server) as (app, pilot):
+        app.push_screen(Going(app.session, app.painter))
+        await pilot.pause()
