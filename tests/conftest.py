@@ -6,11 +6,12 @@ from collections.abc import Iterator
 
 import pytest
 from hypothesis import settings
+from tests.examples import EXAMPLES
 from tests.postgres import APT, Cluster, programs, running
 
 os.environ.pop("TOCSIN_DATABASE", None)  # the tests' databases are the tests' own
 
-settings.register_profile("tocsin", max_examples=int(os.environ.get("TOCSIN_EXAMPLES", "100")), deadline=None)
+settings.register_profile("tocsin", max_examples=EXAMPLES, deadline=None)
 settings.load_profile("tocsin")
 
 
@@ -19,6 +20,12 @@ def pytest_collection_finish() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 100)
+
+
+def pytest_sessionfinish() -> None:
+    """What is alive after one collection stays so: pytest looks five times more for what nobody has closed."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from nacl.signing import SigningKey, VerifyKey
 from tests.agent.conftest import LOAD, HandClock, frame_of
 from tests.agent.scripted import CUT, GARBAGE, ScriptedServer
+from tests.examples import share
 
 from tocsin_agent import greeting
 from tocsin_agent.connection import Connection
@@ -214,7 +215,7 @@ def test_frames_that_come_while_a_push_is_under_way_are_neither_lost_nor_doubled
     assert delivery.spool.counts().frames == 0
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=share(15), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.lists(
         st.sampled_from([200, 200, 401, 408, 409, 429, 500, 503, CUT, GARBAGE]),

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
+from tests.examples import share
 
 from tocsin_agent.exposition import format_value, render
 from tocsin_agent.readings import Sample, counter, gauge, untyped
@@ -65,13 +66,13 @@ def test_numbers_look_as_go_prints_them(value, text):
     assert format_value(value) == text
 
 
-@settings(max_examples=200)
+@settings(max_examples=share(200))
 @given(st.floats(allow_nan=False))
 def test_a_number_is_read_back_to_the_bit(value):
     assert float(format_value(value)) == value
 
 
-@settings(max_examples=100)
+@settings(max_examples=share(100))
 @given(st.text(st.characters(exclude_categories=["Cs"])), st.floats(allow_nan=False))
 def test_prometheus_reads_back_what_we_write(text, value):
     page = render([gauge("node_info", value, (("label", text),))], {"node_info": f"help {text}"})
@@ -82,7 +83,7 @@ def test_prometheus_reads_back_what_we_write(text, value):
     assert (read.name, read.labels, read.value) == ("node_info", {"label": text}, value)
 
 
-@settings(max_examples=50)
+@settings(max_examples=share(50))
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.text(max_size=5)), unique=True))
 def test_no_sample_is_lost_or_doubled(series):
     samples = [Sample(name, gauge(name, 0).kind, (("x", text),), 1.0) for name, text in series]

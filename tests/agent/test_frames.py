@@ -6,6 +6,7 @@ from itertools import count
 import msgpack
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.examples import share
 
 from tocsin_agent.frames import Framer
 from tocsin_agent.readings import Sample, counter, gauge, labelled
@@ -148,7 +149,7 @@ def test_a_series_that_stands_twice_is_sent_once():
     assert {("a", ()): struct.pack("<d", 2)} == values_of(framer, frame)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=share(60))
 @given(
     st.lists(
         st.dictionaries(

@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from tests.agent.conftest import LOAD, NOON_MS, frame_of, schema_of
+from tests.examples import share
 
 from tocsin_agent import segment as segment_module
 from tocsin_agent.frames import Frame, Schema
@@ -400,7 +401,7 @@ def written(records) -> list[bytes]:
     ]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=share(150))
 @given(RECORDS, st.data())
 def test_any_damage_costs_only_the_records_that_it_lies_in(records, data):
     parts = written(records)
@@ -420,7 +421,7 @@ def test_any_damage_costs_only_the_records_that_it_lies_in(records, data):
     assert intact == found
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=share(60), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(frames=st.integers(1, 15), cut=st.floats(0, 1), noise=st.binary(max_size=40))
 def test_a_torn_tail_or_noise_behind_it_loses_no_whole_frame(tmp_path_factory, frames, cut, noise):
     folder = tmp_path_factory.mktemp("spool")
@@ -520,4 +521,4 @@ class SpoolStory(RuleBasedStateMachine):
 
 
 TestSpoolStory = SpoolStory.TestCase
-TestSpoolStory.settings = settings(max_examples=25, stateful_step_count=30, deadline=None)
+TestSpoolStory.settings = settings(max_examples=share(25), stateful_step_count=30)

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.agent.conftest import HandClock
+from tests.examples import share
 
 from tocsin_agent.caller import ask_agent, ask_status
 from tocsin_agent.errands import Errand
@@ -298,7 +299,7 @@ def test_what_is_no_request_is_said_to_be_none(desk: Desk, said: bytes):
     assert ask_status([desk.path])
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50, deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=share(50))
 @given(said=st.binary(max_size=200))
 def test_no_bytes_end_the_window(desk: Desk, said: bytes):
     desk.say(said)

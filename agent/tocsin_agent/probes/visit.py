@@ -142,7 +142,7 @@ class Probing:
             return self._nothing("endless", f"{len(found)} series are more than a frame can carry")
         try:
             for sample in found:
-                float(sample.value)
+                math.isnan(sample.value)  # raises where it is no number, or too large for a double
             names = [(sample.name, sample.labels) for sample in found]
             if names != self._names:
                 # Nearly always they are the ones of the last time, which have been looked at.

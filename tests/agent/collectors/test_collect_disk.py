@@ -1,6 +1,7 @@
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.examples import share
 
 from tocsin_agent.collectors.disk import DiskCollector, is_whole_disk
 from tocsin_agent.collectors.kernel import Roots
@@ -71,7 +72,7 @@ def test_the_devices_left_out_are_node_exporters(device, is_disk):
     assert is_whole_disk(device) is is_disk
 
 
-@settings(max_examples=50)
+@settings(max_examples=share(50))
 @given(columns=st.lists(st.integers(0, 2**64 - 1), max_size=30))
 def test_any_number_of_columns_is_read_without_a_word(tmp_path_factory, columns):
     proc = tmp_path_factory.mktemp("proc")

@@ -1,6 +1,7 @@
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.examples import share
 
 from tocsin_agent.collectors.mounts import Mount, decode_octal, is_watched, parse_mountinfo
 
@@ -10,13 +11,13 @@ def octal(raw: bytes) -> bytes:
     return b"".join(b"\\%03o" % byte if byte in b" \t\n\\" else bytes([byte]) for byte in raw)
 
 
-@settings(max_examples=200)
+@settings(max_examples=share(200))
 @given(st.binary())
 def test_what_the_kernel_escapes_is_read_back(raw):
     assert decode_octal(octal(raw)) == raw
 
 
-@settings(max_examples=100)
+@settings(max_examples=share(100))
 @given(path=st.binary().filter(lambda raw: b"\r" not in raw), device=st.binary(), optional=st.booleans())
 def test_a_path_of_any_bytes_survives_the_line(path, device, optional):
     device = device.replace(b"\r", b"") or b"none"
@@ -28,7 +29,7 @@ def test_a_path_of_any_bytes_survives_the_line(path, device, optional):
     assert mounts == [Mount(b"36", b"/" + path, device, b"ext4", is_read_only=False)]
 
 
-@settings(max_examples=100)
+@settings(max_examples=share(100))
 @given(st.binary())
 def test_a_line_that_is_none_of_mountinfos_is_left_out_quietly(content):
     parse_mountinfo(content)

@@ -4,6 +4,7 @@ import psutil
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.examples import share
 
 from tocsin_agent.collectors.filefd import FileHandleCollector
 from tocsin_agent.collectors.own import OwnCollector
@@ -51,12 +52,12 @@ def test_the_distribution_is_read_unquoted(roots, told):
     }
 
 
-def test_the_distribution_may_be_described_under_usr(roots, told):
-    vendor = roots.etc.parent / "usr/lib"
+def test_the_distribution_may_be_described_under_usr(own_roots, told):
+    vendor = own_roots.etc.parent / "usr/lib"
     vendor.mkdir(parents=True)
-    (roots.etc / "os-release").rename(vendor / "os-release")
+    (own_roots.etc / "os-release").rename(vendor / "os-release")
 
-    assert told(OsReleaseCollector(roots).collect())
+    assert told(OsReleaseCollector(own_roots).collect())
 
 
 @pytest.mark.parametrize(
@@ -67,7 +68,7 @@ def test_a_version_is_its_first_two_numbers(version_id, version):
     assert as_version(version_id) == version
 
 
-@settings(max_examples=100)
+@settings(max_examples=share(100))
 @given(st.text())
 def test_any_os_release_is_read_without_a_word(text):
     parse_os_release(text)

@@ -4,6 +4,7 @@ import msgpack
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.examples import share
 
 from tocsin_agent.probes.book import Book, Device, Misread, Probe, read_book
 from tocsin_protocol.wire import MAX_DEVICES_PER_AGENT, MAX_PROBES_PER_DEVICE
@@ -108,7 +109,7 @@ def read_or_refused(body: bytes) -> bool:
     return bool(book.digest) or not book.devices
 
 
-@settings(max_examples=300)
+@settings(max_examples=share(300))
 @given(st.binary(max_size=200))
 def test_no_bytes_do_anything_but_be_read_or_be_refused(body):
     assert read_or_refused(body)
@@ -133,7 +134,7 @@ _ANYTHING = st.recursive(
 )
 
 
-@settings(max_examples=300)
+@settings(max_examples=share(300))
 @given(_ANYTHING, _ANYTHING, _ANYTHING)
 def test_whatever_stands_where_a_value_should_be_is_read_or_refused(first, second, third):
     for said in (

@@ -19,6 +19,7 @@ from tests.agent.probes.peers import (
     unopened,
     values,
 )
+from tests.examples import share
 
 from tocsin_agent.probes.answer import MOST_BODY_BYTES, AnswerReader
 from tocsin_agent.probes.dial import Deadline
@@ -293,7 +294,7 @@ def test_any_bytes_are_an_answer_or_a_failure(parts):
     assert reason in {"", "refused", "malformed", "endless"}
 
 
-@settings(max_examples=50)
+@settings(max_examples=share(50))
 @given(body=st.binary(max_size=400), sizes=st.lists(st.integers(1, 50)), cut=st.integers(1, 30))
 def test_a_body_in_chunks_is_whole_however_it_is_cut(body, sizes, cut):
     chunks, rest = b"", body

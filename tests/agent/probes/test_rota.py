@@ -7,6 +7,7 @@ from typing import NamedTuple
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.examples import share
 
 from tocsin_agent.probes.rota import Lanes, Rota, Turn
 from tocsin_agent.schedule import Schedule
@@ -160,7 +161,7 @@ _SICK = st.builds(
 )
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=share(80))
 @given(
     sick=st.lists(_SICK, max_size=24),
     every_s=st.lists(st.sampled_from([5.0, 6.0, 30.0]), min_size=1, max_size=8),

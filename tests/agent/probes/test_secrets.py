@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from nacl.public import SealedBox
 from nacl.signing import SigningKey
+from tests.examples import share
 
 from tocsin_agent.probes.failure import Failed
 from tocsin_agent.probes.secrets import secret_opener
@@ -56,7 +57,7 @@ def test_any_other_word_is_a_credential_that_fails(word):
     assert word[:20] not in failed.value.words
 
 
-@settings(max_examples=200)
+@settings(max_examples=share(200))
 @given(st.text())
 def test_no_text_makes_it_fail_in_another_way(text):
     for word in (text, SEALED_PREFIX + text):

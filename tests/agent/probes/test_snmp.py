@@ -29,6 +29,7 @@ from tests.agent.probes.snmp_agent import (
     ticks,
     tlv,
 )
+from tests.examples import share
 
 from tocsin_agent.probes import ifmib, snmp
 from tocsin_agent.probes.dial import Resolver
@@ -444,7 +445,7 @@ def test_what_is_no_snmp_is_malformed_and_harms_no_other_device(answer: Callable
     assert values["ifOperStatus"] == {"eth1": 1008, "eth2": 2008, "eth7": 7008}
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=share(40))
 @given(st.integers(1, 30), st.integers(0, 500), st.binary(min_size=1, max_size=4))
 def test_an_answer_with_damage_gives_samples_or_a_failure(moment: int, place: int, damage: bytes) -> None:
     def damaging(device: Device, request: Request) -> Iterator[bytes]:

@@ -2,6 +2,7 @@
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.examples import share
 
 from tocsin_server.alerts.fingerprint import fingerprint
 
@@ -21,7 +22,7 @@ def test_a_label_is_hashed_with_a_separator_behind_name_and_value():
 
 
 @given(LABELS, st.randoms())
-@settings(max_examples=30)
+@settings(max_examples=share(30))
 def test_the_order_of_labels_does_not_matter(labels, random):
     shuffled = list(labels.items())
     random.shuffle(shuffled)
@@ -30,6 +31,6 @@ def test_the_order_of_labels_does_not_matter(labels, random):
 
 
 @given(LABELS, LABELS)
-@settings(max_examples=30)
+@settings(max_examples=share(30))
 def test_other_labels_have_another_fingerprint(left, right):
     assert (left == right) == (fingerprint(left) == fingerprint(right))

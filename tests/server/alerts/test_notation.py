@@ -5,6 +5,7 @@ import math
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.examples import share
 
 from tocsin_protocol.wire import STALE_BYTES
 from tocsin_server.alerts.notation import MAX_VALUES, parse_series, parse_values
@@ -38,7 +39,7 @@ def test_what_is_no_series_is_refused(text):
 
 
 @given(st.dictionaries(st.from_regex(r"[a-z_][a-z0-9_]*", fullmatch=True), st.text(min_size=1)))
-@settings(max_examples=30)
+@settings(max_examples=share(30))
 def test_labels_that_are_written_are_read_back(labels):
     quoted = {
         name: '"' + value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") + '"'

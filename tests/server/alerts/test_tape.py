@@ -3,6 +3,7 @@
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.examples import share
 
 from tocsin_protocol.wire import STALE_NAN
 from tocsin_server.alerts.tape import Tape
@@ -32,7 +33,7 @@ def answers(source, at_ms, start_ms):
 
 
 @given(st.lists(SAMPLES, max_size=4), st.integers(0, 1_300_000), st.integers(0, 600_000))
-@settings(max_examples=30)
+@settings(max_examples=share(30))
 def test_a_tape_answers_as_a_fixed_source_does(series, at_ms, range_ms):
     tape, given_series = Tape(), []
     for number, samples in enumerate(series):

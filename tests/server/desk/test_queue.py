@@ -5,6 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import event, text
 from sqlmodel import Session
+from tests.examples import share
 from tests.server.desk.world import ALICE, BOB, NOW, World
 
 from tocsin_protocol.api import TicketPage
@@ -123,7 +124,7 @@ def test_any_limit_gives_a_page_of_a_size_that_is_allowed(busy: World, limit: in
 
 
 def test_pages_one_after_the_other_are_the_whole_queue_in_its_order(world: World) -> None:
-    @settings(max_examples=25, deadline=None)
+    @settings(max_examples=share(25))
     @given(
         st.lists(
             st.tuples(st.integers(1, 4), st.integers(0, 3), st.sampled_from(list(TicketState))), max_size=30

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import delete, event, text
 from sqlmodel import Session, col, select
+from tests.examples import share
 from tests.server.desk.world import ALICE, BOB, NOW, REOPEN_MS, World
 
 from tocsin_protocol.vocabulary import ActorKind, AlertState, TicketEventKind, TicketState
@@ -327,7 +328,7 @@ steps = st.one_of(
 
 
 def test_whatever_has_happened_nothing_that_fires_is_left_without_an_open_ticket(world: World) -> None:
-    @settings(max_examples=40, deadline=None)
+    @settings(max_examples=share(40))
     @given(st.lists(steps, max_size=25))
     def check(story) -> None:
         world.storage.write(forget)

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from tests.examples import share
 
 from tocsin_protocol.vocabulary import ActorKind, TicketEventKind, TicketState
 from tocsin_server.desk import ticket
@@ -328,4 +329,4 @@ class TicketLife(RuleBasedStateMachine):
 
 
 TestTicketLife = TicketLife.TestCase
-TestTicketLife.settings = settings(max_examples=60, stateful_step_count=25, deadline=None)
+TestTicketLife.settings = settings(max_examples=share(60), stateful_step_count=25)

@@ -13,6 +13,7 @@ import pytest
 import pytest_asyncio
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.examples import share
 from tests.server.http.rig import FakeNotices, frame_of
 from tests.server.ingest.rig import Answer, Rig, RigAgent, enrolled
 
@@ -278,7 +279,7 @@ async def test_nonsense_is_refused_and_opens_nothing(
     assert rig.tickets() == []
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40, deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=share(40))
 @given(text=st.text(max_size=200), who=st.text(max_size=80))
 async def test_hostile_words_are_stored_without_controls_or_refused(
     rig: DeskRig, desk_7: RigAgent, text: str, who: str

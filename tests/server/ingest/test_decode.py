@@ -11,6 +11,7 @@ import pytest
 from bench.fleet import PushFrame, pack_schema, push_body
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.examples import share
 
 from tocsin_protocol import wire
 from tocsin_protocol.vocabulary import SeriesKind
@@ -84,7 +85,7 @@ LEAVES = (
 NESTED = st.recursive(LEAVES, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=20)
 
 
-@settings(max_examples=50)
+@settings(max_examples=share(50))
 @given(NESTED, NESTED)
 def test_any_values_in_any_place_are_a_push_or_refused(schema, frame) -> None:
     packed = msgpack.packb(schema)

@@ -11,6 +11,7 @@ import pytest
 import pytest_asyncio
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.examples import share
 from tests.server.ingest.rig import OTHER_SCHEMA, Rig, RigAgent, enrolled, running
 
 from tocsin_server.clock import FakeClock
@@ -384,7 +385,7 @@ def replayed_from(folder: Path, files: dict[str, bytes]):
     return replay(folder)
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=share(60), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.randoms(use_true_random=False))
 def test_damage_costs_what_it_covers_and_no_more(
     tmp_path: Path, files: dict[str, bytes], chance: random.Random
@@ -406,7 +407,7 @@ def test_damage_costs_what_it_covers_and_no_more(
                 assert all(found.received.holds(*key) for key in keys)
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=share(60), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
 def test_after_a_crash_the_durable_beginning_is_there_and_the_torn_end_is_cut(
     tmp_path: Path, files: dict[str, bytes], data: st.DataObject

@@ -3,6 +3,7 @@
 import math
 
 from hypothesis import given, settings
+from tests.examples import share
 from tests.server.promql.expressions import CLIENTS, EXPRESSIONS, series
 from tests.server.promql.worlds import NOW, STEP
 
@@ -19,7 +20,7 @@ def seen(vector: Vector, client: int) -> tuple[dict, str | None]:
     return rows, vector.failures.get(client)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=share(80))
 @given(series(), EXPRESSIONS)
 def test_all_clients_together_get_what_each_gets_alone(rows: list[tuple], text: str) -> None:
     expression = parse(text)
@@ -31,7 +32,7 @@ def test_all_clients_together_get_what_each_gets_alone(rows: list[tuple], text: 
         assert seen(evaluate(expression, own, NOW), client) == seen(together, client)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=share(40))
 @given(series(), EXPRESSIONS)
 def test_what_is_remembered_on_labels_changes_no_later_answer(rows: list[tuple], text: str) -> None:
     expression = parse(text)
@@ -43,7 +44,7 @@ def test_what_is_remembered_on_labels_changes_no_later_answer(rows: list[tuple],
         assert [seen(remembered, client) for client in CLIENTS] == [seen(anew, client) for client in CLIENTS]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=share(40))
 @given(series(), EXPRESSIONS)
 def test_a_range_holds_the_results_of_its_instants(rows: list[tuple], text: str) -> None:
     expression, source = parse(text), FixedSource.from_series(rows, clients=CLIENTS)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.examples import share
 from tests.server.promql.worlds import NOW, STEP, ask, only_value, sampled, world
 
 
@@ -100,7 +101,7 @@ PLAIN = {
 }
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=share(60))
 @given(
     st.lists(st.lists(FLOATS, min_size=1, max_size=12), min_size=1, max_size=5), st.sampled_from(sorted(PLAIN))
 )
@@ -115,7 +116,7 @@ def test_rows_of_any_length_give_what_a_plain_loop_gives(rows: list[list[float]]
         assert actual == (expected if expected is None else pytest.approx(expected, rel=1e-9, abs=1e-6))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=share(60))
 @given(st.lists(st.integers(0, 50), min_size=2, max_size=20))
 def test_an_increase_never_falls_short_of_what_was_counted_between_the_samples(values: list[int]) -> None:
     counted = sum(after - before if after >= before else after for before, after in itertools.pairwise(values))

@@ -7,6 +7,7 @@ from contextlib import suppress
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.examples import share
 from tests.server.promql.expressions import EXPRESSIONS
 
 from tocsin_server.promql import BadExpression, comparison, parse
@@ -86,14 +87,14 @@ def test_a_deep_expression_is_read_on_a_thread_with_a_small_stack() -> None:
     assert len(roots) == 1
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=share(300))
 @given(st.text(st.sampled_from("ab{}()[]=~!\"'`5m,+-*/@# \\\n\xff0"), max_size=60))
 def test_any_text_is_read_or_refused(text: str) -> None:
     with suppress(BadExpression):
         parse(text)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=share(150))
 @given(EXPRESSIONS)
 def test_what_is_spelled_anew_reads_the_same(text: str) -> None:
     root = parse(text).root

@@ -2,6 +2,7 @@
 
 import pytest
 from hypothesis import given, settings
+from tests.examples import share
 from tests.server.promql.expressions import CLIENTS, EXPRESSIONS, series
 from tests.server.promql.worlds import ACME, NOW, OTHER, flat, world
 
@@ -134,7 +135,7 @@ def test_an_inquiry_answers_for_many_and_evaluates_each_part_once() -> None:
     assert source.instants == 4  # the whole once and, for the bool form, its parts once
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=share(60))
 @given(series(), EXPRESSIONS)
 def test_a_row_that_is_there_is_true(rows: list[tuple], text: str) -> None:
     expression, source = parse(text), FixedSource.from_series(rows, clients=CLIENTS)

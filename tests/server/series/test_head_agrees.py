@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.examples import share
 
 from tocsin_protocol.vocabulary import SeriesKind
 from tocsin_protocol.wire import STALE_NAN
@@ -230,7 +231,7 @@ def tell(story: Story, event: tuple) -> None:
             story.check(back_ms)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=share(40))
 @given(
     windows_ms=st.dictionaries(st.sampled_from(NAMES), st.sampled_from(WINDOWS_MS)),
     events=st.lists(st.tuples(GAPS_MS, EVENTS), min_size=5, max_size=40),
@@ -250,7 +251,7 @@ def test_the_head_answers_as_plain_lists_of_samples_would(windows_ms, events) ->
         story.check(back_ms)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=share(15))
 @given(
     gaps_ms=st.lists(st.sampled_from([700, 2_800, 9_800]), min_size=60, max_size=120),
     places=st.lists(st.lists(st.integers(0, 3), unique=True), min_size=1, max_size=5),

@@ -3,6 +3,7 @@
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.examples import share
 
 from tocsin_server.series.labels import (
     NO_HOST,
@@ -30,7 +31,7 @@ def label(rows, symbols: Symbols | None = None) -> Labels:
     return labels_of(symbols or Symbols(), rows)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=share(40))
 @given(first=ROWS, second=ROWS, names=st.lists(st.sampled_from((*NAMES, "never")), unique=True))
 def test_signatures_are_equal_exactly_where_client_and_labels_are(first, second, names) -> None:
     symbols = Symbols()
@@ -42,7 +43,7 @@ def test_signatures_are_equal_exactly_where_client_and_labels_are(first, second,
     assert sorted(set(numbers.tolist())) == list(range(len(set(meant))))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=share(40))
 @given(
     columns=st.lists(
         st.lists(

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.examples import share
 
 from tocsin_server.series.matchers import Matcher, MatchKind, anchored, matches_all
 from tocsin_server.series.symbols import Symbols
@@ -50,7 +51,7 @@ def test_an_expression_that_would_take_too_much_memory_is_refused() -> None:
         anchored("((a{100}){100}){100}")
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=share(40))
 @given(
     kind=st.sampled_from(MatchKind),
     value=st.sampled_from(["", "a", "b", "a|b", ".*", ".+", "never"]),

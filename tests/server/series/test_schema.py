@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.examples import share
 
 from tocsin_protocol.vocabulary import SeriesKind
 from tocsin_server.series.schema import TARGET_LABELS, SeriesEntry, own_labels
@@ -32,7 +33,7 @@ def test_target_labels_are_moved_aside(sent, kept) -> None:
     assert dict(own_labels(entry(sent))) == kept
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=share(40))
 @given(st.dictionaries(st.sampled_from([*PREFIXED, "device"]), st.text(max_size=3)))
 def test_no_label_is_lost_and_none_is_the_targets(sent) -> None:
     kept = own_labels(entry(sent))

@@ -3,6 +3,7 @@
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.examples import share
 
 from tocsin_server.series.numbers import Numbers
 from tocsin_server.series.symbols import LabelSets, Symbols
@@ -18,7 +19,7 @@ def test_the_empty_word_is_code_0_and_words_keep_their_codes() -> None:
     assert (symbols.word(atlas), symbols.find("never"), len(symbols)) == ("atlas", None, 2)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=share(30))
 @given(SETS)
 def test_sets_have_one_number_where_their_labels_are_equal_and_empty_ones_do_not_count(sets) -> None:
     symbols = Symbols()
@@ -32,7 +33,7 @@ def test_sets_have_one_number_where_their_labels_are_equal_and_empty_ones_do_not
         assert [symbols.word(code) for code in codes.tolist()] == [labels.get(name, "") for labels in sets]
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=share(30))
 @given(st.lists(st.integers(0, 6)))
 def test_numbers_are_never_held_twice_and_are_used_again(counts) -> None:
     numbers = Numbers()
