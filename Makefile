@@ -42,10 +42,10 @@ run: $(READY)
 	@exec $(BIN)/tocsin up
 
 test: $(READY)
-	$(BIN)/pytest -n 2 --dist loadgroup -m "not faults"
+	$(BIN)/pytest -n 3 --dist loadgroup -m "not faults"
 
 unit: $(READY)
-	TOCSIN_EXAMPLES=25 $(BIN)/pytest -n 2 --dist worksteal -m "not ($(NOT_UNIT))"
+	TOCSIN_EXAMPLES=10 $(BIN)/pytest -n 2 --dist worksteal -m "not ($(NOT_UNIT))"
 
 check: $(READY)
 	$(BIN)/ruff format --check .

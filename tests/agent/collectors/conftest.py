@@ -9,15 +9,25 @@ import pytest
 from tocsin_agent.collectors.kernel import Roots
 from tocsin_agent.readings import Sample
 
+FIXTURES = Path(__file__).parent / "fixtures"
+
 Told = dict[str, float]
 
 
-@pytest.fixture
-def roots(tmp_path: Path) -> Roots:
-    """A copy of the fixtures, so that a test may change the host under a collector's eyes."""
-    atlas = tmp_path / "atlas"
-    shutil.copytree(Path(__file__).parent / "fixtures", atlas)
+def _roots(atlas: Path) -> Roots:
     return Roots(proc=atlas / "proc", sys=atlas / "sys", etc=atlas / "etc")
+
+
+@pytest.fixture
+def roots() -> Roots:
+    """The host of the fixtures, as it is."""
+    return _roots(FIXTURES)
+
+
+@pytest.fixture
+def own_roots(tmp_path: Path) -> Roots:
+    """A copy, so that a test may change the host under a collector's eyes."""
+    return _roots(shutil.copytree(FIXTURES, tmp_path / "atlas"))
 
 
 @pytest.fixture

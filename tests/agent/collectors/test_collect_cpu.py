@@ -64,30 +64,30 @@ def test_processor_time_is_a_counter_and_running_processes_are_a_gauge(roots):
         ("30", 0.30),
     ],
 )
-def test_a_small_step_back_is_held(roots, told, iowait_now, reported):
-    cpu = collector(roots)
+def test_a_small_step_back_is_held(own_roots, told, iowait_now, reported):
+    cpu = collector(own_roots)
     told(cpu.collect())
-    replace(roots.proc / "stat", "2000 30 3", f"2000 {iowait_now} 3")
+    replace(own_roots.proc / "stat", "2000 30 3", f"2000 {iowait_now} 3")
 
     values = told(cpu.collect())
 
     assert values["node_cpu_seconds_total{cpu=1,mode=iowait}"] == reported
 
 
-def test_a_restarted_counter_is_reported_as_it_is(roots, told):
-    cpu = collector(roots)
+def test_a_restarted_counter_is_reported_as_it_is(own_roots, told):
+    cpu = collector(own_roots)
     told(cpu.collect())
-    replace(roots.proc / "stat", "cpu1 200 6 110 2000", "cpu1 200 6 110 1")
+    replace(own_roots.proc / "stat", "cpu1 200 6 110 2000", "cpu1 200 6 110 1")
 
     values = told(cpu.collect())
 
     assert values["node_cpu_seconds_total{cpu=1,mode=idle}"] == 0.01
 
 
-def test_an_old_kernel_with_fewer_columns_has_fewer_series(roots, told):
-    (roots.proc / "stat").write_text("cpu0 100 4 90 2000\n")
+def test_an_old_kernel_with_fewer_columns_has_fewer_series(own_roots, told):
+    (own_roots.proc / "stat").write_text("cpu0 100 4 90 2000\n")
 
-    values = told(collector(roots).collect())
+    values = told(collector(own_roots).collect())
 
     assert len(values) == 4
 

@@ -49,8 +49,8 @@ def disks():
 
 
 @pytest.fixture
-def filesystem(roots, disks):
-    return FilesystemCollector(roots, deadline_s=0.05, statvfs=disks.statvfs)
+def filesystem(own_roots, disks):
+    return FilesystemCollector(own_roots, deadline_s=0.05, statvfs=disks.statvfs)
 
 
 def test_a_file_system_tells_bytes_and_inodes(filesystem, told):
@@ -90,8 +90,8 @@ def test_a_dead_mount_is_an_error_and_the_others_are_read(filesystem, disks, tol
     assert values[f"node_filesystem_avail_bytes{{{ROOT}}}"] == 300 * BLOCK
 
 
-def test_local_disks_are_asked_without_a_thread(filesystem, disks, roots, told):
-    mountinfo = roots.proc / "1/mountinfo"
+def test_local_disks_are_asked_without_a_thread(filesystem, disks, own_roots, told):
+    mountinfo = own_roots.proc / "1/mountinfo"
     local = [line for line in mountinfo.read_text().splitlines() if "nfs4" not in line]
     mountinfo.write_text("\n".join(local) + "\n")
     before = threading.active_count()
@@ -121,11 +121,11 @@ def test_a_mount_that_comes_back_is_read_again(filesystem, disks, told):
     assert values[f"node_filesystem_avail_bytes{{{NAS}}}"] == 300 * BLOCK
 
 
-def test_a_new_mount_in_a_dead_ones_place_is_asked(filesystem, disks, roots, told):
+def test_a_new_mount_in_a_dead_ones_place_is_asked(filesystem, disks, own_roots, told):
     disks.dead.add(b"/mnt/nas")
     told(filesystem.collect())
     disks.dead.clear()
-    mountinfo = roots.proc / "1/mountinfo"
+    mountinfo = own_roots.proc / "1/mountinfo"
     mountinfo.write_text(mountinfo.read_text().replace("31 27 0:40", "99 27 0:40"))
 
     values = told(filesystem.collect())
@@ -143,9 +143,9 @@ def test_an_error_of_the_device_is_named(filesystem, disks, told):
     assert values[f"node_filesystem_readonly{{{data}}}"] == 1
 
 
-def test_a_dead_mount_does_not_fail_the_collector_or_delay_the_others(roots, filesystem, disks, told):
+def test_a_dead_mount_does_not_fail_the_collector_or_delay_the_others(own_roots, filesystem, disks, told):
     disks.dead.add(b"/mnt/nas")
-    collection = Collection([filesystem, LoadCollector(roots)])
+    collection = Collection([filesystem, LoadCollector(own_roots)])
 
     values = told(collection.collect(1_000))
 
@@ -153,9 +153,9 @@ def test_a_dead_mount_does_not_fail_the_collector_or_delay_the_others(roots, fil
     assert values["node_load1"] == 0.5
 
 
-def test_without_process_1s_mounts_the_agents_own_are_read(roots, disks, told):
-    (roots.proc / "1/mountinfo").unlink()
-    filesystem = FilesystemCollector(roots, statvfs=disks.statvfs)
+def test_without_process_1s_mounts_the_agents_own_are_read(own_roots, disks, told):
+    (own_roots.proc / "1/mountinfo").unlink()
+    filesystem = FilesystemCollector(own_roots, statvfs=disks.statvfs)
 
     values = told(filesystem.collect())
 

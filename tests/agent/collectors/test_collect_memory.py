@@ -40,10 +40,10 @@ def test_vmstat_gives_paging_faults_and_kills_untyped(roots, told):
     assert {sample.kind for sample in samples} == {SeriesKind.UNTYPED}
 
 
-def test_vmstat_finds_its_places_anew_when_lines_come(roots, told):
-    vmstat = VmstatCollector(roots)
+def test_vmstat_finds_its_places_anew_when_lines_come(own_roots, told):
+    vmstat = VmstatCollector(own_roots)
     told(vmstat.collect())
-    path = roots.proc / "vmstat"
+    path = own_roots.proc / "vmstat"
     path.write_text("nr_brand_new 77\n" + path.read_text())
 
     values = told(vmstat.collect())

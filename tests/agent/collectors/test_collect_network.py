@@ -52,10 +52,10 @@ def test_an_interface_that_sys_does_not_know_has_its_counters(roots, told):
     assert "node_network_up{device=eth0:1}" not in values
 
 
-def test_an_interface_that_goes_down_is_described_anew_at_once(roots, told):
-    network = NetworkCollector(roots)
+def test_an_interface_that_goes_down_is_described_anew_at_once(own_roots, told):
+    network = NetworkCollector(own_roots)
     told(network.collect())
-    (roots.sys / "class/net/eth0/operstate").write_text("down\n")
+    (own_roots.sys / "class/net/eth0/operstate").write_text("down\n")
 
     values = told(network.collect())
 
@@ -63,10 +63,10 @@ def test_an_interface_that_goes_down_is_described_anew_at_once(roots, told):
     assert any("device=eth0" in series and "operstate=down" in series for series in values)
 
 
-def test_an_interface_that_leaves_is_told_no_more(roots, told):
-    network = NetworkCollector(roots)
+def test_an_interface_that_leaves_is_told_no_more(own_roots, told):
+    network = NetworkCollector(own_roots)
     told(network.collect())
-    dev = roots.proc / "net/dev"
+    dev = own_roots.proc / "net/dev"
     dev.write_text("".join(line for line in dev.read_text().splitlines(keepends=True) if "eth0" not in line))
 
     values = told(network.collect())
@@ -107,10 +107,10 @@ def test_the_stacks_counters_are_the_few_that_tell_of_trouble(roots, told):
 @pytest.mark.parametrize(
     ("collector", "file"), [(SockstatCollector, "net/sockstat6"), (NetstatCollector, "net/snmp6")]
 )
-def test_a_host_without_ipv6_lacks_only_that(roots, told, collector, file):
-    (roots.proc / file).unlink()
+def test_a_host_without_ipv6_lacks_only_that(own_roots, told, collector, file):
+    (own_roots.proc / file).unlink()
 
-    values = told(collector(roots).collect())
+    values = told(collector(own_roots).collect())
 
     assert values
     assert not any("6" in series for series in values)
@@ -122,8 +122,8 @@ def test_the_firewalls_table_is_told_where_there_is_one(roots, told):
     assert values == {"node_nf_conntrack_entries": 12, "node_nf_conntrack_entries_limit": 262144}
 
 
-def test_a_kernel_without_connection_tracking_is_no_error(roots, told):
-    for file in (roots.proc / "sys/net/netfilter").iterdir():
+def test_a_kernel_without_connection_tracking_is_no_error(own_roots, told):
+    for file in (own_roots.proc / "sys/net/netfilter").iterdir():
         file.unlink()
 
-    assert told(ConntrackCollector(roots).collect()) == {}
+    assert told(ConntrackCollector(own_roots).collect()) == {}

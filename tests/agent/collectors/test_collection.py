@@ -157,11 +157,11 @@ def test_a_host_without_any_proc_fails_each_collector_and_raises_nothing(tmp_pat
     assert "FileNotFoundError" in collection.problems["meminfo"]
 
 
-def test_garbage_under_proc_fails_collectors_and_raises_nothing(roots, told):
-    for file in filter(Path.is_file, roots.proc.rglob("*")):
+def test_garbage_under_proc_fails_collectors_and_raises_nothing(own_roots, told):
+    for file in filter(Path.is_file, own_roots.proc.rglob("*")):
         file.write_bytes(b"\x00\xff garbage: -\n\n: 1 2 3 kB\ncpu0 x\n")
 
-    values = told(Collection(default_collectors(roots)).collect(A_SECOND_MS))
+    values = told(Collection(default_collectors(own_roots)).collect(A_SECOND_MS))
 
     assert values["node_scrape_collector_success{collector=cpu}"] == 0
 

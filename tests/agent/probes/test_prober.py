@@ -255,6 +255,7 @@ def test_it_goes_on_after_an_error_of_its_own_and_ends_when_it_is_told(
         original(frame, schema)
 
     monkeypatch.setattr(post.spool, "append", append)
+    monkeypatch.setattr("tocsin_agent.probes.prober._AFTER_AN_ERROR_S", 0.01)
     thread = threading.Thread(target=prober.run, args=(stopping,))
     thread.start()
     prober.take(book(device("switch-1", every_s=600), device("switch-2", every_s=600)))

@@ -17,6 +17,8 @@ from tocsin_server.backup.progress import Progress
 from tocsin_server.datafolder import TABLES
 from tocsin_server.storage.migrate import newest
 
+pytestmark = pytest.mark.scenario
+
 NUMBER = ROWS * len(TABLES.sorted_tables)
 
 
