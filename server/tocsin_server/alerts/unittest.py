@@ -1,5 +1,6 @@
 """`rules check` and `rules test`: promtool's format and promtool's verdicts.
 
+A check tells beside what is wrong what is doubtful (`lint`), which fails only where it is asked to.
 What promtool does not know is left out, unless the rules are to be tested `as_served`: then a firing alert
 whose data stops goes on firing, as it does in the server.
 """
@@ -9,10 +10,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from tocsin_server.alerts.lint import Surroundings, lint, recorded_names
 from tocsin_server.alerts.play import Play
 from tocsin_server.alerts.rulefile import RuleFileErrors, load_rule_files
 from tocsin_server.alerts.rules import AlertingRule, OnNoData, Rule, RuleSet
 from tocsin_server.alerts.testfile import read_unit_tests
+from tocsin_server.yaml_files import yaml_files
 from tocsin_server.yaml_nodes import BadYaml
 
 
@@ -24,18 +27,40 @@ class Report:
     passed: bool
 
 
-def check_rules(files: Iterable[Path]) -> Report:
-    """Load each file and say what is wrong in it."""
-    reports = [_checked(Path(file)) for file in files]
+def check_rules(files: Iterable[Path], around: Surroundings | None = None, *, strict: bool = False) -> Report:
+    """Load each file, and say what is wrong and what is doubtful in it; `strict` fails for the latter too.
+
+    What a recording rule of one file yields, rules of all the files may ask for.
+    """
+    loaded = [(file, _loaded(file)) for file in yaml_files(map(Path, files))]
+    surroundings = _with_recorded(around or Surroundings(), [rules for _, rules in loaded])
+    reports = [_checked(file, rules, surroundings, strict=strict) for file, rules in loaded]
     return Report("\n".join(report.text for report in reports), all(report.passed for report in reports))
 
 
-def _checked(file: Path) -> Report:
+def _loaded(file: Path) -> RuleSet | RuleFileErrors:
     try:
-        rules = load_rule_files([file])
+        return load_rule_files([file])
     except RuleFileErrors as error:
-        return _report("Checking", file, [str(wrong) for wrong in error.errors])
-    return _report("Checking", file, [], success=f"SUCCESS: {len(rules)} rules found")
+        return error
+
+
+def _with_recorded(around: Surroundings, loaded: Iterable[RuleSet | RuleFileErrors]) -> Surroundings:
+    """What there is with the rules; where a file cannot be read, nobody knows what it would have recorded."""
+    recorded: frozenset[str] = frozenset()
+    for rules in loaded:
+        if isinstance(rules, RuleFileErrors):
+            return replace(around, known=None)
+        recorded |= recorded_names(rules)
+    return replace(around, recorded=around.recorded | recorded)
+
+
+def _checked(file: Path, rules: RuleSet | RuleFileErrors, around: Surroundings, *, strict: bool) -> Report:
+    if isinstance(rules, RuleFileErrors):
+        return _report("Checking", file, [str(wrong) for wrong in rules.errors])
+    doubts = [str(doubt) for doubt in lint(str(file), rules, around)]
+    found = "\n    ".join([f"SUCCESS: {len(rules)} rules found", *doubts])
+    return _report("Checking", file, doubts if strict else [], success=found)
 
 
 def run_rule_tests(files: Iterable[Path], *, as_served: bool = False) -> Report:

@@ -1,17 +1,32 @@
 """The files that operators write: rules are checked and tested, devices checked, their secrets sealed."""
 
+import argparse
 import getpass
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 from tocsin_server import doctor
+from tocsin_server.alerts.durations import parse_duration
+from tocsin_server.alerts.lint import KnownMetrics, Surroundings
 from tocsin_server.alerts.unittest import check_rules, run_rule_tests
-from tocsin_server.cli.command import Commands, Options, command, group, write
+from tocsin_server.cli.command import Commands, Options, command, group, settings, write
 from tocsin_server.config import find_config
 from tocsin_server.errors import Misconfigured
 from tocsin_server.estate.devices import DeviceFileErrors, load_device_files
 from tocsin_server.estate.sealing import MOST_SECRET_BYTES, key_of, seal
 
+CHECK_EXAMPLES = """\
+examples:
+  tocsin-server rules check config/rules/*.yml
+  tocsin-server rules check --strict --retention 6h my-rules/*.yml
+  tocsin-agent once > sent.txt && tocsin-server rules check --known-metrics sent.txt my-rules/*.yml
+
+Beside mistakes it warns of what is seldom meant: a label that holds the value, a look back that is longer
+than samples are kept, and a metric that nobody sends. The last is said only of names whose first word
+tocsin's agents use (node_, probe_, if, sys, tocsin_) or a file given by --known-metrics: rules about what
+other exporters send are left alone.
+"""
 PROBES_EXAMPLES = """\
 examples:
   tocsin-server probes check
@@ -24,15 +39,38 @@ examples:
 
 The line that is printed goes into config/probes. Only the agent of that host can open it.
 """
+METRICS = "metrics.txt"
+"""What agents and the server send; `python -m tests.metrics` writes it."""
 
 
 def add_rules(commands: Commands) -> None:
     """`rules check, rules test`."""
     rules = group(commands, "rules", "check and test rule files")
     check = command(
-        rules, "check", _rules_check, "load Prometheus rule files and say what is wrong", data=False
+        rules,
+        "check",
+        _rules_check,
+        "load Prometheus rule files and say what is wrong and what is doubtful",
+        data=False,
+        examples=CHECK_EXAMPLES,
     )
     check.add_argument("files", type=Path, nargs="+", metavar="FILE")
+    check.add_argument("--strict", action="store_true", help="a warning fails too")
+    check.add_argument(
+        "--retention",
+        type=_duration,
+        metavar="TIME",
+        help="how long the server keeps samples (default: journal_hours of server.toml)",
+    )
+    check.add_argument(
+        "--known-metrics",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="names that are sent too: one a line, node_memory_* for a family, or a page of /metrics",
+    )
+    check.add_argument("--settings", type=Path, help="server.toml to use")
     test = command(rules, "test", _rules_test, "run unit tests in promtool's format", data=False)
     test.add_argument("files", type=Path, nargs="+", metavar="FILE")
     test.add_argument(
@@ -64,9 +102,35 @@ def add_probes(commands: Commands) -> None:
 
 
 def _rules_check(options: Options) -> int:
-    report = check_rules(options.files)
+    retention_ms = options.retention
+    if retention_ms is None:
+        retention_ms = settings(options).journal_hours * 3_600_000
+    around = Surroundings(known=_known_metrics(options.known_metrics), retention_ms=retention_ms)
+    report = check_rules(options.files, around, strict=options.strict)
     print(report.text)
     return 0 if report.passed else 1
+
+
+def _known_metrics(more: Iterable[Path]) -> KnownMetrics | None:
+    """The shipped list with what an operator adds; without the list nobody can say what is not sent."""
+    shipped = find_config(METRICS)
+    if shipped is None:
+        return None
+    known = KnownMetrics(frozenset())
+    for file in (shipped, *more):
+        try:
+            known |= KnownMetrics.read(file.read_text(encoding="utf-8").splitlines())
+        except (OSError, UnicodeDecodeError) as error:
+            why = error.strerror if isinstance(error, OSError) else "not UTF-8"
+            raise Misconfigured(f"{file} cannot be read ({why})", remedy="give a list of names") from error
+    return known
+
+
+def _duration(text: str) -> int:
+    try:
+        return parse_duration(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def _rules_test(options: Options) -> int:
