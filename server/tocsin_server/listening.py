@@ -21,10 +21,18 @@ def is_loopback(settings: ServerConfig) -> bool:
 
 def url_of(settings: ServerConfig) -> str:
     """The URL under which agents and consoles reach this server."""
-    if settings.public_url:
-        return settings.public_url
-    host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    return f"{'http' if is_loopback(settings) else 'https'}://{host}:{settings.port}"
+    return settings.public_url or _url(settings, settings.host)
+
+
+def local_url(settings: ServerConfig) -> str:
+    """The URL under which a program on this machine reaches it, whatever stands before it for others."""
+    everywhere = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - looked for, not bound
+    return _url(settings, everywhere.get(settings.host, settings.host))
+
+
+def _url(settings: ServerConfig, host: str) -> str:
+    shown = f"[{host}]" if ":" in host else host
+    return f"{'http' if is_loopback(settings) else 'https'}://{shown}:{settings.port}"
 
 
 def listen(settings: ServerConfig) -> socket.socket:

@@ -6,7 +6,7 @@ import pytest
 
 from tocsin_server.config import ServerConfig
 from tocsin_server.errors import Misconfigured
-from tocsin_server.listening import is_loopback, listen, url_of
+from tocsin_server.listening import is_loopback, listen, local_url, url_of
 
 
 @pytest.mark.parametrize(
@@ -21,6 +21,22 @@ from tocsin_server.listening import is_loopback, listen, url_of
 )
 def test_the_url_is_plain_only_on_loopback(settings: ServerConfig, url: str) -> None:
     assert url_of(settings) == url
+
+
+@pytest.mark.parametrize(
+    ("settings", "url"),
+    [
+        (ServerConfig(), "http://127.0.0.1:8443"),
+        (ServerConfig(host="::1"), "http://[::1]:8443"),
+        (ServerConfig(host="192.0.2.7", public_url="https://tocsin.example"), "https://192.0.2.7:8443"),
+        (ServerConfig(host="0.0.0.0", port=443), "https://127.0.0.1:443"),
+        (ServerConfig(host="::"), "https://[::1]:8443"),
+    ],
+)
+def test_this_machine_reaches_the_server_itself_and_not_what_stands_before_it(
+    settings: ServerConfig, url: str
+) -> None:
+    assert local_url(settings) == url
 
 
 @pytest.mark.parametrize(
