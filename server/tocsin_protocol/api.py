@@ -22,6 +22,7 @@ that they do not know, so an older console works with a newer server.
 | `GET /api/v1/hosts?client=` | | `HostPage` |
 | `GET /api/v1/hosts/{id}` | | `HostDetail` |
 | `GET /api/v1/hosts/{id}/chart?vital=cpu&minutes=60` | | `Chart` |
+| `GET /api/v1/query?query=&time=&client=&limit=` | | `QueryAnswer` |
 | `GET /api/v1/events` | `Last-Event-ID` | server-sent events, see `EVENTS` |
 
 Authorisation is `Authorization: Bearer TOKEN`. A ticket's verbs are compare-and-set: with `version` given, a
@@ -47,6 +48,8 @@ from tocsin_protocol.vocabulary import (
 
 PREFIX = "/api/v1"
 MAX_PAGE = 500
+MAX_ROWS = 10_000
+"""What one answer to a query may hold."""
 MAX_TEXT = 20_000
 
 
@@ -233,6 +236,29 @@ class Chart(Message, frozen=True, kw_only=True):
     """How a value is compared with the threshold: `<`, `>`, `<=`, `>=`, `==`, `!=`."""
     marks: dict[str, datetime]
     """Moments worth a mark: `active`, `fired`, `resolved`."""
+
+
+class QueryRow(Message, frozen=True, kw_only=True):
+    """One row of what an expression gives."""
+
+    client: str
+    host: str | None
+    """Nothing where it is about several hosts, or none."""
+    labels: dict[str, str]
+    """`__name__` among them."""
+    value: str
+    """As Prometheus writes it: JSON has no `NaN` and no `+Inf`."""
+
+
+class QueryAnswer(Message, frozen=True, kw_only=True):
+    """What an expression gives at a moment."""
+
+    at: datetime
+    rows: list[QueryRow]
+    total: int
+    """How many rows there are; more than `rows` where those were cut."""
+    failures: dict[str, str]
+    """By client, why its part could not be evaluated."""
 
 
 class Vitals(Message, frozen=True, kw_only=True):

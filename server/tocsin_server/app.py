@@ -21,8 +21,9 @@ import uvicorn
 import uvloop
 from sqlmodel import Session
 
-from tocsin_protocol.api import HostRow, TicketCounts, TicketRow
+from tocsin_protocol.api import HostRow, Person, TicketCounts, TicketRow
 from tocsin_protocol.wire import ASK_PATH, PROBES_PATH
+from tocsin_server.access.operator import issue_pass
 from tocsin_server.access.scrape import open_scrape_token
 from tocsin_server.alerts.judge import Judge
 from tocsin_server.alerts.rulefolder import RuleFolder
@@ -53,7 +54,7 @@ from tocsin_server.ingest.presence import Presence
 from tocsin_server.ingest.receive import Receiver
 from tocsin_server.ingest.sessions import Sessions
 from tocsin_server.jobs import Job, schedule
-from tocsin_server.listening import HttpServer, configure_logs, is_loopback, listen, url_of
+from tocsin_server.listening import HttpServer, configure_logs, is_loopback, listen, local_url, url_of
 from tocsin_server.notices import Notices
 from tocsin_server.probebook import Probebook
 from tocsin_server.rounds import Rounds
@@ -280,6 +281,9 @@ class Server:
                 evaluation_s=lambda: self.rounds.last.took_s if self.rounds.last is not None else 0.0,
                 ails=self.ails,
                 device_problems=lambda: self.probebook.problems,
+                rules_in_force=lambda: self.rulebook.rules,
+                sees=self._sees,
+                operator_token=issue_pass(self._data, local_url(self._settings)).token,
             )
         )
 
@@ -333,6 +337,10 @@ class Server:
         if self.journal.is_failing:
             ails.append("pushes cannot be stored")
         return ails
+
+    def _sees(self, _person: Person) -> frozenset[int]:
+        """Whoever signs in works for all clients today."""
+        return frozenset(client.id for client in self.estate.clients())
 
     def _is_fresh(self, host_id: int) -> bool:
         return self.presence.is_fresh(host_id, self._clock.now_ms())

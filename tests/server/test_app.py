@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from tocsin_server import app
+from tocsin_server.access.operator import OPERATOR, read_pass
 from tocsin_server.app import JUDGE_LATE_S, Server
 from tocsin_server.clock import FakeClock, SystemClock
 from tocsin_server.config import ServerConfig
@@ -100,6 +101,13 @@ def test_a_folder_that_another_server_has_is_said_before_anything_is_opened(
         app.run(data, ServerConfig(port=0), config=None)
 
     assert threads() == set()
+
+
+def test_a_server_that_serves_lets_the_operator_of_its_folder_ask(wired: Server, data: Path) -> None:
+    wired.application()
+
+    assert read_pass(data).url == "http://127.0.0.1:8443"
+    assert wired._sees(OPERATOR) == frozenset()  # of no clients yet
 
 
 def test_a_server_ails_until_its_rules_are_judged_and_when_they_are_no_longer(wired: Server) -> None:

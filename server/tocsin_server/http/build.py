@@ -1,8 +1,8 @@
 """All routes of the server in one ASGI application.
 
 Agents' requests are dispatched by path before anything else sees them: theirs are most, and none of what
-people need applies to them. Everything under `/api/v1` asks for a session but signing in; what Prometheus
-reads asks for its token.
+people need applies to them. Everything under `/api/v1` asks for a session but signing in; a query is answered
+to the operator at this machine too; what Prometheus reads asks for its token.
 """
 
 import asyncio
@@ -25,6 +25,7 @@ from tocsin_server.http import (
     hosts,
     metrics,
     prometheus,
+    query,
     sessions,
     status,
     tickets,
@@ -52,7 +53,7 @@ def build(deps: Deps) -> Asgi:
 
 def routes(deps: Deps) -> Litestar:
     """Everything but the agents' part."""
-    return _litestar(deps, [_open(), _for_people(deps), _for_prometheus(deps)])
+    return _litestar(deps, [_open(), _for_people(deps), _for_whoever_asks(deps), _for_prometheus(deps)])
 
 
 def _litestar(deps: Deps, routers: list[Router], openapi_config: OpenAPIConfig | None = None) -> Litestar:
@@ -89,6 +90,16 @@ def _for_people(deps: Deps) -> Router:
     )
 
 
+def _for_whoever_asks(deps: Deps) -> Router:
+    """For people, and for the operator at this machine."""
+    return Router(
+        PREFIX,
+        guards=[query.may_ask(deps)],
+        response_headers={"cache-control": "no-store"},
+        route_handlers=[query.instant_query],
+    )
+
+
 def _for_prometheus(deps: Deps) -> Router:
     return Router(
         "/",
@@ -108,7 +119,9 @@ def _description(deps: Deps) -> HTTPRouteHandler:
     @cache
     def describe() -> dict[str, Any]:
         config = OpenAPIConfig(title="tocsin", version=deps.version)
-        return _litestar(deps, [_open(), _for_people(deps)], config).openapi_schema.to_schema()
+        return _litestar(
+            deps, [_open(), _for_people(deps), _for_whoever_asks(deps)], config
+        ).openapi_schema.to_schema()
 
     @get("/openapi.json", include_in_schema=False)
     async def openapi() -> dict[str, Any]:

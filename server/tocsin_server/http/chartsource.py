@@ -22,13 +22,21 @@ def source_of(
     host: HostFacts, frames: Sequence[Frame], names: Collection[str], *, end_ms: int, interval_ms: int
 ) -> FixedSource:
     """The host's series of these metric names (all of them where "" is among the names)."""
+    series = series_of(host, frames, names, end_ms=end_ms, interval_ms=interval_ms)
+    return FixedSource.from_series(series, clients=[host.client_id])
+
+
+def series_of(
+    host: HostFacts, frames: Sequence[Frame], names: Collection[str], *, end_ms: int, interval_ms: int
+) -> list[FixedSeries]:
+    """The same, to be put beside those of other hosts."""
     target = {"instance": host.name, "job": host.job, "site": host.site}
     series = list(_series(host, frames, names, target))
     if UP in names or "" in names:
         heard = np.unique(np.concatenate([[], *(frame.times_ms for frame in frames)]).astype(np.int64))
         times, values = up_from(heard, end_ms=end_ms, interval_ms=interval_ms)
         series.append((host.client_id, host.id, {NAME: UP, **target}, times, values))
-    return FixedSource.from_series(series, clients=[host.client_id])
+    return series
 
 
 def up_from(heard: Ints, *, end_ms: int, interval_ms: int) -> tuple[Ints, Floats]:

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from litestar.di import NamedDependency
 
-from tocsin_protocol.api import RuleProblem
+from tocsin_protocol.api import Person, RuleProblem
 from tocsin_server.access.attempts import Attempts
 from tocsin_server.access.passwords import Passwords
+from tocsin_server.alerts.rules import RuleSet
 from tocsin_server.clock import Clock
 from tocsin_server.config import ServerConfig
 from tocsin_server.estate.estate import Estate
@@ -48,6 +49,11 @@ class Deps:
     """What is wrong with this server now; nothing where it does its work."""
     device_problems: Callable[[], Sequence[RuleProblem]] = tuple
     """Files of devices that are not in force."""
+    rules_in_force: Callable[[], RuleSet] = RuleSet
+    sees: Callable[[Person], frozenset[int]] = lambda _person: frozenset()
+    """Whose clients' series somebody may ask for; nobody's where it is not said."""
+    operator_token: str = ""
+    """Of the pass in the data folder; empty opens nothing."""
     passwords: Passwords = field(default_factory=Passwords)
     attempts: Attempts = field(default_factory=Attempts)
 

@@ -1,13 +1,13 @@
 """The parameters that routes take, with their bounds: what is outside is refused with the parameter's name.
 
-`state` is a word of the framework's own for an argument, so it comes in as `which`.
+`state` and `query` are words of the framework's own for arguments, so they come in as `which` and `promql`.
 """
 
 from typing import Annotated, Literal
 
 from litestar.params import PathParameter, QueryParameter
 
-from tocsin_protocol.api import MAX_PAGE
+from tocsin_protocol.api import MAX_PAGE, MAX_ROWS
 
 _MAX_ID = (1 << 63) - 1
 """More than that no database holds."""
@@ -23,3 +23,6 @@ Minutes = Annotated[int, QueryParameter(ge=1, le=_DAY_MINUTES)]
 TicketStates = Annotated[Literal["open", "solved", "all"], QueryParameter(name="state")]
 AlertStates = Annotated[Literal["active", "all"], QueryParameter(name="state")]
 VitalName = Annotated[Literal["cpu", "memory", "filesystem", "load", "receive", "transmit"], QueryParameter()]
+Query = Annotated[str, QueryParameter(name="query", min_length=1)]
+"""PromQL; how long it may be is the language's to say."""
+Rows = Annotated[int, QueryParameter(ge=1, le=MAX_ROWS)]

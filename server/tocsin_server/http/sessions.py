@@ -6,6 +6,8 @@ session is kept elsewhere under other names, so here an agent is nobody.
 
 import asyncio
 import contextlib
+import hmac
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
 
@@ -13,7 +15,6 @@ from litestar import Request, get, post
 from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
 from litestar.params import JSONBody
-from litestar.types import Guard
 from sqlmodel import Session
 
 from tocsin_protocol.api import LoginAnswer, LoginRequest, Person
@@ -46,6 +47,11 @@ def bearer(connection: Connection) -> str | None:
     return token.strip() if scheme.lower() == "bearer" and 0 < len(token) <= _MAX_TOKEN else None
 
 
+def is_same(given: str | None, secret: str) -> bool:
+    """Whether a token is the secret one; where there is no secret nothing is. Takes as long for a near miss."""
+    return bool(secret) and hmac.compare_digest((given or "").encode(), secret.encode())
+
+
 async def visit_of(connection: Connection, deps: Deps) -> Visit | None:
     """The valid session behind a request, if there is one; that it is in use is written down now and then."""
     token = bearer(connection)
@@ -59,7 +65,7 @@ async def visit_of(connection: Connection, deps: Deps) -> Visit | None:
     return visit
 
 
-def signed_in(deps: Deps) -> Guard:
+def signed_in(deps: Deps) -> Callable[[Connection, BaseRouteHandler], Awaitable[None]]:
     """The guard of everything that is not open to all."""
 
     async def guard(connection: Connection, handler: BaseRouteHandler) -> None:

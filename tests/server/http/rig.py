@@ -38,6 +38,7 @@ NOW = 1_700_000_000_000
 INTERVAL_MS = 10_000
 TARGET = {"instance": "atlas", "job": "node", "site": "berlin"}
 SCRAPE_TOKEN = "toc_scr_test"
+OPERATOR_TOKEN = "toc_opr_test"
 PASSWORD = "correct horse battery"
 CHEAP = Passwords(time_cost=1, memory_kib=8, lanes=1)
 
@@ -227,6 +228,8 @@ def make_rig(storage: Storage, tokens: dict[str, str]) -> Rig:
         version="0.1.0",
         evaluation_s=lambda: 0.004,
         ails=lambda: ails,
+        sees=lambda _person: frozenset(client.id for client in estate.clients()),
+        operator_token=OPERATOR_TOKEN,
         passwords=CHEAP,
     )
     return Rig(

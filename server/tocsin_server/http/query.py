@@ -1,0 +1,234 @@
+"""`GET /api/v1/query`: an expression of PromQL at a moment, over the series of the clients that the asker sees.
+
+    head       what rules see now, where the expression looks no further back than rules do
+    journal    where it does: the frames of the hosts that it can be about, so many at most
+
+Few are evaluated at once, and none that would keep the head from the rules for long.
+"""
+
+import asyncio
+import contextlib
+import threading
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from itertools import islice
+from math import isfinite
+from typing import Any
+
+import numpy as np
+from litestar import Request, get
+from litestar.handlers import BaseRouteHandler
+from litestar.types import Guard
+
+from tocsin_protocol.api import Person, QueryAnswer, QueryRow
+from tocsin_server.access.operator import OPERATOR
+from tocsin_server.alerts.gofmt import not_finite
+from tocsin_server.alerts.lint import recorded_names
+from tocsin_server.alerts.proclaim import ALERTS, SINCE
+from tocsin_server.clock import moment
+from tocsin_server.errors import NotFound, Overloaded, Unprocessable
+from tocsin_server.estate.estate import HostFacts
+from tocsin_server.http.chartsource import series_of
+from tocsin_server.http.deps import Deps, Wired
+from tocsin_server.http.moments import moment_ms
+from tocsin_server.http.portion import Portion
+from tocsin_server.http.questions import Query, Rows, Slug, Word
+from tocsin_server.http.reach import TooMuch, check_cost, looks_back, may_concern, within
+from tocsin_server.http.sessions import Connection, bearer, is_same, signed_in
+from tocsin_server.http.vitals import vital_windows
+from tocsin_server.promql import Expression, Row, Vector, evaluate, parse
+from tocsin_server.series.fixed import FixedSource
+from tocsin_server.series.source import LOOKBACK_MS
+
+DEFAULT_ROWS = 1000
+MOST_FRAMES = 10_000
+"""Frames that an answer from the journal may read: 300 hosts' last five minutes, or one host's last day."""
+AT_ONCE = 2
+
+_turns = threading.BoundedSemaphore(AT_ONCE)
+
+
+class NotKept(Unprocessable):
+    """What is asked of a metric is kept nowhere."""
+
+    kind = "not-kept"
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """An expression at a moment, over some clients: their slugs by id."""
+
+    expression: Expression
+    at_ms: int
+    now_ms: int
+    clients: Mapping[int, str]
+
+
+def may_ask(deps: Deps) -> Guard:
+    """The guard: whoever is signed in, and the operator at this machine."""
+    as_person = signed_in(deps)
+
+    async def guard(connection: Connection, handler: BaseRouteHandler) -> None:
+        if is_same(bearer(connection), deps.operator_token):
+            connection.scope["user"] = OPERATOR
+        else:
+            await as_person(connection, handler)
+
+    return guard
+
+
+@get("/query")
+async def instant_query(
+    deps: Wired,
+    request: Request[Person, Any, Any],
+    promql: Query,
+    time: Word = None,
+    client: Slug = None,
+    limit: Rows = DEFAULT_ROWS,
+) -> QueryAnswer:
+    """What an expression gives now, or at a time: Unix seconds, RFC 3339, or `-5m`."""
+    with _a_turn():
+        return await asyncio.to_thread(_answer, deps, request.user, promql, time, client, limit)
+
+
+def _answer(
+    deps: Deps, person: Person, promql: str, time: str | None, client: str | None, limit: int
+) -> QueryAnswer:
+    now_ms = deps.clock.now_ms()
+    at_ms = now_ms if time is None else moment_ms(time, now_ms)
+    question = Question(parse(promql), at_ms, now_ms, _clients(deps, person, client))
+    asked = looks_back(question.expression, at_ms, now_ms)
+    if within(asked, _kept(deps)):
+        return _from_head(deps, question, limit)
+    return _from_journal(deps, question, asked, limit)
+
+
+def _clients(deps: Deps, person: Person, slug: str | None) -> dict[int, str]:
+    """The clients that are asked about, of those that the person sees; the operator sees all."""
+    clients = deps.estate.clients()
+    if person is not OPERATOR:
+        seen = deps.sees(person)
+        clients = [client for client in clients if client.id in seen]
+    asked = {client.id: client.slug for client in clients if slug is None or client.slug == slug}
+    if slug is not None and not asked:
+        raise NotFound(f"no client is called {slug!r}", remedy="take the slug as the list of hosts shows it")
+    return asked
+
+
+def _kept(deps: Deps) -> dict[str, int]:
+    """How far back the head holds each metric."""
+    longest = vital_windows()
+    for name, window_ms in deps.rules_in_force().windows().items():
+        longest[name] = max(longest.get(name, 0), window_ms)
+    return longest
+
+
+def _from_head(deps: Deps, question: Question, limit: int) -> QueryAnswer:
+    with deps.head.lock:
+        source = Portion(deps.head, question.clients)
+        check_cost(question.expression, source, deps.settings.interval_s * 1000)
+        vector = evaluate(question.expression, source, question.at_ms)
+        return _told(deps, question, vector, limit)
+
+
+def _from_journal(deps: Deps, question: Question, asked: Mapping[str, int], limit: int) -> QueryAnswer:
+    _refuse_what_is_made_here(deps, asked)
+    interval_ms = deps.settings.interval_s * 1000
+    source = _journalled(deps, question, asked, interval_ms)
+    check_cost(question.expression, source, interval_ms)
+    return _told(deps, question, evaluate(question.expression, source, question.at_ms), limit)
+
+
+def _refuse_what_is_made_here(deps: Deps, asked: Collection[str]) -> None:
+    """The journal has what hosts have sent; what rules make of it is in the head alone."""
+    made = {ALERTS, SINCE, *recorded_names(deps.rules_in_force())}.intersection(asked)
+    if made:
+        raise NotKept(
+            f"{min(made)} is made by rules, and nothing is kept of it for as long as this looks back",
+            remedy="ask for it now, without an offset or a range, or ask for what its rule is made of",
+        )
+
+
+def _journalled(deps: Deps, question: Question, asked: Mapping[str, int], interval_ms: int) -> FixedSource:
+    since_ms = question.now_ms - max(asked.values()) - LOOKBACK_MS
+    hosts = [
+        host
+        for host in deps.estate.hosts()
+        if host.client_id in question.clients and may_concern(question.expression, host)
+    ]
+    _check_frames(hosts, question.now_ms - since_ms, interval_ms)
+    series = [
+        each
+        for host in hosts
+        for each in series_of(
+            host,
+            deps.journal.frames_of(host.id, since_ms, question.now_ms),
+            asked.keys(),
+            end_ms=question.now_ms,
+            interval_ms=_pace_ms(host, interval_ms),
+        )
+    ]
+    here = {host.client_id for host in deps.estate.hosts()}
+    return FixedSource.from_series(series, clients=here.intersection(question.clients))
+
+
+def _check_frames(hosts: Sequence[HostFacts], span_ms: int, interval_ms: int) -> None:
+    frames = sum(span_ms // _pace_ms(host, interval_ms) + 1 for host in hosts)
+    if frames > MOST_FRAMES:
+        raise TooMuch(
+            "the expression looks further back than rules do, at more frames than can be read at once",
+            remedy="name one client or one host by its instance, or take a shorter range",
+        )
+
+
+def _pace_ms(host: HostFacts, interval_ms: int) -> int:
+    return interval_ms if host.interval_s is None else host.interval_s * 1000
+
+
+def _told(deps: Deps, question: Question, vector: Vector, limit: int) -> QueryAnswer:
+    """The answer. What belongs to none of the clients asked about is left out, wherever it comes from."""
+    rows = [_row(deps, question, row) for row in islice(_seen(question, vector), limit)]
+    return QueryAnswer(
+        at=moment(question.at_ms),
+        rows=rows,
+        total=int(np.isin(vector.labels.clients, list(question.clients)).sum()),
+        failures={
+            question.clients[client]: why
+            for client, why in vector.failures.items()
+            if client in question.clients
+        },
+    )
+
+
+def _seen(question: Question, vector: Vector) -> Iterator[Row]:
+    return (row for row in vector.rows() if row.client_id in question.clients)
+
+
+def _row(deps: Deps, question: Question, row: Row) -> QueryRow:
+    host = None if row.host_id is None else deps.estate.host(row.host_id)
+    return QueryRow(
+        client=question.clients[row.client_id],
+        host=host.name if host is not None and host.client_id == row.client_id else None,
+        labels=row.labels,
+        value=written(row.value),
+    )
+
+
+def written(value: float) -> str:
+    """The number as Prometheus writes it: all digits, no exponent."""
+    if not isfinite(value):
+        return not_finite(value)
+    digits = format(Decimal(repr(value)), "f")
+    return digits.removesuffix(".0")
+
+
+@contextlib.contextmanager
+def _a_turn() -> Iterator[None]:
+    """One of the few evaluations at a time; who comes too many is told to come again, not kept waiting."""
+    if not _turns.acquire(blocking=False):
+        raise Overloaded("other queries are under way", remedy="ask again in a moment", retry_after_s=1)
+    try:
+        yield
+    finally:
+        _turns.release()

@@ -1,0 +1,83 @@
+"""How far back an expression looks, what evaluating it costs, and which hosts it can be about.
+
+The head holds of each metric what rules ask for, of most the newest samples only. A rate over more than that
+would be wrong and look right, so a question that reaches further is answered from the journal.
+"""
+
+from collections.abc import Callable, Mapping
+
+from tocsin_server.errors import Unprocessable
+from tocsin_server.estate.estate import HostFacts
+from tocsin_server.promql import Expression
+from tocsin_server.promql.syntax import Node, Selector, children, walk
+from tocsin_server.series.source import Source
+
+MOST_CELLS = 20_000_000
+"""Samples that one evaluation may look at, with the head's lock held: half a second for a rate."""
+
+
+class TooMuch(Unprocessable):
+    """A question that would keep the server from its work."""
+
+    kind = "too-much"
+
+
+def looks_back(expression: Expression, at_ms: int, now_ms: int) -> dict[str, int]:
+    """How far before now it looks, in milliseconds, by metric name; "" stands for selectors of any name."""
+    pinned = {name: max(0, now_ms - moment_ms) for name, moment_ms in _pinned(expression).items()}
+    return {
+        name: window_ms + max(0, now_ms - at_ms, pinned.get(name, 0))
+        for name, window_ms in expression.windows().items()
+    }
+
+
+def within(asked: Mapping[str, int], kept: Mapping[str, int]) -> bool:
+    """Whether what is kept by metric name, "" for all of them, reaches as far back as is asked."""
+    everywhere = kept.get("", 0)
+    return all(
+        back_ms <= (max(kept.get(name, 0), everywhere) if name else everywhere)
+        for name, back_ms in asked.items()
+    )
+
+
+def check_cost(expression: Expression, source: Source, interval_ms: int) -> None:
+    """Raise `TooMuch` for an expression that looks at too many samples."""
+
+    def found(selector: Selector) -> int:
+        return len(source.select(selector.name, selector.matchers).labels)
+
+    cells = _cells(expression.root, interval_ms, found)
+    if cells > MOST_CELLS:
+        raise TooMuch(
+            f"the expression looks at more than {MOST_CELLS} samples",
+            remedy="name the metric, one client or one host, or take a shorter range",
+        )
+
+
+def may_concern(expression: Expression, host: HostFacts) -> bool:
+    """Whether a selector can find a series of this host, by the labels that the server sets."""
+    target = {"instance": host.name, "job": host.job, "site": host.site}
+    return any(
+        all(matcher.matches(target[matcher.name]) for matcher in node.matchers if matcher.name in target)
+        for node in walk(expression.root)
+        if isinstance(node, Selector)
+    )
+
+
+def _pinned(expression: Expression) -> dict[str, int]:
+    """The earliest moment that an `@` names, by metric."""
+    moments: dict[str, int] = {}
+    for node in walk(expression.root):
+        if isinstance(node, Selector) and isinstance(node.at, int):
+            name = node.name or ""
+            moments[name] = min(moments.get(name, node.at), node.at)
+    return moments
+
+
+def _cells(node: Node, interval_ms: int, found: Callable[[Selector], int]) -> float:
+    """Samples looked at: a range multiplies by its samples, whatever is evaluated over steps by these."""
+    if isinstance(node, Selector):
+        return 1 + found(node)
+    step_ms = getattr(node, "step_ms", None) or interval_ms
+    times = max(1.0, getattr(node, "range_ms", 0) / step_ms)
+    return times * (1 + sum(_cells(child, interval_ms, found) for child in children(node)))
