@@ -8,6 +8,7 @@ from importlib.metadata import version
 from tocsin_server.cli.backups import add_backups
 from tocsin_server.cli.estate import add_estate
 from tocsin_server.cli.files import add_probes, add_rules
+from tocsin_server.cli.query import add_query, with_time_in_one_word
 from tocsin_server.cli.running import add_running
 from tocsin_server.errors import TocsinError
 
@@ -20,6 +21,7 @@ examples:
   tocsin-server user add alice --name 'Alice Martin'
   tocsin-server rules check config/rules/*.yml
   tocsin-server rules test config/rules/tests/*.yml
+  tocsin-server query 'node_load1 > 4' --client acme
   tocsin-server seal --client acme --host atlas < community.txt
   tocsin-server probes check config/probes/*.yml
   tocsin-server backup /var/backups/tocsin --keep 14
@@ -29,7 +31,8 @@ examples:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; the process's exit status."""
-    options = parser().parse_args(arguments)
+    words = sys.argv[1:] if arguments is None else arguments
+    options = parser().parse_args(with_time_in_one_word(words))
     try:
         return int(options.command(options))
     except TocsinError as error:
@@ -53,5 +56,6 @@ def parser() -> argparse.ArgumentParser:
     add_backups(commands)
     add_rules(commands)
     add_probes(commands)
+    add_query(commands)
     add_estate(commands)
     return made
