@@ -4,7 +4,7 @@ The head holds of each metric what rules ask for, of most the newest samples onl
 would be wrong and look right, so a question that reaches further is answered from the journal.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from tocsin_server.errors import Unprocessable
 from tocsin_server.estate.estate import HostFacts
@@ -65,13 +65,17 @@ def may_concern(expression: Expression, host: HostFacts) -> bool:
 
 
 def _pinned(expression: Expression) -> dict[str, int]:
-    """The earliest moment that an `@` names, by metric."""
+    """The earliest moment that an `@` names, by metric: its own, or that of something around it."""
     moments: dict[str, int] = {}
     for node in walk(expression.root):
-        if isinstance(node, Selector) and isinstance(node.at, int):
-            name = node.name or ""
-            moments[name] = min(moments.get(name, node.at), node.at)
+        at_ms = getattr(node, "at", None)
+        if isinstance(at_ms, int):
+            moments |= {name: min(moments.get(name, at_ms), at_ms) for name in _named_in(node)}
     return moments
+
+
+def _named_in(node: Node) -> Iterator[str]:
+    return (each.name or "" for each in walk(node) if isinstance(each, Selector))
 
 
 def _cells(node: Node, interval_ms: int, found: Callable[[Selector], int]) -> float:
