@@ -102,13 +102,22 @@ def add_probes(commands: Commands) -> None:
 
 
 def _rules_check(options: Options) -> int:
-    retention_ms = options.retention
-    if retention_ms is None:
-        retention_ms = settings(options).journal_hours * 3_600_000
-    around = Surroundings(known=_known_metrics(options.known_metrics), retention_ms=retention_ms)
+    around = Surroundings(known=_known_metrics(options.known_metrics), retention_ms=_retention_ms(options))
     report = check_rules(options.files, around, strict=options.strict)
     print(report.text)
     return 0 if report.passed else 1
+
+
+def _retention_ms(options: Options) -> int | None:
+    """What is typed, or what the settings say; nothing where whoever checks rules may not read those."""
+    if options.retention is not None:
+        return int(options.retention)
+    try:
+        return settings(options).journal_hours * 3_600_000
+    except Misconfigured:
+        if options.settings is not None:
+            raise
+        return None
 
 
 def _known_metrics(more: Iterable[Path]) -> KnownMetrics | None:

@@ -57,6 +57,17 @@ def test_how_long_samples_are_kept_is_the_servers_setting_unless_it_is_typed(
     assert "samples are kept for 30m" in operator.checks(day, "--retention", "30m")[1]
 
 
+def test_who_may_not_read_the_servers_settings_checks_rules_without_them(
+    operator: Operator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    damaged = tmp_path / "server.toml"
+    damaged.write_text("colour = 1")
+    monkeypatch.setattr("tocsin_server.cli.command.find_config", lambda _name: damaged)
+
+    assert operator.checks("rate(node_load1[30d])") == (0, "")
+    assert operator.checks("rate(node_load1[30d])", "--settings", damaged)[0] == 2
+
+
 def test_a_list_that_cannot_be_read_is_named(operator: Operator, tmp_path: Path) -> None:
     status, said = operator.checks("up", "--known-metrics", tmp_path / "absent")
 
