@@ -11,6 +11,7 @@ import numpy as np
 from tocsin_server.promql.dense import Dense
 from tocsin_server.promql.operators import Operand
 from tocsin_server.promql.over_time import quantile
+from tocsin_server.promql.sums import Tournament, is_whole
 from tocsin_server.promql.syntax import Grouping
 from tocsin_server.series.arrays import Bools, Floats, Ints
 from tocsin_server.series.labels import NO_HOST, Labels, signatures
@@ -24,6 +25,10 @@ class Groups:
     member_of: Ints
     order: Ints
     starts: Ints
+
+    def tournament(self) -> Tournament:
+        """How members are added up in pairs."""
+        return self.labels.derive("tournament", lambda: Tournament.of(self.order, self.starts))
 
 
 def groups_of(labels: Labels, grouping: Grouping) -> Groups:
@@ -62,12 +67,23 @@ class Gathered:
     counts: Ints
     parameter: Operand
     """A scalar, one for all groups or one a group."""
+    unnamed: Bools | None = None
+    """Which rows are to lose their name at the end."""
+
+    def any_unnamed(self) -> Bools | None:
+        """Which groups have such a member."""
+        if self.unnamed is None:
+            return None
+        members = self.groups.member_of[self.unnamed & self.present]
+        return np.asarray(np.bincount(members, minlength=len(self.counts)) > 0)
 
     def total(self, values: Floats) -> Floats:
         """The sum of each group over its present rows."""
         kept = values if self.present.all() else np.where(self.present, values, 0.0)
-        sums = np.bincount(self.groups.member_of, weights=kept, minlength=len(self.counts))
-        return sums.astype(np.float64, copy=False)
+        plain = np.asarray(np.bincount(self.groups.member_of, kept, len(self.counts)), np.float64)
+        if is_whole(kept):
+            return plain
+        return np.where(np.isfinite(plain), self.groups.tournament().sums(kept), plain)
 
     def by_group(self, filling: float) -> Floats:
         """The values group after group, the absent ones filled."""
@@ -78,16 +94,17 @@ def gather(dense: Dense, grouping: Grouping, parameter: Callable[[Labels], Opera
     """A vector sorted into groups; `parameter` gives the scalar of the aggregation for rows of these labels."""
     groups = groups_of(dense.labels, grouping)
     counts = np.bincount(groups.member_of[dense.present], minlength=len(groups.labels))
-    return Gathered(groups, dense.values, dense.present, counts, parameter(groups.labels))
+    return Gathered(groups, dense.values, dense.present, counts, parameter(groups.labels), dense.unnamed)
 
 
 def aggregate(operator: str, gathered: Gathered, labels: Labels) -> Dense:
     """The aggregation; `labels` are those of the rows, which topk and bottomk keep."""
     if operator in SELECTING:
-        return Dense(labels, gathered.values, _selected(gathered, largest=operator == "topk"))
+        present = _selected(gathered, largest=operator == "topk")
+        return Dense(labels, gathered.values, present, gathered.unnamed)
     groups = gathered.groups.labels
     values = REDUCING[operator](gathered) if len(groups) else np.zeros(0)
-    return Dense(groups, values, gathered.counts > 0)
+    return Dense(groups, values, gathered.counts > 0, gathered.any_unnamed())
 
 
 def _mean(gathered: Gathered) -> Floats:
@@ -146,4 +163,29 @@ REDUCING: dict[str, Callable[[Gathered], Floats]] = {
 }
 
 SELECTING = frozenset({"bottomk", "topk"})
-AGGREGATIONS = REDUCING.keys() | SELECTING
+AGGREGATIONS = REDUCING.keys() | SELECTING | {"count_values"}
+
+
+def count_values(dense: Dense, grouping: Grouping, label: str) -> Dense:
+    """How many rows of a group have each value; the value becomes a label, which joins the group."""
+    rows = np.flatnonzero(dense.present)
+    distinct, inverse = np.unique(dense.values[rows], return_inverse=True, equal_nan=True)
+    code = dense.labels.symbols.code
+    codes = np.array([code(number_text(value)) for value in distinct.tolist()], np.int32)[inverse]
+    own = dense.labels.take(rows)
+    counted = own.replaced({**own.columns, label: codes})
+    if grouping.without:
+        grouping = Grouping(tuple(name for name in grouping.labels if name != label), without=True)
+    else:
+        grouping = Grouping((*grouping.labels, label), without=False)
+    there = np.ones(len(rows), np.bool_)
+    unnamed = None if dense.unnamed is None else dense.unnamed[rows]
+    values = Dense(counted, dense.values[rows], there, unnamed)
+    return aggregate("count", gather(values, grouping, lambda _: np.nan), counted)
+
+
+def number_text(value: float) -> str:
+    """A value as the shortest decimal without an exponent, as Prometheus labels it."""
+    if not np.isfinite(value):
+        return "NaN" if np.isnan(value) else "+Inf" if value > 0 else "-Inf"
+    return np.format_float_positional(value, trim="-")

@@ -19,11 +19,15 @@ from tocsin_server.series.symbols import Symbols
 
 @dataclass(frozen=True, slots=True)
 class Dense:
-    """Rows; a value without `present` means nothing."""
+    """Rows; a value without `present` means nothing.
+
+    `unnamed` are the rows that are to lose the metric's name at the end, where names are dropped late.
+    """
 
     labels: Labels
     values: Floats
     present: Bools
+    unnamed: Bools | None = None
 
     def nameless(self) -> "Dense":
         """The same rows without the metric's name."""

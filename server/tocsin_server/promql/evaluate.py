@@ -9,9 +9,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tocsin_server.promql.evaluation import Evaluation
+from tocsin_server.promql.budget import Budget
+from tocsin_server.promql.evaluation import Evaluation, Query
 from tocsin_server.promql.expression import Expression
-from tocsin_server.series.arrays import Floats
+from tocsin_server.promql.order import ordered
+from tocsin_server.series.arrays import Floats, Ints
 from tocsin_server.series.labels import NO_HOST, Labels, joined
 from tocsin_server.series.source import Source
 
@@ -48,14 +50,58 @@ class Vector:
         return Row(int(labels.clients[index]), host_id, labels.row(index), float(self.values[index]))
 
 
-def evaluate(expression: Expression, source: Source, at_ms: int) -> Vector:
-    """The result at an instant."""
-    evaluation = Evaluation(source, at_ms)
+def evaluate(
+    expression: Expression,
+    source: Source,
+    at_ms: int,
+    *,
+    query: Query | None = None,
+    budget: Budget | None = None,
+) -> Vector:
+    """The result at an instant; raises `TooCostly` where it takes more than the budget."""
+    evaluation = Evaluation(source, at_ms, query=query, budget=budget)
     dense = evaluation.rows(expression.root)
     present = dense.present & evaluation.is_sound(dense.labels)
-    rows = np.flatnonzero(present)
-    labels = dense.labels if len(rows) == len(present) else dense.labels.take(rows)
+    there = np.flatnonzero(present)
+    rows = ordered(expression.root, dense, there)
+    is_whole = rows is there and len(rows) == len(present)
+    labels = dense.labels if is_whole else dense.labels.take(rows)
     return Vector(labels, dense.values[rows], evaluation.failures)
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """One row of a range and its samples, oldest first."""
+
+    client_id: int
+    host_id: int | None
+    labels: dict[str, str]
+    times_ms: Ints
+    values: Floats
+
+
+def samples(
+    expression: Expression,
+    source: Source,
+    at_ms: int,
+    *,
+    query: Query | None = None,
+    budget: Budget | None = None,
+) -> list[Series]:
+    """What a range holds at an instant, where the expression is one (`read`, not `parse`); see `evaluate`."""
+    evaluation = Evaluation(source, at_ms, query=query, budget=budget)
+    labels, window = evaluation.ranged(expression.root)
+    sound = evaluation.is_sound(labels)
+    return [
+        Series(
+            int(labels.clients[row]),
+            None if labels.hosts[row] == NO_HOST else int(labels.hosts[row]),
+            labels.row(row),
+            window.times[row, : window.count[row]],
+            window.values[row, : window.count[row]],
+        )
+        for row in np.flatnonzero((window.count > 0) & sound).tolist()
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,19 +115,34 @@ class Line:
 
 
 def evaluate_range(
-    expression: Expression, source: Source, *, start_ms: int, end_ms: int, step_ms: int
+    expression: Expression,
+    source: Source,
+    *,
+    start_ms: int,
+    end_ms: int,
+    step_ms: int,
+    query: Query | None = None,
+    budget: Budget | None = None,
+    failures: dict[int, str] | None = None,
 ) -> list[Line]:
-    """The results at `start`, `start + step`, … up to `end`; steps where a client's part fails are absent."""
+    """The results at `start`, `start + step`, … up to `end`; steps where a client's part fails are absent.
+
+    `failures` takes by client why. Raises `TooCostly` where it takes more than the budget, which is for all
+    steps together.
+    """
     steps = range(start_ms, end_ms + 1, step_ms)
+    query, budget = query or Query(start_ms, end_ms, step_ms), budget or Budget()
     blocks: dict[Labels, Floats] = {}
     for step, at_ms in enumerate(steps):
-        evaluation = Evaluation(source, at_ms, start_ms=start_ms, end_ms=end_ms)
+        evaluation = Evaluation(source, at_ms, query=query, budget=budget)
         dense = evaluation.rows(expression.root)
         block = blocks.get(dense.labels)
         if block is None:
             block = blocks[dense.labels] = np.full((len(dense.labels), len(steps)), np.nan)
         present = dense.present & evaluation.is_sound(dense.labels)
         block[present, step] = dense.values[present]
+        if failures is not None:
+            failures |= evaluation.failures
     return _lines(blocks)
 
 

@@ -4,18 +4,25 @@ A client's mistake (two series where one is asked for) is noted in `failures` an
 others; whoever takes the result leaves the rows of failed clients out.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import reduce
 from typing import Final
 
 import numpy as np
 
+from tocsin_server.promql import histogram
 from tocsin_server.promql import matching as matches
-from tocsin_server.promql.aggregation import SELECTING, aggregate, gather
+from tocsin_server.promql.aggregation import SELECTING, aggregate, count_values, gather, number_text
+from tocsin_server.promql.budget import Budget
+from tocsin_server.promql.dates import DATES, part
 from tocsin_server.promql.dense import Dense, client_index, duplicates, row_per_client, spread
 from tocsin_server.promql.elementwise import ELEMENTWISE, is_possible
 from tocsin_server.promql.operators import ARITHMETIC, COMPARISON, Operand, calculate
-from tocsin_server.promql.over_time import KEEPS_NAME, OVER_TIME, Span, apply
-from tocsin_server.promql.relabel import label_replace
+from tocsin_server.promql.over_time import KEEPS_NAME, OVER_TIME, apply
+from tocsin_server.promql.relabel import label_join, label_replace, matching_rows
+from tocsin_server.promql.span import Span
+from tocsin_server.promql.stacked import stacked, steps
 from tocsin_server.promql.syntax import (
     COMPARISONS,
     SET_OPERATORS,
@@ -27,36 +34,58 @@ from tocsin_server.promql.syntax import (
     Number,
     Range,
     Selector,
+    Subquery,
     Text,
 )
-from tocsin_server.series.arrays import Bools, Floats
-from tocsin_server.series.labels import Labels
+from tocsin_server.series.arrays import Bools, Codes, Floats
+from tocsin_server.series.labels import NAME, Labels
 from tocsin_server.series.matchers import MatchKind
-from tocsin_server.series.source import Selection, Source
+from tocsin_server.series.source import Selection, Source, Window
 
 Value = Dense | Operand
 """A vector, or a scalar: one number for all clients, or an array of one for each of `source.clients`."""
 
 
+@dataclass(frozen=True, slots=True)
+class Query:
+    """What is the same for all instants of a query.
+
+    `delays_names` drops metric names at the end, as Prometheus does behind its flag; `is_old` works out rates
+    as Prometheus 2 did.
+    """
+
+    start_ms: int
+    end_ms: int
+    step_ms: int = 0
+    delays_names: bool = False
+    is_old: bool = False
+
+
 class Evaluation:
-    """One instant of a source; `start_ms` and `end_ms` are those of the whole query, for `@ start()`."""
+    """One instant of a source; `query` is the whole that it is a part of, for `@ start()` and others."""
 
     def __init__(
-        self, source: Source, at_ms: int, *, start_ms: int | None = None, end_ms: int | None = None
+        self, source: Source, at_ms: int, *, query: Query | None = None, budget: Budget | None = None
     ) -> None:
         self.source = source
         self.at_ms = at_ms
+        self.query = query or Query(at_ms, at_ms)
         self.failures: dict[int, str] = {}
-        self._moments = {
-            "start": at_ms if start_ms is None else start_ms,
-            "end": at_ms if end_ms is None else end_ms,
-        }
+        self._budget = budget or Budget()
 
     def rows(self, node: Node) -> Dense:
         """The result as rows: a scalar is one for each client."""
         with np.errstate(all="ignore"):
             value = self.value(node)
-            return value if isinstance(value, Dense) else self.from_scalar(value)
+            return self._cleaned(value) if isinstance(value, Dense) else self.from_scalar(value)
+
+    def _cleaned(self, dense: Dense) -> Dense:
+        """Rows that are to lose their name have lost it."""
+        if dense.unnamed is None:
+            return dense
+        names = np.where(dense.unnamed, 0, dense.labels.column(NAME)).astype(np.int32)
+        labels = dense.labels.replaced({**dense.labels.columns, NAME: names})
+        return self.distinct(Dense(labels, dense.values, dense.present))
 
     def is_sound(self, labels: Labels) -> Bools:
         """Which rows belong to clients whose part could be evaluated."""
@@ -79,7 +108,7 @@ class Evaluation:
                 return self._aggregate(node)
             case Call():
                 return self._call(node)
-            case Range() | Text():
+            case Range() | Subquery() | Text():
                 raise TypeError(f"{type(node).__name__} has no value of its own")  # `parse` lets none through
 
     def vector(self, node: Node) -> Dense:
@@ -101,14 +130,22 @@ class Evaluation:
         for client, why in failures:
             self.failures.setdefault(client, why)
 
-    def _moment(self, selector: Selector) -> int:
-        at = selector.at
-        moment = self.at_ms if at is None else self._moments[at] if isinstance(at, str) else at
-        return moment - selector.offset_ms
+    def _moment(self, asked: Selector | Subquery) -> int:
+        match asked.at:
+            case None:
+                moment = self.at_ms
+            case "start":
+                moment = self.query.start_ms
+            case "end":
+                moment = self.query.end_ms
+            case int(at):
+                moment = at
+        return moment - asked.offset_ms
 
     def select(self, node: Selector) -> tuple[Dense, Floats]:
         """The newest samples, and their times in seconds."""
         selection = self.selected(node)
+        self._budget.spend(len(selection.labels))
         instant = self.source.instant(selection, self._moment(node))
         return Dense(selection.labels, instant.values, instant.present), instant.times / 1000
 
@@ -124,15 +161,18 @@ class Evaluation:
         return dense
 
     def renamed(self, dense: Dense, values: Floats, present: Bools | None = None) -> Dense:
-        """Other values under the same labels, less the name."""
-        return self.distinct(
-            Dense(dense.labels, values, dense.present if present is None else present).nameless()
-        )
+        """Other values under the same labels, less the name: at once, or at the end."""
+        present = dense.present if present is None else present
+        if self.query.delays_names:
+            return Dense(dense.labels, values, present, np.ones(len(present), np.bool_))
+        return self.distinct(Dense(dense.labels, values, present).nameless())
 
     def _negated(self, value: Value) -> Value:
         return self.renamed(value, -value.values) if isinstance(value, Dense) else -value
 
     def _aggregate(self, node: Aggregate) -> Dense:
+        if isinstance(node.parameter, Text):
+            return count_values(self.vector(node.expression), node.grouping, node.parameter.value)
         parameter: Operand = np.nan if node.parameter is None else self.scalar(node.parameter)
         rows = self.vector(node.expression)
         if node.operator in SELECTING:
@@ -163,14 +203,16 @@ class Evaluation:
     def _against(self, node: Binary, rows: Dense, left: Operand, right: Operand) -> Dense:
         """A vector and a scalar."""
         if node.operator in COMPARISONS and not node.as_bool:
-            return Dense(rows.labels, rows.values, rows.present & COMPARISON[node.operator](left, right))
+            return replace(rows, present=rows.present & COMPARISON[node.operator](left, right))
         return self.renamed(rows, np.asarray(calculate(node.operator, left, right)))
 
     def _matched(self, node: Binary, left: Dense, right: Dense) -> Dense:
         """Two vectors, row by row."""
         is_turned = node.matching.group == "right"
         many, one = (right, left) if is_turned else (left, right)
-        drops_name = node.operator in ARITHMETIC or node.as_bool
+        if node.matching.fill_left is not None or node.matching.fill_right is not None:
+            many, one = matches.filled(many, one, node.matching)
+        drops_name = node.operator in ARITHMETIC or (node.as_bool and not self.query.delays_names)
         pairs = matches.pair(many, one, node.matching, drops_name=drops_name)
         self.blame(pairs.failures)
         if not len(one.values):
@@ -179,7 +221,9 @@ class Evaluation:
         lefts, rights = (met, many.values) if is_turned else (many.values, met)
         if node.operator in COMPARISONS and not node.as_bool:
             return Dense(pairs.labels, lefts, pairs.present & COMPARISON[node.operator](lefts, rights))
-        return Dense(pairs.labels, np.asarray(calculate(node.operator, lefts, rights)), pairs.present)
+        values = np.asarray(calculate(node.operator, lefts, rights))
+        unnamed = np.ones(len(values), np.bool_) if node.as_bool and self.query.delays_names else None
+        return Dense(pairs.labels, values, pairs.present, unnamed)
 
     def _call(self, node: Call) -> Value:
         if node.function in _SPECIAL:
@@ -195,37 +239,155 @@ class Evaluation:
         return self.renamed(rows, ELEMENTWISE[node.function](rows.values, *scalars), present)
 
     def _over_time(self, node: Call) -> Dense:
-        """Block by block: a window has many samples for each value that comes of it."""
+        """A function over a range."""
         ranged = _ranged(node)
         scalars = [self.scalar(each) for each in node.arguments if each is not ranged]
-        parameter = scalars[0] if scalars else np.nan
+        if node.function == "double_exponential_smoothing":
+            self._check_factors(scalars)
+        if isinstance(ranged, Subquery):
+            rows, window = self.subquery(ranged)
+            values, present = apply(node.function, self._span(ranged, window, rows.labels, scalars))
+            dense = replace(rows, values=values, present=present)
+        else:
+            dense = self._over_blocks(node.function, ranged, scalars)
+        return dense if node.function in KEEPS_NAME else self.renamed(dense, dense.values)
+
+    def _over_blocks(self, function: str, ranged: Range, scalars: Sequence[Operand]) -> Dense:
+        """Block by block: a window has many samples for each value that comes of it."""
         selection = self.selected(ranged.selector)
-        results = [apply(node.function, self.span(ranged, block, parameter)) for block in selection.blocks]
+        results = [apply(function, self.span(ranged, block, scalars)) for block in selection.blocks]
         values = np.concatenate([np.zeros(0), *(values for values, _ in results)])
         present = np.concatenate([np.zeros(0, np.bool_), *(present for _, present in results)])
-        dense = Dense(selection.labels, values, present)
-        return dense if node.function in KEEPS_NAME else self.distinct(dense.nameless())
+        return Dense(selection.labels, values, present)
+
+    def _check_factors(self, factors: Sequence[Operand]) -> None:
+        clients = self.source.clients
+        for name, factor in zip(("smoothing", "trend"), factors, strict=True):
+            spread_out = np.broadcast_to(factor, len(clients))
+            wrong = clients[~((spread_out > 0) & (spread_out < 1))]
+            self.blame(
+                (client, f"the {name} factor has to be above 0 and below 1") for client in wrong.tolist()
+            )
+
+    def subquery(self, node: Subquery) -> tuple[Dense, Window]:
+        """The rows that the inner expression has had, and what it has given at each step of the range."""
+        end_ms = self._moment(node)
+        instants = steps(end_ms - node.range_ms, end_ms, node.step_ms)
+        results = []
+        for at_ms in instants:
+            self._budget.spend(1)
+            inner = Evaluation(self.source, at_ms, query=self.query, budget=self._budget)
+            results.append(inner._part(node.expression))
+            self.blame(inner.failures.items())
+        dense, window = stacked(results, instants, row_per_client(self.source).take(slice(0, 0)))
+        self._budget.spend(window.values.size)
+        return dense, window
+
+    def ranged(self, node: Node) -> tuple[Labels, Window]:
+        """The samples of an expression that is a range itself."""
+        with np.errstate(all="ignore"):
+            if isinstance(node, Subquery):
+                rows, window = self.subquery(node)
+                return self._cleaned(rows).labels, window
+            if not isinstance(node, Range):
+                raise TypeError("a range is expected")
+            selection = self.selected(node.selector)
+            return selection.labels, self.span(node, selection).window
+
+    def _part(self, node: Node) -> Dense:
+        value = self.value(node)
+        return value if isinstance(value, Dense) else self.from_scalar(value)
 
     def selected(self, node: Selector) -> Selection:
         """The series of a selector."""
         selection: Selection = self.source.select(node.name, node.matchers)
         return selection
 
-    def span(self, node: Range, selection: Selection, parameter: Operand = np.nan) -> Span:
+    def span(self, node: Range, selection: Selection, parameters: Sequence[Operand] = ()) -> Span:
         """The samples that a range holds of some of its series."""
         end_ms = self._moment(node.selector)
-        start_ms = end_ms - node.range_ms
-        window = self.source.window(selection, start_ms, end_ms)
-        return Span(window, start_ms, end_ms, self.at_ms, spread(self.source, parameter, selection.labels))
+        window = self.source.window(selection, end_ms - node.range_ms, end_ms)
+        self._budget.spend(window.values.size)
+        return self._span(node, window, selection.labels, parameters)
+
+    def _span(
+        self, node: Range | Subquery, window: Window, labels: Labels, parameters: Sequence[Operand]
+    ) -> Span:
+        end_ms = self._moment(node.selector if isinstance(node, Range) else node)
+        scalars = tuple(spread(self.source, parameter, labels) for parameter in parameters)
+        return Span(window, end_ms - node.range_ms, end_ms, self.at_ms, scalars, self.query.is_old)
 
 
-def _ranged(node: Call) -> Range:
+def _ranged(node: Call) -> Range | Subquery:
     """The range among the arguments; the parser has seen to it that there is one."""
-    return next(each for each in node.arguments if isinstance(each, Range))
+    return next(each for each in node.arguments if isinstance(each, Range | Subquery))
 
 
-def _time(run: Evaluation, _node: Call) -> float:
-    return run.at_ms / 1000
+def _number(make: Callable[[Evaluation], float]) -> Callable[[Evaluation, Call], float]:
+    return lambda run, _node: make(run)
+
+
+def _chosen(choose: Callable[[Operand, Operand], Operand]) -> Callable[[Evaluation, Call], Operand]:
+    return lambda run, node: choose(*(run.scalar(each) for each in node.arguments))
+
+
+def _date(run: Evaluation, node: Call) -> Dense:
+    rows = run.vector(node.arguments[0]) if node.arguments else run.from_scalar(run.at_ms / 1000)
+    return run.renamed(rows, part(node.function, rows.values))
+
+
+def _as_it_is(run: Evaluation, node: Call) -> Dense:
+    """Sorted at the end, where alone it can be seen."""
+    return run.vector(node.arguments[0])
+
+
+def _histograms(run: Evaluation, node: Node) -> histogram.Histograms:
+    return histogram.gathered(run.vector(node))
+
+
+def _of_histograms(run: Evaluation, found: histogram.Histograms, values: Floats) -> Dense:
+    return run.renamed(Dense(found.labels, values, found.present), values)
+
+
+def _histogram_quantile(run: Evaluation, node: Call) -> Dense:
+    q, found = run.scalar(node.arguments[0]), _histograms(run, node.arguments[1])
+    return _of_histograms(run, found, histogram.quantile(spread(run.source, q, found.labels), found))
+
+
+def _histogram_quantiles(run: Evaluation, node: Call) -> Dense:
+    """Each quantile under a label that says which it is."""
+    found = _histograms(run, node.arguments[0])
+    label = node.arguments[1]
+    parts = []
+    for q in (run.scalar(each) for each in node.arguments[2:]):
+        codes = _quantile_codes(run, q, found.labels)
+        name = label.value if isinstance(label, Text) else ""
+        labels = found.labels.replaced({**found.labels.columns, name: codes})
+        values = histogram.quantile(spread(run.source, q, found.labels), found)
+        parts.append(Dense(labels, values, found.present))
+    whole = reduce(matches.upon, parts)
+    return run.renamed(whole, whole.values)
+
+
+def _quantile_codes(run: Evaluation, q: Operand, labels: Labels) -> Codes:
+    code = labels.symbols.code
+    if isinstance(q, np.ndarray):
+        codes = np.array([code(quantile_text(each)) for each in q.tolist()], np.int32)
+        return codes[client_index(run.source, labels)]
+    return np.full(len(labels), code(quantile_text(float(q))), np.int32)
+
+
+def quantile_text(value: float) -> str:
+    """A number as OpenMetrics writes it: never without a point."""
+    text = number_text(value)
+    return text if "." in text or not text.lstrip("-").isdigit() else f"{text}.0"
+
+
+def _histogram_fraction(run: Evaluation, node: Call) -> Dense:
+    lower, upper = (run.scalar(each) for each in node.arguments[:2])
+    found = _histograms(run, node.arguments[2])
+    low, high = (spread(run.source, each, found.labels) for each in (lower, upper))
+    return _of_histograms(run, found, histogram.fraction(low, high, found))
 
 
 def _timestamp(run: Evaluation, node: Call) -> Dense:
@@ -258,6 +420,9 @@ def _absent(run: Evaluation, node: Call) -> Dense:
 
 def _absent_over_time(run: Evaluation, node: Call) -> Dense:
     ranged = _ranged(node)
+    if isinstance(ranged, Subquery):
+        rows, _ = run.subquery(ranged)
+        return _missing(run, rows.labels, rows.present, ranged)
     selection = run.selected(ranged.selector)
     return _missing(run, selection.labels, run.span(ranged, selection).at_least(1), ranged.selector)
 
@@ -285,17 +450,44 @@ def _pinned(asked: Node) -> tuple[tuple[str, str], ...]:
 def _label_replace(run: Evaluation, node: Call) -> Dense:
     rows = run.vector(node.arguments[0])
     words = [each.value for each in node.arguments[1:] if isinstance(each, Text)]
-    return run.distinct(Dense(label_replace(rows.labels, *words), rows.values, rows.present))
+    destination, _, source, pattern = words
+    unnamed = rows.unnamed
+    if unnamed is not None and destination == NAME:
+        unnamed = unnamed & ~matching_rows(rows.labels, source, pattern)
+    return run.distinct(replace(rows, labels=label_replace(rows.labels, *words), unnamed=unnamed))
+
+
+def _label_join(run: Evaluation, node: Call) -> Dense:
+    rows = run.vector(node.arguments[0])
+    words = [each.value for each in node.arguments[1:] if isinstance(each, Text)]
+    unnamed = None if words[0] == NAME else rows.unnamed
+    return run.distinct(replace(rows, labels=label_join(rows.labels, *words), unnamed=unnamed))
 
 
 _SPECIAL: Final[dict[str, Callable[[Evaluation, Call], Value]]] = {
     "absent": _absent,
     "absent_over_time": _absent_over_time,
+    "end": _number(lambda run: run.query.end_ms / 1000),
+    "histogram_fraction": _histogram_fraction,
+    "histogram_quantile": _histogram_quantile,
+    "histogram_quantiles": _histogram_quantiles,
+    "label_join": _label_join,
     "label_replace": _label_replace,
+    "max_of": _chosen(np.maximum),
+    "min_of": _chosen(np.minimum),
+    "pi": _number(lambda _run: np.pi),
+    "range": _number(lambda run: (run.query.end_ms - run.query.start_ms) / 1000),
     "scalar": _scalar,
-    "time": _time,
+    "sort": _as_it_is,
+    "sort_by_label": _as_it_is,
+    "sort_by_label_desc": _as_it_is,
+    "sort_desc": _as_it_is,
+    "start": _number(lambda run: run.query.start_ms / 1000),
+    "step": _number(lambda run: run.query.step_ms / 1000),
+    "time": _number(lambda run: run.at_ms / 1000),
     "timestamp": _timestamp,
     "vector": _vector,
+    **dict.fromkeys(DATES, _date),
 }
 
 FUNCTIONS: Final = ELEMENTWISE.keys() | OVER_TIME.keys() | _SPECIAL.keys()

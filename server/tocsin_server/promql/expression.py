@@ -1,10 +1,21 @@
 """A parsed expression and what is known of it without evaluating: the samples it asks for, its threshold."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tocsin_server.promql.operators import TURNED
 from tocsin_server.promql.spelling import spell
-from tocsin_server.promql.syntax import COMPARISONS, Binary, Node, Number, Range, Selector, is_scalar, walk
+from tocsin_server.promql.syntax import (
+    COMPARISONS,
+    Binary,
+    Node,
+    Number,
+    Range,
+    Selector,
+    Subquery,
+    children,
+    is_scalar,
+)
 from tocsin_server.series.source import LOOKBACK_MS
 
 
@@ -26,16 +37,19 @@ class Expression:
         return asked
 
 
-def _looks_back(root: Node) -> list[tuple[str, int]]:
-    ranged = [node for node in walk(root) if isinstance(node, Range)]
-    inside = {id(node.selector) for node in ranged}
-    windows = [(node.selector, node.range_ms + node.selector.offset_ms) for node in ranged]
-    windows += [
-        (node, node.offset_ms + LOOKBACK_MS if node.offset_ms > 0 else 0)
-        for node in walk(root)
-        if isinstance(node, Selector) and id(node) not in inside
-    ]
-    return [(selector.name or "", max(back_ms, 0)) for selector, back_ms in windows]
+def _looks_back(node: Node, outer_ms: int = 0) -> Iterator[tuple[str, int]]:
+    """Each selector's name and how far before the evaluation its oldest sample may lie."""
+    match node:
+        case Selector(name=name, offset_ms=offset_ms):
+            moved_ms = outer_ms + offset_ms
+            yield name or "", moved_ms + LOOKBACK_MS if moved_ms > 0 else 0
+        case Range(selector=selector, range_ms=range_ms):
+            yield selector.name or "", max(outer_ms + selector.offset_ms + range_ms, 0)
+        case Subquery(expression=inner, range_ms=range_ms, offset_ms=offset_ms):
+            yield from _looks_back(inner, outer_ms + range_ms + offset_ms)
+        case _:
+            for child in children(node):
+                yield from _looks_back(child, outer_ms)
 
 
 @dataclass(frozen=True, slots=True)

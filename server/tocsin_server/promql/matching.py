@@ -5,11 +5,12 @@ among the present ones, and it is then that Prometheus's error is raised, for th
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from tocsin_server.promql.dense import Dense, described, duplicates, where
+from tocsin_server.promql.stacked import any_of
 from tocsin_server.promql.syntax import Matching
 from tocsin_server.series.arrays import Bools, Ints
 from tocsin_server.series.labels import NAME, Labels, joined, signatures
@@ -52,22 +53,65 @@ def met(left: Labels, right: Dense, matching: Matching) -> Bools:
 
 def both(left: Dense, right: Dense, matching: Matching) -> Dense:
     """`and`."""
-    return Dense(left.labels, left.values, left.present & met(left.labels, right, matching))
+    return replace(left, present=left.present & met(left.labels, right, matching))
 
 
 def only_left(left: Dense, right: Dense, matching: Matching) -> Dense:
     """`unless`."""
-    return Dense(left.labels, left.values, left.present & ~met(left.labels, right, matching))
+    return replace(left, present=left.present & ~met(left.labels, right, matching))
 
 
 def either(left: Dense, right: Dense, matching: Matching) -> Dense:
     """`or`."""
     labels = left.labels.derive("joined", lambda: joined([left.labels, right.labels]), partner=right.labels)
     added = right.present & ~met(right.labels, left, matching)
-    return Dense(labels, np.concatenate([left.values, right.values]), np.concatenate([left.present, added]))
+    return _stacked(labels, left, replace(right, present=added))
+
+
+def upon(left: Dense, right: Dense) -> Dense:
+    """The rows of both, one after the other."""
+    return _stacked(joined([left.labels, right.labels]), left, right)
+
+
+def _stacked(labels: Labels, left: Dense, right: Dense) -> Dense:
+    return Dense(
+        labels,
+        np.concatenate([left.values, right.values]),
+        np.concatenate([left.present, right.present]),
+        any_of(left.unnamed, right.unnamed, (len(left.labels), len(right.labels))),
+    )
 
 
 SET_OPERATIONS = {"and": both, "or": either, "unless": only_left}
+
+
+def filled(many: Dense, one: Dense, matching: Matching) -> tuple[Dense, Dense]:
+    """Both sides with the rows that `fill` lends them, so that everybody has a partner.
+
+    As in Prometheus `fill_left` is for the side that may have many, on which hand that ever stands.
+    """
+    for_many, for_one = matching.fill_left, matching.fill_right
+    lent_many = None if for_many is None else _lent(one, many, matching, for_many)
+    lent_one = None if for_one is None else _lent(many, one, matching, for_one)
+    return _with(many, lent_many), _with(one, lent_one)
+
+
+def _lent(rows: Dense, missing: Dense, matching: Matching, value: float) -> Dense:
+    """A row of this value for each match that some of the rows have and none of the other side."""
+    labels = rows.labels.only(matching.labels) if matching.on else rows.labels.without((*matching.labels, NAME))
+    lonely = rows.present & ~met(rows.labels, missing, matching)
+    places = np.flatnonzero(lonely)
+    first = np.unique(encounter(rows.labels, missing.labels, matching).left[places], return_index=True)[1]
+    present = np.zeros(len(labels), np.bool_)
+    present[places[first]] = True
+    return Dense(labels, np.full(len(labels), value), present)
+
+
+def _with(rows: Dense, lent: Dense | None) -> Dense:
+    if lent is None:
+        return rows
+    labels = rows.labels.derive("lent", lambda: joined([rows.labels, lent.labels]), partner=lent.labels)
+    return _stacked(labels, rows, lent)
 
 
 @dataclass(frozen=True, slots=True)

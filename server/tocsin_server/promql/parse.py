@@ -3,6 +3,7 @@
 What tocsin does not know is refused here, by name: a rule that loads is a rule that is evaluated.
 """
 
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -20,6 +21,7 @@ from tocsin_server.promql.syntax import (
     COMPARISONS,
     ONE_TO_ONE,
     SET_OPERATORS,
+    SUBQUERY_STEP_MS,
     Aggregate,
     Binary,
     Call,
@@ -30,6 +32,7 @@ from tocsin_server.promql.syntax import (
     Number,
     Range,
     Selector,
+    Subquery,
     Text,
 )
 from tocsin_server.series.labels import NAME
@@ -37,6 +40,11 @@ from tocsin_server.series.matchers import Matcher, MatchKind, anchored
 
 DEEPEST_TREE = 150
 """Nodes below one another: keeps whoever walks a tree far from the interpreter's own limit."""
+MOST_STEPS = 11_000
+"""Of a subquery, and of a range query, as for Prometheus."""
+_STRINGS = re.compile(r""""(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'|`[^`]*`|\#[^\n]*""")
+_ESCAPES = re.compile(r"\\(?:x[0-9a-fA-F]{2}|[0-7]{3}|.)", re.DOTALL)
+_HIGH_BYTE = re.compile(r"\\(?:x[89a-fA-F].|[2-3]..)")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 _KINDS: Final = {
@@ -51,15 +59,28 @@ _MOMENTS: Final = {"AtModifierType.Start": "start", "AtModifierType.End": "end"}
 
 def parse(text: str) -> Expression:
     """The expression; raises `BadExpression` for what is no PromQL, or is PromQL that tocsin does not know."""
-    check(text)
-    root = on_deep_stack(lambda: _read(text))
+    root = read(text).root
     if isinstance(root, Text):
         raise BadExpression("the expression is a string, which has no value to judge")
-    if isinstance(root, Range):
+    if isinstance(root, Range | Subquery):
         raise BadExpression(
             "the expression is a range of samples", remedy="wrap it in a function such as rate()"
         )
     return Expression(text, root)
+
+
+def read(text: str) -> Expression:
+    """As `parse`, but it may also be a string or a range of samples, which have no value at an instant."""
+    check(text)
+    _check_escapes(text)
+    return Expression(text, on_deep_stack(lambda: _read(text)))
+
+
+def _check_escapes(text: str) -> None:
+    """promql-parser reads an escaped byte as a letter, where Prometheus puts bytes together to letters."""
+    strings = (word for word in _STRINGS.findall(text) if word.startswith(('"', "'")))
+    if any(_HIGH_BYTE.fullmatch(escape) for word in strings for escape in _ESCAPES.findall(word)):
+        raise BadExpression("an escaped byte above \\x7f stands in a string", remedy="write the letter itself")
 
 
 def _read(text: str) -> Node:
@@ -68,6 +89,11 @@ def _read(text: str) -> Node:
     except BadExpression:
         raise
     except (ValueError, OverflowError) as error:
+        if "'holt_winters'" in str(error):
+            raise BadExpression(
+                "the function 'holt_winters' is not supported",
+                remedy="it is called double_exponential_smoothing now",
+            ) from error
         raise BadExpression(f"the expression cannot be read: {_one_line(error)}") from error
     except BaseException as error:  # a Rust panic is no Exception
         raise BadExpression("the expression cannot be read") from error
@@ -90,7 +116,7 @@ def _node(tree: rust.Expr, depth: int) -> Node:
         case rust.MatrixSelector():
             return Range(_selector(tree.vector_selector), _milliseconds(tree.range))
         case rust.SubqueryExpr():
-            raise BadExpression("subqueries are not supported", remedy="record the inner expression by a rule")
+            return _subquery(tree, depth + 1)
         case _:
             return _branch(tree, depth + 1)
 
@@ -109,6 +135,14 @@ def _branch(tree: rust.Expr, depth: int) -> Node:
             return _negation(_node(inner, depth))
         case _:
             raise BadExpression(f"the expression holds what is not supported: {type(tree).__name__}")
+
+
+def _subquery(tree: rust.SubqueryExpr, depth: int) -> Subquery:
+    step_ms = SUBQUERY_STEP_MS if tree.step is None else _milliseconds(tree.step)
+    range_ms = _milliseconds(tree.range)
+    if step_ms <= 0 or range_ms // step_ms > MOST_STEPS:
+        raise BadExpression(f"a subquery has more than {MOST_STEPS} steps", remedy="give it a longer step")
+    return Subquery(_node(tree.expr, depth), range_ms, step_ms, _milliseconds(tree.offset), _moment(tree.at))
 
 
 def _milliseconds(span: timedelta | None) -> int:
@@ -153,6 +187,8 @@ def _call(tree: rust.Call, depth: int) -> Node:
     call = Call(name, tuple(_node(argument, depth) for argument in tree.args))
     if name == "label_replace":
         check_label_replace(call)
+    if name == "label_join":
+        _check_destination(name, call.arguments[1])
     return call
 
 
@@ -165,7 +201,14 @@ def _aggregate(tree: rust.AggregateExpr, depth: int) -> Aggregate:
         labels = tuple(dict.fromkeys(tree.modifier.labels))
         grouping = Grouping(labels, without=tree.modifier.type == rust.AggModifierType.Without)
     parameter = None if tree.param is None else _node(tree.param, depth)
+    if operator == "count_values":
+        _check_destination(operator, parameter)
     return Aggregate(operator, _node(tree.expr, depth), parameter, grouping)
+
+
+def _check_destination(name: str, destination: Node | None) -> None:
+    if destination == Text(""):
+        raise BadExpression(f"{name}: the name of the destination label is empty")
 
 
 def _negation(inner: Node) -> Node:
@@ -187,12 +230,11 @@ def _binary(tree: rust.BinaryExpr, depth: int) -> Node:
 def _matching(modifier: rust.BinModifier | None) -> Matching:
     if modifier is None:
         return ONE_TO_ONE
-    if modifier.fill_values.lhs is not None or modifier.fill_values.rhs is not None:
-        raise BadExpression("fill modifiers are not supported")
     on = False
     labels: tuple[str, ...] = ()
     if modifier.matching is not None:
         on = modifier.matching.type == rust.LabelModifierType.Include
         labels = tuple(dict.fromkeys(modifier.matching.labels))
     group = _GROUPS.get(str(modifier.card), "")
-    return Matching(on, labels, group, tuple(dict.fromkeys(modifier.group_labels or ())))
+    include = tuple(dict.fromkeys(modifier.group_labels or ()))
+    return Matching(on, labels, group, include, modifier.fill_values.lhs, modifier.fill_values.rhs)

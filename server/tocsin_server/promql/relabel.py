@@ -1,4 +1,4 @@
-"""`label_replace`: a label made from another by a regular expression, once for each distinct value."""
+"""`label_replace` and `label_join`: a label made from others, once for each distinct value."""
 
 import re
 
@@ -7,6 +7,7 @@ import numpy as np
 from tocsin_server.promql.dense import where
 from tocsin_server.promql.errors import BadExpression
 from tocsin_server.promql.syntax import Call, Text
+from tocsin_server.series.arrays import Bools
 from tocsin_server.series.labels import Labels
 from tocsin_server.series.matchers import anchored
 
@@ -57,3 +58,27 @@ def _made(word: str, replacement: str, pattern: str) -> str | None:
             return ""  # a group that the expression does not have is empty
 
     return _REFERENCE.sub(filled, replacement)
+
+
+def matching_rows(labels: Labels, source: str, pattern: str) -> Bools:
+    """The rows whose source label matches."""
+    distinct, place = np.unique(labels.column(source), return_inverse=True)
+    word = labels.symbols.word
+    found = [anchored(pattern).fullmatch(word(code)) is not None for code in distinct.tolist()]
+    return np.array(found, np.bool_)[place]
+
+
+def label_join(labels: Labels, destination: str, separator: str, *sources: str) -> Labels:
+    """The destination becomes the source labels with the separator between them."""
+    key = ("label_join", destination, separator, sources)
+    return labels.derive(key, lambda: _joined(labels, destination, separator, sources))
+
+
+def _joined(labels: Labels, destination: str, separator: str, sources: tuple[str, ...]) -> Labels:
+    if not sources:
+        return labels.replaced({**labels.columns, destination: np.zeros(len(labels), np.int32)})
+    table = np.stack([labels.column(name) for name in sources], axis=1)
+    distinct, place = np.unique(table, axis=0, return_inverse=True)
+    word, code = labels.symbols.word, labels.symbols.code
+    made = [code(separator.join(word(each) for each in row)) for row in distinct.tolist()]
+    return labels.replaced({**labels.columns, destination: np.array(made, np.int32)[place.reshape(-1)]})

@@ -17,6 +17,7 @@ from tocsin_server.promql.syntax import (
     Number,
     Range,
     Selector,
+    Subquery,
     Text,
 )
 
@@ -27,14 +28,14 @@ _ESCAPES = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n", "\t": r"\t", "\r
 def spell(node: Node) -> str:
     """The node as text."""
     match node:
-        case Number(value=value):
-            return number(value)
-        case Text(value=value):
-            return quoted(value)
+        case Number(value=value) | Text(value=value):
+            return number(value) if isinstance(value, float) else quoted(value)
         case Selector():
             return _named(node) + _moved(node)
         case Range(selector=selector, range_ms=range_ms):
             return f"{_named(selector)}[{duration(range_ms)}]{_moved(selector)}"
+        case Subquery():
+            return _subquery(node)
         case Call(function=function, arguments=arguments):
             return f"{function}({', '.join(spell(argument) for argument in arguments)})"
         case Negation(expression=inner):
@@ -43,6 +44,11 @@ def spell(node: Node) -> str:
             return _aggregate(node)
         case Binary():
             return _binary(node)
+
+
+def _subquery(node: Subquery) -> str:
+    step = f"{duration(node.range_ms)}:{duration(node.step_ms)}"
+    return f"{_operand(node.expression)}[{step}]{_moved(node)}"
 
 
 def _aggregate(node: Aggregate) -> str:
@@ -72,6 +78,9 @@ def _matching(matching: Matching) -> Iterable[str]:
     yield f"{'on' if matching.on else 'ignoring'} ({', '.join(_label(name) for name in matching.labels)})"
     if matching.group:
         yield f"group_{matching.group} ({', '.join(_label(name) for name in matching.include)})"
+    for side, filling in (("left", matching.fill_left), ("right", matching.fill_right)):
+        if filling is not None:
+            yield f"fill_{side} ({number(filling)})"
 
 
 def _named(selector: Selector) -> str:
@@ -82,7 +91,7 @@ def _named(selector: Selector) -> str:
     return f"{{{', '.join([quoted(name), *matchers])}}}"
 
 
-def _moved(selector: Selector) -> str:
+def _moved(selector: Selector | Subquery) -> str:
     written = ""
     if selector.at is not None:
         written += f" @ {selector.at / 1000:.3f}" if isinstance(selector.at, int) else f" @ {selector.at}()"

@@ -40,6 +40,17 @@ class Range:
 
 
 @dataclass(frozen=True, slots=True)
+class Subquery:
+    """`expression[range:step] offset … @ …`; without a step it is the global one."""
+
+    expression: "Node"
+    range_ms: int
+    step_ms: int
+    offset_ms: int
+    at: int | str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Call:
     function: str
     arguments: tuple["Node", ...]
@@ -71,13 +82,15 @@ class Matching:
     """How rows of two vectors find each other.
 
     `group` is "left" or "right" for the side that may have many, "" for one to one; `include` names the labels
-    that come from the other side.
+    that come from the other side. `fill_left` and `fill_right` are the values of rows that one side lacks.
     """
 
     on: bool
     labels: tuple[str, ...]
     group: str
     include: tuple[str, ...]
+    fill_left: float | None = None
+    fill_right: float | None = None
 
     def names(self, columns: Iterable[str]) -> tuple[str, ...]:
         """Which of these columns decide whether two rows match."""
@@ -100,12 +113,14 @@ class Negation:
     expression: "Node"
 
 
-Node = Number | Text | Selector | Range | Call | Aggregate | Binary | Negation
+Node = Number | Text | Selector | Range | Subquery | Call | Aggregate | Binary | Negation
 
 ARITHMETIC = frozenset({"+", "-", "*", "/", "%", "^", "atan2"})
 COMPARISONS = frozenset({"==", "!=", ">", "<", ">=", "<="})
 SET_OPERATORS = frozenset({"and", "or", "unless"})
-SCALAR_FUNCTIONS = frozenset({"scalar", "time"})
+SCALAR_FUNCTIONS = frozenset({"end", "max_of", "min_of", "pi", "range", "scalar", "start", "step", "time"})
+SUBQUERY_STEP_MS = 60_000
+"""Prometheus's global evaluation interval where none is configured."""
 ONE_TO_ONE = Matching(on=False, labels=(), group="", include=())
 
 
@@ -114,7 +129,7 @@ def children(node: Node) -> tuple[Node, ...]:
     match node:
         case Range(selector=selector):
             return (selector,)
-        case Negation(expression=inner):
+        case Negation(expression=inner) | Subquery(expression=inner):
             return (inner,)
         case Call(arguments=arguments):
             return arguments

@@ -27,6 +27,7 @@ from tocsin_server.promql.dense import Dense
 from tocsin_server.promql.evaluate import evaluate
 from tocsin_server.promql.evaluation import Evaluation
 from tocsin_server.promql.expression import Expression
+from tocsin_server.promql.histogram import LE
 from tocsin_server.promql.matching import met
 from tocsin_server.promql.syntax import (
     COMPARISONS,
@@ -40,6 +41,7 @@ from tocsin_server.promql.syntax import (
     Number,
     Range,
     Selector,
+    Subquery,
     Text,
     is_scalar,
 )
@@ -48,6 +50,7 @@ from tocsin_server.series.labels import Labels, labels_of
 from tocsin_server.series.source import Source
 from tocsin_server.series.symbols import Symbols
 
+_LABELLING = frozenset({"label_join", "label_replace"})
 _TWO_VALUED = frozenset({"absent", "absent_over_time", "vector"})
 
 
@@ -128,7 +131,7 @@ class Inquiry:
         match node:
             case Number() | Text():
                 return asked.all(_TRUE)
-            case Selector() | Range():
+            case Selector() | Range() | Subquery():
                 return self._presence(node, asked)
             case Negation(expression=inner):
                 return self._judge(inner, asked)
@@ -163,15 +166,16 @@ class Inquiry:
         found = self._presence(node, asked)
         if node.function in _TWO_VALUED:
             return np.where(found == _TRUE, _TRUE, _FALSE)
-        if node.function == "label_replace":
-            asked = asked.less([each.value for each in node.arguments[1:2] if isinstance(each, Text)])
-        inner = [each for each in node.arguments if not is_scalar(each) and not isinstance(each, Range | Text)]
-        return _or_else(found, lambda: self._all(inner, asked)) if inner else found
+        arguments = [each.expression if isinstance(each, Subquery) else each for each in node.arguments]
+        below = asked.less(_made_by(node))
+        inner = [each for each in arguments if not is_scalar(each) and not isinstance(each, Range | Text)]
+        return _or_else(found, lambda: self._all(inner, below)) if inner else found
 
     def _judge_aggregate(self, node: Aggregate, asked: _Identities) -> _Answers:
-        grouping, members = node.grouping, asked
+        counted = [node.parameter.value] if isinstance(node.parameter, Text) else []
+        grouping, members = node.grouping, asked.less(counted)
         if node.operator not in SELECTING:
-            members = asked.less(grouping.ignored) if grouping.without else asked.within(grouping.labels)
+            members = members.less(grouping.ignored) if grouping.without else members.within(grouping.labels)
 
         def left_out() -> _Answers:
             below = self._judge(node.expression, members)
@@ -196,6 +200,8 @@ class Inquiry:
         if _is_filter(node):
             # Operands that are there, but not for each other: a comparison that nobody can know.
             return _or_else(self._compared(node, asked), lambda: np.minimum(both(), _UNKNOWN))
+        if node.matching.fill_left is not None or node.matching.fill_right is not None:
+            return _or_else(self._presence(node, asked), both)
         return np.minimum(both(), self._presence(node, asked))
 
     def _without(self, node: Binary, left: _Identities, right: _Identities) -> _Answers:
@@ -205,6 +211,14 @@ class Inquiry:
 
     def _all(self, nodes: Iterable[Node], asked: _Identities) -> _Answers:
         return reduce(np.minimum, (self._judge(node, asked) for node in nodes))
+
+
+def _made_by(node: Call) -> list[str]:
+    """The labels that the rows below do not have as the result has them."""
+    made = [each.value for each in node.arguments[1:2] if isinstance(each, Text)]
+    if node.function.startswith("histogram_"):
+        return [*made, LE]
+    return made if node.function in _LABELLING else []
 
 
 def _or_else(found: _Answers, ask: Callable[[], _Answers]) -> _Answers:

@@ -25,11 +25,21 @@ TOO_MUCH_INK = (
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("histogram_quantile(0.9, a)", "the function 'histogram_quantile' is not supported"),
-        ("1 + sum(label_join(a, 'b', ',', 'c'))", "the function 'label_join' is not supported"),
-        ("count_values('v', a)", "the aggregation 'count_values' is not supported"),
-        ("max_over_time(a[5m:1m])", "subqueries are not supported: record the inner expression by a rule"),
-        ("a + fill(0) b", "fill modifiers are not supported"),
+        ("histogram_count(a)", "the function 'histogram_count' is not supported"),
+        ("1 + sum(info(a))", "the function 'info' is not supported"),
+        ("limitk(2, a)", "the aggregation 'limitk' is not supported"),
+        (
+            "holt_winters(a[5m], 0.5, 0.5)",
+            "the function 'holt_winters' is not supported: it is called double_exponential_smoothing now",
+        ),
+        ("max_over_time(a[1y:1s])", "a subquery has more than 11000 steps: give it a longer step"),
+        ("a[5m:1m]", "the expression is a range of samples: wrap it in a function such as rate()"),
+        ('label_join(a, "", "b")', "label_join: the name of the destination label is empty"),
+        ('count_values("", a)', "count_values: the name of the destination label is empty"),
+        (
+            'a{b="\\xff"}',
+            "an escaped byte above \\x7f stands in a string: write the letter itself",
+        ),
         ('a{x="1" or x="2"}', "'or' between matchers is not supported: use =~ or two selectors with or"),
         ("a[5m]", "the expression is a range of samples: wrap it in a function such as rate()"),
         ('"a"', "the expression is a string, which has no value to judge"),
