@@ -23,7 +23,7 @@ import errno
 import fcntl
 import threading
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Self
 
@@ -35,9 +35,18 @@ from tocsin_server.health import Health
 from tocsin_server.ingest.group import Arrival, End, Waiting, Write
 from tocsin_server.ingest.inbox import HostFrame
 from tocsin_server.ingest.index import place
+from tocsin_server.ingest.late import write_judged
 from tocsin_server.ingest.pen import Pen
 from tocsin_server.ingest.reader import Reader
-from tocsin_server.ingest.records import Kind, new_marker, pack_push, pack_record, pack_schema, segment_head
+from tocsin_server.ingest.records import (
+    Kind,
+    Mark,
+    new_marker,
+    pack_push,
+    pack_record,
+    pack_schema,
+    segment_head,
+)
 from tocsin_server.ingest.replay import SegmentFacts, replay
 from tocsin_server.ingest.segment import Disk, segment_path
 
@@ -78,6 +87,7 @@ class Journal:
         self.replayed = replay(folder)
         self._received = self.replayed.received
         self._index = self.replayed.index
+        self.late = self.replayed.late
         self._reader = Reader(folder, self._index)
         self._segments = self.replayed.segments
         self._segments_lock = threading.Lock()
@@ -143,10 +153,26 @@ class Journal:
         places = self._index.places_of(host_id, start_ms, end_ms)
         frames = [
             frame
-            for frame in self._reader.frames(places, host_id=host_id)
+            for frame in self._reader.frames(places, is_wanted=lambda mark: mark.host_id == host_id)
             if min(frame.times_ms) <= end_ms and max(frame.times_ms) >= start_ms
         ]
         return sorted(frames, key=lambda frame: frame.times_ms[0])
+
+    def frames_among(self, host_ids: Collection[int], start_ms: int, end_ms: int) -> Iterator[HostFrame]:
+        """The stored frames of some hosts with an instant in this time, in the order of writing.
+
+        Each push is read once, whatever it holds of them; from any thread.
+        """
+
+        def is_wanted(mark: Mark) -> bool:
+            return mark.host_id in host_ids and mark.first_ms <= end_ms and mark.last_ms >= start_ms
+
+        places = {where for host in host_ids for where in self._index.places_of(host, start_ms, end_ms)}
+        return self._reader.frames(sorted(places), is_wanted=is_wanted)
+
+    def judged_late(self, received_ms: int) -> None:
+        """All that came late up to this receipt has been judged; a start need not look at it again."""
+        write_judged(self._folder, received_ms)
 
     def frames_since(self, start_ms: int) -> Iterator[HostFrame]:
         """Every stored frame this new, in the order of time: what the head needs after a start."""
@@ -264,6 +290,7 @@ class Journal:
             arrival = waiting.arrival
             facts.newest_ms = max(facts.newest_ms, arrival.received_ms)
             self._index.add(place(end.number, begin + offset), waiting.fresh)
+            self.late.took(waiting.fresh, arrival.received_ms)
             for mark in waiting.fresh:
                 self._received.add(arrival.agent, mark.epoch, mark.seq, at_ms=arrival.received_ms)
         end.size = facts.size = begin + write.size

@@ -5,7 +5,7 @@ longer there, or no longer whole, is left out.
 """
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import Self
@@ -17,6 +17,7 @@ from tocsin_server.ingest.records import (
     FRAMING_BYTES,
     SEGMENT_HEAD_BYTES,
     Kind,
+    Mark,
     PushRecord,
     Record,
     content_length,
@@ -41,18 +42,23 @@ class Reader:
         self._index = index
         self._schema = lru_cache(_REMEMBERED_SCHEMAS)(self._read_schema)
 
-    def frames(self, places: Iterable[int], *, host_id: int | None = None) -> Iterator[HostFrame]:
-        """The frames at these places, of one host or of all, each push's in the order of their times."""
+    def frames(
+        self, places: Iterable[int], *, is_wanted: Callable[[Mark], bool] = lambda _mark: True
+    ) -> Iterator[HostFrame]:
+        """The frames at these places that are wanted, each push's in the order of their times."""
         with _Segments(self._folder) as segments:
             for where in places:
                 record = segments.read(where)
                 if record is not None and record.kind == Kind.PUSH:
-                    yield from self._frames(unpack_push(record.content), host_id)
+                    push = unpack_push(record.content)
+                    wanted = [mark for mark in push.marks if is_wanted(mark)]
+                    if wanted:
+                        yield from self._frames(push, wanted)
 
-    def _frames(self, push: PushRecord, host_id: int | None) -> Iterator[HostFrame]:
+    def _frames(self, push: PushRecord, marks: Iterable[Mark]) -> Iterator[HostFrame]:
         said = decode_push(push.body)
-        for mark in sorted(push.marks, key=lambda mark: mark.first_ms):
-            schema = self._schema(mark.schema_id) if host_id in (None, mark.host_id) else None
+        for mark in sorted(marks, key=lambda mark: mark.first_ms):
+            schema = self._schema(mark.schema_id)
             if schema is not None:
                 frame = said.frames[mark.position]
                 times = settled_times(frame.times_ms, now_ms=said.now_ms, received_ms=push.received_ms)

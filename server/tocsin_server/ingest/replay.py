@@ -12,6 +12,7 @@ from pathlib import Path
 import structlog
 
 from tocsin_server.ingest.index import Index, place
+from tocsin_server.ingest.late import Late, read_judged
 from tocsin_server.ingest.received import Received
 from tocsin_server.ingest.records import (
     Damage,
@@ -43,6 +44,7 @@ class Replay:
     received: Received = field(default_factory=Received)
     index: Index = field(default_factory=Index)
     segments: dict[int, SegmentFacts] = field(default_factory=dict)
+    late: Late = field(default_factory=Late)
     last_heard_ms: dict[int, int] = field(default_factory=dict)
     """Host → when its last push was received."""
     frames: int = 0
@@ -56,7 +58,7 @@ class Replay:
 
 def replay(folder: Path) -> Replay:
     """Read all segments, oldest first; cuts the torn end of the last."""
-    found = Replay()
+    found = Replay(late=Late(read_judged(folder)))
     paths = segment_paths(folder)
     for path in paths:
         _read(path, found, is_last=path == paths[-1])
@@ -103,6 +105,7 @@ def _fresh(found: Replay, agent: str, received_ms: int, marks: list[Mark]) -> li
         found.received.add(agent, mark.epoch, mark.seq, at_ms=received_ms)
     for mark in marks:
         found.last_heard_ms[mark.host_id] = max(found.last_heard_ms.get(mark.host_id, 0), received_ms)
+    found.late.took(fresh, received_ms)
     found.frames += len(fresh)
     found.repeated += len(marks) - len(fresh)
     return fresh
