@@ -187,6 +187,8 @@ class Alert(Message, frozen=True, kw_only=True):
     active_at: datetime | None
     fired_at: datetime | None
     resolved_at: datetime | None
+    late: bool = False
+    """It was over before the server heard of it: found in what its agent sent afterwards. Nobody was told."""
 
 
 class AlertPage(Message, frozen=True, kw_only=True):

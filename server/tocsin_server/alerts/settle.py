@@ -5,7 +5,7 @@ holds all of it or nothing.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import insert
@@ -22,27 +22,47 @@ _IDENTITY = ("client_id", "rule_key", "fingerprint")
 _LASTING = frozenset({"id", *_IDENTITY, "alertname", "severity", "labels"})
 """What an alert's labels say; all else may change."""
 
-_Identity = tuple[int, str, str]
+Identity = tuple[int, str, str]
+"""Client, rule and fingerprint: what an alert's row is known by."""
 
 
 def write_changes(session: Session, changes: Sequence[Change]) -> list[int]:
     """Write them; the ids of the alerts' rows, in the order given. What was active once has its row already."""
+    ids = write_rows(session, changes)
+    told = [change for change in changes if change.is_transition]
+    write_transitions(session, told, ids)
+    return [ids[identity(change.alert)] for change in changes]
+
+
+def write_rows(session: Session, changes: Sequence[Change], *, late: bool = False) -> dict[Identity, int]:
+    """Let the alerts' rows stand like this; their ids."""
     # One row an alert: PostgreSQL refuses to change one twice. The last word on it counts.
-    rows = [*{_identity(change.alert): _columns(change) for change in changes}.values()]
-    given = session.execute(_upsert(session), rows)
-    ids = {(client, rule, mark): row for row, client, rule, mark in given}
-    told = [_transition(change, ids[_identity(change.alert)]) for change in changes if change.is_transition]
+    rows = [*{identity(change.alert): {**_columns(change), "late": late} for change in changes}.values()]
+    given = session.execute(_upsert(session), rows) if rows else ()
+    return {(client, rule, mark): row for row, client, rule, mark in given}
+
+
+def write_transitions(
+    session: Session,
+    changes: Sequence[Change],
+    ids: Mapping[Identity, int],
+    *,
+    late: bool = False,
+    consumed_ms: int | None = None,
+) -> None:
+    """Tell of changes; `consumed_ms` is for those that the desk is not to hear of."""
+    more = {"late": late, "consumed_ms": consumed_ms}
+    told = [{**_transition(change, ids[identity(change.alert)]), **more} for change in changes]
     if told:
         session.execute(insert(TRANSITIONS), told)
-    return [ids[_identity(change.alert)] for change in changes]
 
 
 def _upsert(session: Session) -> ReturningInsert[Any]:
     statement = insert_or(session, ALERTS)
     changing = {name: column for name, column in statement.excluded.items() if name not in _LASTING}
-    identity = (ALERTS.c[name] for name in _IDENTITY)
+    known_by = (ALERTS.c[name] for name in _IDENTITY)
     return statement.on_conflict_do_update(index_elements=_IDENTITY, set_=changing).returning(
-        ALERTS.c.id, *identity
+        ALERTS.c.id, *known_by
     )
 
 
@@ -51,7 +71,8 @@ def active_alerts(session: Session) -> list[Alert]:
     return [_alert(row) for row in session.exec(select(AlertRow).where(col(AlertRow.state).in_(ACTIVE)))]
 
 
-def _identity(alert: Alert) -> _Identity:
+def identity(alert: Alert) -> Identity:
+    """What its row is known by."""
     return alert.client_id, alert.rule_key, alert.fingerprint
 
 

@@ -37,6 +37,8 @@ class AlertRow(SQLModel, table=True):
     keep_firing_since_ms: int | None = Field(default=None, sa_type=Millis)
     resolved_ms: int | None = Field(default=None, sa_type=Millis)
     changed_ms: int = Field(sa_type=Millis)
+    late: bool = False
+    """It was found in data that came late, when it had ended already; nobody was told."""
 
 
 class Transition(SQLModel, table=True):
@@ -56,6 +58,8 @@ class Transition(SQLModel, table=True):
     """When the newest sample that the decision rests on was read on the host."""
     annotations: dict[str, str] = Field(sa_column=Column(JSON, nullable=False))
     consumed_ms: int | None = Field(default=None, sa_type=Millis)
+    late: bool = False
+    """It was found in data that came late; consumed from the first, for the desk is not to hear of it."""
 
 
 ALERTS = AlertRow.metadata.tables["alert"]

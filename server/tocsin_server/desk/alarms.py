@@ -131,6 +131,7 @@ def _alert(row: Row[Any], live_value: LiveValue | None) -> Alert:
         active_at=_moment(row.active_ms),
         fired_at=_moment(row.fired_ms),
         resolved_at=_moment(row.resolved_ms),
+        late=row.late,
     )
 
 
