@@ -7,8 +7,8 @@
     story.tickets()
 
 Everything is real but time: database, journal, estate, head, judge, desk and the stream to the consoles. What
-the judge thread, the notice thread and the jobs do, `turn_until` does once for each second. Pushes go through
-the receiver as agents' do; only HTTP and the hello are left out.
+the threads that judge, the notice thread and the jobs do, `turn_until` does once for each second. Pushes go
+through the receiver as agents' do; only HTTP and the hello are left out.
 """
 
 import asyncio
@@ -98,6 +98,8 @@ _Desk = FrontDesk | _Away
 class _Push:
     host: StoryHost
     readings: Readings
+    taken: int | None = None
+    """When they were read, where that is not when they are pushed."""
 
 
 def found(folder: Path) -> None:
@@ -195,6 +197,11 @@ class Story:
         """Let a host push these readings at a moment, or from then on every interval until another."""
         for moment in range(at, (at if until is None else until) + 1, self._settings.interval_s):
             self._due[moment].append(_Push(host, readings))
+
+    def push_late(self, host: StoryHost, readings: Readings, *, at: int, until: int, sent: int) -> None:
+        """Let a host that was away push what it read from a moment until another, the newest first."""
+        for moment in range(at, until + 1, self._settings.interval_s):
+            self._due[sent].append(_Push(host, readings, taken=moment))
 
     # -- time
 
@@ -324,13 +331,14 @@ class Story:
     def _turn(self) -> None:
         server = self.server
         for moment in sorted(moment for moment in self._due if moment <= self.now):
-            for push in self._due.pop(moment):
+            for push in sorted(self._due.pop(moment), key=lambda push: -(push.taken or self.now)):
                 self._deliver(push)
         if abs(self.now - self._reloaded) >= RELOAD_EVERY_S:
             self._reloaded = self.now
             server.estate.reload()
             server.rulebook.reload()
         server.rounds.turn(self.clock.now_ms())
+        server.backfill.turn(self.clock.now_ms())
         self._desk.settle()
         with contextlib.suppress(Unavailable):
             server.storage.write(lambda _session: None)  # comes after whatever the desk has asked for
@@ -338,7 +346,8 @@ class Story:
 
     def _deliver(self, push: _Push) -> None:
         host, now_ms = push.host, self.clock.now_ms()
-        frame = PushFrame(host.seq, _schema(tuple(push.readings)), now_ms, [*push.readings.values()])
+        taken_ms = now_ms if push.taken is None else self._began_ms + push.taken * 1000
+        frame = PushFrame(host.seq, _schema(tuple(push.readings)), taken_ms, [*push.readings.values()])
         host.seq += 1
         session = self._session(host)
         body = push_body(host.epoch, [frame], now_ms=now_ms, schemas=True)

@@ -27,6 +27,7 @@ from tocsin_server.access.operator import issue_pass
 from tocsin_server.access.scrape import open_scrape_token
 from tocsin_server.alerts.judge import Judge
 from tocsin_server.alerts.rulefolder import RuleFolder
+from tocsin_server.backfill import Backfill
 from tocsin_server.clock import Clock, SystemClock
 from tocsin_server.config import ServerConfig, find_config
 from tocsin_server.datafolder import TABLES, database, locked, make_database
@@ -168,6 +169,17 @@ class Server:
             clock=clock,
             period_s=settings.evaluate_every_s,
         )
+        self.backfill = Backfill(
+            journal=self.journal,
+            hosts=self.estate.hosts,
+            host_of=self._host_of,
+            rules=lambda: self.rulebook.rules,
+            storage=self.storage,
+            health=self.health,
+            clock=clock,
+            interval_s=settings.interval_s,
+            keep_hours=settings.journal_hours,
+        )
         self.sessions = Sessions(clock=clock)
         self.doorkeeper = Doorkeeper(sessions=self.sessions, estate=self.estate, clock=clock)
         self.handout = Handout(doorkeeper=self.doorkeeper, estate=self.estate)
@@ -219,6 +231,8 @@ class Server:
         self._closing.callback(self.notices.stop)
         self.rounds.start()
         self._closing.callback(self.rounds.stop)
+        self.backfill.start()
+        self._closing.callback(self.backfill.stop)
         jobs = schedule(self._jobs())
         jobs.start()
         self._closing.callback(jobs.shutdown)

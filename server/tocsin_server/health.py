@@ -36,6 +36,15 @@ class Health:
         )
         self.journal_bytes = Gauge("tocsin_journal_bytes", "Size of the journal on disk", registry=registry)
         self.inbox = Gauge("tocsin_inbox_frames", "Frames stored but not yet judged", registry=registry)
+        self.late_waiting = Gauge(
+            "tocsin_late_hosts_waiting", "Hosts with late data that is not judged yet", registry=registry
+        )
+        self.late_judged = Counter(
+            "tocsin_late_judged_seconds", "Seconds of late data judged, host by host", registry=registry
+        )
+        self.late_episodes = Counter(
+            "tocsin_late_episodes", "Alerts found in late data, over before it came", registry=registry
+        )
         self.writer = Gauge("tocsin_writer_waiting", "Changes waiting for the database", registry=registry)
         self.head_series = Gauge("tocsin_head_series", "Series in the head", registry=registry)
         self.hosts = Gauge("tocsin_hosts", "Hosts by state", ["state"], registry=registry)
