@@ -24,7 +24,6 @@ from tocsin_server.promql.syntax import Range, Selector, Subquery, Text, walk
 from tocsin_server.series.arrays import stale
 from tocsin_server.series.fixed import FixedSource
 from tocsin_server.series.labels import NAME
-from tocsin_server.series.matchers import matches_all
 
 Key = tuple[tuple[str, str], ...]
 """A set of labels, sorted, the metric's name among them."""
@@ -171,12 +170,7 @@ class Loaded:
 
     def touches_native(self, expression: Expression) -> bool:
         selectors = [node for node in walk(expression.root) if isinstance(node, Selector)]
-        return any(_selects(selector, dict(key)) for selector in selectors for key in self.native)
-
-
-def _selects(selector: Selector, labels: dict[str, str]) -> bool:
-    is_named = selector.name is None or labels.get(NAME) == selector.name
-    return is_named and matches_all(selector.matchers, labels)
+        return any(selector.selects(dict(key)) for selector in selectors for key in self.native)
 
 
 def _blocks(path: Path) -> Iterator[tuple[int, list[str]]]:

@@ -54,6 +54,10 @@ def _unquoted(quoted: str) -> str:
     return str(json.loads(quoted, strict=False))
 
 
+class NativeHistogram(ValueError):
+    """Values that tocsin does not have; the rest of the file is good without them."""
+
+
 def parse_values(text: str) -> list[float | None]:
     """The values from the first moment on, None for a gap; raises `ValueError`."""
     values: list[float | None] = []
@@ -67,7 +71,7 @@ def parse_values(text: str) -> list[float | None]:
 def _expanded(item: str) -> Iterator[float | None]:
     found = _ITEM.fullmatch(item)
     if item.startswith("{{"):
-        raise ValueError("native histograms are not offered")
+        raise NativeHistogram("native histograms are not offered")
     if found is None:
         raise ValueError(f"{item!r} is not a value such as 1, _, stale, 1x3 or 1+2x3")
     if found["gap"]:

@@ -19,8 +19,9 @@ from tocsin_server.alerts.testfile import (
     UnitTests,
 )
 from tocsin_server.alerts.watch import Watch
-from tocsin_server.promql import evaluate
+from tocsin_server.promql import Expression, evaluate
 from tocsin_server.promql.spelling import duration
+from tocsin_server.promql.syntax import Selector, walk
 
 _Member = tuple[Watch, Proclaimer] | Recorder
 
@@ -49,7 +50,7 @@ class Play:
     def _load(self) -> None:
         for series in self._case.series:
             played = [(index, value) for index, value in enumerate(series.values) if value is not None]
-            times = [index * self._case.interval_ms for index, _ in played]
+            times = [self._case.start_ms + index * self._case.interval_ms for index, _ in played]
             self._tape.load(series.labels, times, [value for _, value in played])
 
     def _member(self, group: Group, rule: Rule) -> _Member:
@@ -72,6 +73,7 @@ class Play:
                 yield self._told(f"rule: {rule.name}, time: {duration(now_ms)}, err: {reason}")
 
     def _turn(self, member: _Member, now_ms: int) -> Mapping[int, str]:
+        now_ms += self._case.start_ms
         if isinstance(member, Recorder):
             return member.record(self._tape, at_ms=now_ms)
         watch, proclaimer = member
@@ -103,12 +105,21 @@ class Play:
 
     def _ask_expression(self, question: ExpressionQuestion) -> Iterator[str]:
         what = f"expr: {question.expression.text!r}, time: {duration(question.at_ms)}"
-        vector = evaluate(question.expression, self._tape, question.at_ms)
+        if question.is_native or self._asks_native(question.expression):
+            yield self._told(f"{what}, refused: native histograms are not offered")
+            return
+        vector = evaluate(question.expression, self._tape, self._case.start_ms + question.at_ms)
         for reason in vector.failures.values():
             yield self._told(f"{what}, err: {reason}")
         got = [Sample(row.labels, row.value) for row in vector.rows()]
         if not vector.failures and not self._are_same(question.expected, got):
             yield self._told(_difference(what, map(_sample_text, question.expected), map(_sample_text, got)))
+
+    def _asks_native(self, expression: Expression) -> bool:
+        """Whether it asks for a series of the case that is not played."""
+        native = [series.labels for series in self._case.series if series.is_native]
+        selectors = [node for node in walk(expression.root) if isinstance(node, Selector)]
+        return any(selector.selects(labels) for selector in selectors for labels in native)
 
     def _are_same(self, expected: Sequence[Sample], got: Sequence[Sample]) -> bool:
         left, right = sorted(expected, key=_by_labels), sorted(got, key=_by_labels)

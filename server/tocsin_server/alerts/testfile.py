@@ -2,16 +2,17 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
 
 import yaml
 
 from tocsin_server.alerts.durations import parse_duration
-from tocsin_server.alerts.notation import parse_series, parse_values
+from tocsin_server.alerts.notation import NativeHistogram, parse_series, parse_values
 from tocsin_server.promql import BadExpression, Expression, parse
 from tocsin_server.yaml_files import read_text
-from tocsin_server.yaml_nodes import BadYaml, Fields, Text, composed, line_of, scalar
+from tocsin_server.yaml_nodes import BadYaml, Fields, Text, composed, scalar
 
 DEFAULT_INTERVAL_MS = 60_000
 
@@ -19,6 +20,7 @@ _FILE_FIELDS = ("rule_files", "evaluation_interval", "group_eval_order", "fuzzy_
 _CASE_FIELDS = (
     "name",
     "interval",
+    "start_timestamp",
     "input_series",
     "alert_rule_test",
     "promql_expr_test",
@@ -31,10 +33,11 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class InputSeries:
-    """A series that a case plays; None is a gap."""
+    """A series that a case plays; None is a gap. A native histogram is not played."""
 
     labels: Mapping[str, str]
     values: tuple[float | None, ...]
+    is_native: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +72,8 @@ class ExpressionQuestion:
     at_ms: int
     expression: Expression
     expected: tuple[Sample, ...]
+    is_native: bool = False
+    """Whether native histograms are expected, which makes it a question that cannot be answered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +82,8 @@ class Case:
 
     name: str
     interval_ms: int
+    start_ms: int
+    """The moment at which series and evaluations begin; all moments of questions count from it."""
     series: tuple[InputSeries, ...]
     alerts: tuple[AlertQuestion, ...]
     expressions: tuple[ExpressionQuestion, ...]
@@ -121,6 +128,7 @@ def _case(node: yaml.Node, interval_ms: int) -> Case:
     return Case(
         name=fields.text("name").text,
         interval_ms=_duration(fields, "interval", interval_ms) or interval_ms,
+        start_ms=_read(fields.text("start_timestamp", "0"), _moment),
         series=tuple(_series(item) for item in fields.items("input_series")),
         alerts=tuple(_alert_question(item) for item in fields.items("alert_rule_test")),
         expressions=tuple(_expression_question(item) for item in fields.items("promql_expr_test")),
@@ -131,8 +139,13 @@ def _case(node: yaml.Node, interval_ms: int) -> Case:
 
 def _series(node: yaml.Node) -> InputSeries:
     fields = Fields(node, ("series", "values"), what="an input series")
-    values = _read(fields.text("values"), parse_values)
-    return InputSeries(_read(fields.wanted("series"), parse_series), tuple(values))
+    labels, values = _read(fields.wanted("series"), parse_series), fields.text("values")
+    try:
+        return InputSeries(labels, tuple(parse_values(values.text)))
+    except NativeHistogram:
+        return InputSeries(labels, (), is_native=True)
+    except ValueError as error:
+        raise BadYaml(values.line, str(error)) from error
 
 
 def _alert_question(node: yaml.Node) -> AlertQuestion:
@@ -151,17 +164,20 @@ def _expected_alert(node: yaml.Node) -> ExpectedAlert:
 
 def _expression_question(node: yaml.Node) -> ExpressionQuestion:
     fields = Fields(node, ("expr", "eval_time", "exp_samples"), what="a promql_expr_test")
+    samples = [_sample(item) for item in fields.items("exp_samples")]
     return ExpressionQuestion(
         at_ms=_duration(fields, "eval_time", 0),
         expression=_read(fields.wanted("expr"), parse),
-        expected=tuple(_sample(item) for item in fields.items("exp_samples")),
+        expected=tuple(sample for sample in samples if sample is not None),
+        is_native=None in samples,
     )
 
 
-def _sample(node: yaml.Node) -> Sample:
+def _sample(node: yaml.Node) -> Sample | None:
+    """None for a native histogram."""
     fields = Fields(node, ("labels", "value", "histogram"), what="an expected sample")
-    if fields.node("histogram") is not None:
-        raise BadYaml(line_of(node), "native histograms are not offered")
+    if fields.text("histogram").text:
+        return None
     labels = fields.text("labels")
     # YAML writes infinity and NaN with a dot, Prometheus without.
     value = _read(
@@ -176,6 +192,18 @@ def _labels(fields: Fields, name: str) -> dict[str, str]:
 
 def _duration(fields: Fields, name: str, default_ms: int) -> int:
     return default_ms if fields.node(name) is None else _read(fields.text(name), parse_duration)
+
+
+def _moment(text: str) -> int:
+    """Milliseconds from seconds since 1970 or from RFC 3339; raises `ValueError`."""
+    try:
+        return round(float(text) * 1000)
+    except ValueError:
+        pass
+    try:
+        return round(datetime.fromisoformat(text).timestamp() * 1000)
+    except ValueError:
+        raise ValueError(f"{text!r} is not a moment such as 1609459200 or 2021-01-01T00:00:00Z") from None
 
 
 def _read(text: Text, parser: Callable[[str], T]) -> T:

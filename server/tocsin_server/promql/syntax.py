@@ -4,11 +4,11 @@ It holds only what the evaluator knows; everything else is refused when the text
 gone and arithmetic on constants is done.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from tocsin_server.series.labels import NAME
-from tocsin_server.series.matchers import Matcher
+from tocsin_server.series.matchers import Matcher, matches_all
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +29,11 @@ class Selector:
     matchers: tuple[Matcher, ...]
     offset_ms: int
     at: int | str | None
+
+    def selects(self, labels: Mapping[str, str]) -> bool:
+        """Whether a series of these labels, the name among them, is asked for."""
+        is_named = self.name is None or labels.get(NAME) == self.name
+        return is_named and matches_all(self.matchers, labels)
 
 
 @dataclass(frozen=True, slots=True)

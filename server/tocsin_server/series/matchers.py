@@ -4,7 +4,7 @@ A missing label is the empty word. A regular expression is RE2, matches the whol
 a newline too. Each distinct value is asked once, however many series carry it.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
@@ -74,6 +74,6 @@ def anchored(pattern: str) -> "re2._Regexp":
         raise ValueError(f"the regular expression {pattern!r} cannot be used: {reason}") from error
 
 
-def matches_all(matchers: Iterable[Matcher], labels: dict[str, str]) -> bool:
+def matches_all(matchers: Iterable[Matcher], labels: Mapping[str, str]) -> bool:
     """Whether one set of labels passes all matchers."""
     return all(matcher.matches(labels.get(matcher.name, "")) for matcher in matchers)
