@@ -1,8 +1,8 @@
 """Random series and expressions put to tocsin and to Debian's promtool 2.42, which has to find the same.
 
-`python -m tests.conformance.differential [--count N] [--seed S] [FILE…]` takes expressions from rule files. Each
-is asked of series made for its selectors, off the grid of samples, because Prometheus 2 counted the sample at the
-very beginning of a range and 3 does not; rates are worked out in the order of 2 (`Query.is_old`).
+`python -m tests.conformance.differential [--count N] [--seed S] FILE…` takes expressions from rule files. Each
+is asked of series made for its selectors, off the grid of samples, because Prometheus 2 counted the sample at
+the very beginning of a range and 3 does not; rates are worked out in the order of 2 (`Query.is_old`).
 """
 
 import argparse

@@ -180,15 +180,9 @@ def test_all_that_is_wrong_is_told_at_once_and_nothing_is_loaded(write):
 
 
 @pytest.mark.skipif(not CORPORA.is_dir(), reason=f"no rule files of others in {CORPORA}")
-def test_the_rule_files_of_the_world_are_accepted_but_for_functions_that_are_refused_by_name():
+def test_the_rule_files_of_the_world_are_accepted():
     folder = CORPORA / "awesome-prometheus-alerts"
 
-    accepted, refused = 0, []
-    for path in sorted(folder.glob("*.yml")):
-        try:
-            accepted += len(load_rule_files(path))
-        except RuleFileErrors as refusal:
-            refused += refusal.errors
+    rules = load_rule_files(sorted(folder.glob("*.yml")))
 
-    assert accepted > 300
-    assert [wrong for wrong in refused if "is not supported" not in wrong.reason] == []
+    assert len(rules) > 500
