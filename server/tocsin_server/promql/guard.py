@@ -1,8 +1,9 @@
 """The door before promql-parser, which trusts its input more than a server may.
 
 It recurses per operator and bracket until the stack is gone, which ends the process; its time is quadratic with
-the interpreter's lock held; and it panics outside `Exception` on some texts. So a text is measured first (real
-rules stay far below every limit), then parsed on a thread whose stack is large whatever the platform's default.
+the interpreter's lock held; it compiles each regular expression, a tenth of a second where counts in it are
+large; and it panics outside `Exception` on some texts. So a text is measured first (real rules stay far below
+every limit), then parsed on a thread whose stack is large whatever the platform's default.
 """
 
 import re
@@ -17,18 +18,28 @@ MOST_INK = 1500
 """Characters neither blank nor inside a string or comment; 1,131 real expressions have 844 at most."""
 DEEPEST = 50
 """Brackets inside brackets; real expressions have 7 at most."""
+MOST_SWOLLEN = 4096
+"""Characters of all strings, about, with what counts repeat written out; real expressions have 152 at most."""
 STACK_BYTES = 16 << 20
 
 _QUIET = re.compile(
     r"""
-    "(?:[^"\\\n]|\\.)*"     # strings
-    | '(?:[^'\\\n]|\\.)*'
-    | `[^`]*`
-    | \#[^\n]*              # comments
+    "(?:[^"\\]|\\.)*"        # strings, which the parser lets go over lines and have an escaped backquote
+    | '(?:[^'\\]|\\.)*'
+    | `(?:[^`\\]|\\.)*`
+    | \#[^\n\r]*            # comments
     | \s+
     """,
-    re.VERBOSE,
+    re.VERBOSE | re.DOTALL,
 )
+"""Strings and comments as promql-parser reads them, be they none to Prometheus: what it sees, is counted."""
+_ESCAPED = re.compile(r"\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U000([0-9a-fA-F]{5})|([0-7]{3})|.)", re.DOTALL)
+_COUNTED = re.compile(r"(?P<what>.?)\{(?P<least>\d+)(?:,(?P<most>\d*))?\}", re.DOTALL)
+_ONE = re.compile(r"[\w.\]]", re.ASCII)
+"""What may end one letter or class of an expression; behind all else a count may repeat a group."""
+_FLAG_X = re.compile(r"\(\?\w*x")
+_LARGE = 6
+"""So many digits make a count that is larger than any limit."""
 _STACK = threading.Lock()
 
 T = TypeVar("T")
@@ -51,6 +62,8 @@ def check(text: str) -> None:
         raise BadExpression(f"brackets are nested more than {DEEPEST} deep")
     if "@-" in ink:
         raise BadExpression("'@' with a negative time is not supported")
+    if sum(map(_swollen, _QUIET.findall(text))) > MOST_SWOLLEN:
+        raise BadExpression("a regular expression repeats too much", remedy="write + or * for a large count")
 
 
 def _depth(ink: str) -> int:
@@ -62,6 +75,33 @@ def _depth(ink: str) -> int:
         elif character in ")]}":
             depth -= 1
     return deepest
+
+
+def _swollen(word: str) -> int:
+    """How long a string is at most, about, with its repetitions written out; a class weighs as four letters."""
+    if not word.startswith(('"', "'", "`")):
+        return 0
+    word = _ESCAPED.sub(_letter, word)
+    if _FLAG_X.search(word):
+        raise BadExpression("a regular expression has the flag 'x', which RE2 does not know")
+    length, times = len(word), 1
+    for counted in _COUNTED.finditer(word):
+        if _ONE.fullmatch(counted["what"]):
+            length += 4 * _count(counted)
+        else:
+            times *= max(1, _count(counted))
+    return length * times
+
+
+def _letter(escape: re.Match[str]) -> str:
+    number = next(filter(None, escape.groups()), None)
+    return escape[0] if number is None else chr(int(number, 8 if escape[4] else 16))
+
+
+def _count(counted: re.Match[str]) -> int:
+    """The larger of the two numbers; int() takes long over very long ones."""
+    numbers = (number.lstrip("0")[:_LARGE] for number in counted.group("least", "most") if number)
+    return max(int(number or 0) for number in numbers)
 
 
 def on_deep_stack(work: Callable[[], T]) -> T:
