@@ -18,6 +18,17 @@ from tocsin_server.errors import Misconfigured
 from tocsin_server.storage.migrate import migrate, newest, revision, upgrade
 from tocsin_server.storage.sqlite import sqlite_engine
 
+CLIENT = "INSERT INTO client VALUES (1, 'acme', 'Acme', 0)"
+ALERT = (
+    "INSERT INTO alert (id, client_id, rule_key, fingerprint, alertname, severity, expression, labels,"
+    " row_labels, annotations, state, changed_ms)"
+    " VALUES (1, 1, 'r', 'f', 'Hot', '', 'e', '{}', '{}', '{}', 'firing', 0)"
+)
+TRANSITION = (
+    "INSERT INTO transition (id, client_id, alert_id, at_ms, old, new, annotations)"
+    " VALUES (1, 1, 1, 0, 'inactive', 'firing', '{}')"
+)
+
 
 def test_the_migrated_tables_are_those_of_the_code(tmp_path: Path) -> None:
     path = tmp_path / "desk.db"
@@ -72,6 +83,25 @@ def test_hosts_with_agents_and_tickets_are_there_after_their_table_was_made_anew
     database.close()
     assert joined == [("atlas", "a")]
     assert astray == []
+
+
+def test_alerts_that_were_there_before_were_found_in_time(tmp_path: Path) -> None:
+    path = tmp_path / "desk.db"
+    engine = sqlite_engine(path, read_only=False)
+    with engine.connect() as connection, connection.begin():
+        upgrade(connection, SQLModel.metadata, to="0003")
+        for statement in (CLIENT, ALERT, TRANSITION):
+            connection.exec_driver_sql(statement)
+    engine.dispose()
+
+    assert migrate(path, SQLModel.metadata)
+
+    with sqlite3.connect(path) as database:
+        late = database.execute(
+            "SELECT alert.late, transition.late FROM alert JOIN transition ON alert_id = alert.id"
+        )
+        assert late.fetchall() == [(0, 0)]
+    database.close()
 
 
 _KILLED = """

@@ -15,11 +15,12 @@ from sqlalchemy import text
 from sqlmodel import Session, SQLModel
 from tests.postgres import Cluster, running
 from tests.server.desk.world import World
+from tests.server.storage.test_migrate import ALERT, CLIENT, TRANSITION
 
 from tocsin_server.errors import Misconfigured, Unavailable, Unprocessable
-from tocsin_server.storage.address import Address
+from tocsin_server.storage.address import Address, engine
 from tocsin_server.storage.engine import Storage
-from tocsin_server.storage.migrate import migrate, newest, revision
+from tocsin_server.storage.migrate import migrate, newest, revision, upgrade
 from tocsin_server.storage.postgres import WRITING
 from tocsin_server.storage.standing import standing, tables_of_clients
 
@@ -433,6 +434,27 @@ def test_acts_while_backends_are_ended_fail_or_are_kept_and_nothing_between(stor
     logins = storage.read(lambda session: set(session.execute(text("SELECT login FROM person")).scalars()))
     assert set(kept) <= logins
     assert storage.write(add_person("last")) == "last"
+
+
+def test_alerts_that_were_there_before_were_found_in_time(cluster: Cluster) -> None:
+    name = cluster.copy_of()
+    address = Address.of(cluster.url(name))
+    writer = engine(address, read_only=False)
+    with writer.connect() as connection, connection.begin():
+        upgrade(connection, SQLModel.metadata, to="0003")
+        connection.execute(text("SELECT set_config('tocsin.clients', 'all', true)"))
+        for statement in (CLIENT, ALERT, TRANSITION):
+            connection.exec_driver_sql(statement)
+    writer.dispose()
+
+    assert migrate(address, SQLModel.metadata)
+
+    with psycopg.connect(conninfo(address)) as plain:
+        late = "SELECT alert.late, transition.late FROM alert JOIN transition ON alert_id = alert.id"
+        assert plain.execute(late).fetchall() == []  # shielded as before
+        plain.execute("SELECT set_config('tocsin.clients', '1', true)")
+        assert plain.execute(late).fetchall() == [(False, False)]
+    cluster.drop(name)
 
 
 @pytest.fixture
