@@ -96,7 +96,10 @@ def composed(text: str) -> yaml.Node | None:
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise BadYaml(line, f"not YAML: {error.problem}") from error
-    except yaml.YAMLError as error:
+    except (
+        yaml.YAMLError,
+        RecursionError,
+    ) as error:  # libyaml has a limit of its own, Python's reader has none
         raise BadYaml(1, f"not YAML: {error}") from error
     return node
 
@@ -115,6 +118,8 @@ def scalar(node: yaml.Node, what: str) -> str:
     """The text of a scalar."""
     if not isinstance(node, yaml.ScalarNode):
         raise BadYaml(line_of(node), f"{what} has to be a single value")
+    if "\0" in node.value:
+        raise BadYaml(line_of(node), f"{what} holds a NUL, which no database takes")
     return str(node.value)
 
 

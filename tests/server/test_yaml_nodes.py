@@ -1,7 +1,9 @@
 """YAML is read as Go reads it, and every mistake is told with its line."""
 
 import pytest
+import yaml
 
+from tocsin_server import yaml_nodes
 from tocsin_server.yaml_nodes import BadYaml, Fields, Text, composed
 
 
@@ -65,3 +67,16 @@ def test_a_field_of_another_kind_is_refused(text, ask, why):
 def test_what_is_not_yaml_is_refused(text):
     with pytest.raises(BadYaml, match="not YAML"):
         composed(text)
+
+
+def test_a_value_with_a_nul_is_refused():
+    with pytest.raises(BadYaml, match="1: 'name' of a group holds a NUL"):
+        fields('name: "a\\0b"\n').text("name")
+
+
+@pytest.mark.parametrize("reader", ["CBaseLoader", "BaseLoader"])
+def test_what_is_nested_without_end_is_refused_by_either_reader(reader, monkeypatch):
+    monkeypatch.setattr(yaml_nodes, "_LOADER", getattr(yaml, reader, yaml.BaseLoader))
+
+    with pytest.raises(BadYaml, match=r"nesting depth|recursion depth"):
+        composed("[" * 5000 + "]" * 5000)

@@ -16,7 +16,9 @@ MAX_WIDTH = 100
 """A width or a precision beyond it is refused: a slip of the finger must not ask for gigabytes of blanks."""
 
 _VERBS = "vsqdfeg"
-_DIRECTIVE = re.compile(r"%(?P<flags>[-+ 0]*)(?P<width>\d*)(?P<precision>(?:\.\d*)?)(?P<verb>.?)", re.DOTALL)
+_DIRECTIVE = re.compile(
+    r"%(?P<flags>[-+ 0]*)(?P<width>\d*)(?P<precision>(?:\.\d*)?)(?P<verb>.?)", re.DOTALL | re.ASCII
+)
 
 
 class BadFormat(ValueError):
@@ -58,11 +60,16 @@ def check_format(form: str, arguments: int) -> None:
             continue
         if not directive["verb"] or directive["verb"] not in _VERBS:
             raise BadFormat(f"printf does not offer {directive[0]!r}; its verbs are {', '.join(_VERBS)} and %")
-        if max(int(directive["width"] or 0), int(directive["precision"][1:] or 0)) > MAX_WIDTH:
+        if any(_is_wide(number) for number in (directive["width"], directive["precision"][1:])):
             raise BadFormat(f"{directive[0]!r} is wider than {MAX_WIDTH}")
         wanted += 1
     if wanted != arguments:
         raise BadFormat(f"printf {form!r} wants {wanted} arguments, got {arguments}")
+
+
+def _is_wide(digits: str) -> bool:
+    """Looked at as text first: int() refuses very long ones."""
+    return len(digits) > len(str(MAX_WIDTH)) or int(digits or 0) > MAX_WIDTH
 
 
 def sprintf(form: str, values: Sequence[Value]) -> str:

@@ -51,7 +51,9 @@ def _unquoted(quoted: str) -> str:
         return quoted[1:-1]
     if quoted.startswith("'"):
         quoted = '"' + quoted[1:-1].replace("\\'", "'").replace('"', '\\"') + '"'
-    return str(json.loads(quoted, strict=False))
+    value = str(json.loads(quoted, strict=False))
+    value.encode()  # half a letter (\ud800) is no text
+    return value
 
 
 class NativeHistogram(ValueError):

@@ -29,6 +29,8 @@ _RULE_FIELDS = ("record", "alert", "expr", "for", "keep_firing_for", "labels", "
 _LABEL_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 _METRIC_NAME = re.compile(r"[A-Za-z_:][A-Za-z0-9_:]*", re.ASCII)
 
+_COUNT = re.compile(r"[0-9]{1,18}")
+
 T = TypeVar("T")
 
 
@@ -137,8 +139,7 @@ def _is_recording(fields: Fields) -> bool:
 
 
 def _alerting(fields: Fields, key: str, group_labels: Mapping[str, str]) -> AlertingRule:
-    labels = {name: parse_template(text) for name, text in group_labels.items()}
-    labels |= dict(_templates(fields, "labels"))
+    labels = dict(_group_templates(fields, group_labels)) | dict(_templates(fields, "labels"))
     annotations = dict(_templates(fields, "annotations"))
     return AlertingRule(
         key=key,
@@ -181,6 +182,12 @@ def _templates(fields: Fields, name: str) -> Iterator[tuple[str, Template]]:
             yield key, parse_template(text.text)
 
 
+def _group_templates(fields: Fields, labels: Mapping[str, str]) -> Iterator[tuple[str, Template]]:
+    for name, text in labels.items():
+        with _at(Text(text, fields.line), f"{name!r} in the group's 'labels': "):
+            yield name, parse_template(text)
+
+
 def _plain_labels(fields: Fields) -> dict[str, str]:
     return {name: text.text for name, text in _named(fields, "labels")}
 
@@ -212,8 +219,8 @@ def _duration(fields: Fields, name: str) -> int:
 
 def _count(fields: Fields, name: str) -> int:
     text = fields.text(name, "0")
-    if not text.text.isdecimal():
-        raise BadYaml(text.line, f"{name!r} has to be a whole number, got {text.text!r}")
+    if not _COUNT.fullmatch(text.text):
+        raise BadYaml(text.line, f"{name!r} has to be a whole number, got {text.text[:20]!r}")
     return int(text.text)
 
 

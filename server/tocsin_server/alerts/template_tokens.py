@@ -53,9 +53,11 @@ def unquoted(token: str) -> str:
     if token.startswith("`"):
         return token[1:-1].replace("\r", "")
     try:
-        return str(json.loads(token, strict=False))
+        literal = str(json.loads(token, strict=False))
+        literal.encode()  # half a letter (\ud800) is no text, and no database takes it
     except ValueError as error:
         raise BadTemplate(f"{token} is not a string that can be read") from error
+    return literal
 
 
 def _trimmed(text: str, *, left: bool, right: bool) -> str:

@@ -38,6 +38,11 @@ def test_what_is_no_series_is_refused(text):
         parse_series(text)
 
 
+def test_a_value_with_half_a_letter_is_refused():
+    with pytest.raises(ValueError, match="surrogates not allowed"):
+        parse_series('up{a="\\ud800"}')
+
+
 @given(st.dictionaries(st.from_regex(r"[a-z_][a-z0-9_]*", fullmatch=True), st.text(min_size=1)))
 @settings(max_examples=share(30))
 def test_labels_that_are_written_are_read_back(labels):

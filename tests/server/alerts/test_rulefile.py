@@ -118,6 +118,7 @@ groups:
             "{alert: A, expr: up, annotations: {tocsin_on_no_data: ring}}",
             "has to be one of keep, fire, resolve, got 'ring'",
         ),
+        ('{alert: "A\\0", expr: up}', "'alert' of a rule holds a NUL"),
         ("{record: a-b, expr: up}", "'a-b' is not a metric name"),
         ("{record: a, expr: up, for: 5m}", "a recording rule has no 'for'"),
         ("[]", "a rule has to be a map of fields"),
@@ -140,6 +141,11 @@ def test_a_wrong_rule_is_refused_with_file_line_group_and_reason(write, rule, wh
     [
         ("groups: [{rules: []}]", "a group needs 'name'"),
         ("groups: [{name: a, limit: -1}]", "'limit' has to be a whole number, got '-1'"),
+        (f"groups: [{{name: a, limit: {'9' * 5000}}}]", "'limit' has to be a whole number, got '999"),
+        (
+            "groups: [{name: a, labels: {a: '{{'}, rules: [{alert: A, expr: up}]}]",
+            "'a' in the group's 'labels': an action has no end",
+        ),
         ("groups: [{name: a, interval: soon}]", "'interval': 'soon' is not a duration"),
         ("groups: [{name: a}, {name: a}]", "group 'a' stands twice in this file"),
         ("rules: []", "a rule file has no field 'rules'"),

@@ -87,6 +87,10 @@ def test_what_rules_use_is_filled(template, text):
         ("{{ end }}", "'{{ end }}' stands where nothing is open"),
         ("{{ " + "(" * 40 + "$value" + ")" * 40 + " }}", "nested deeper than 30"),
         ("{{ if $value }}" * 40, "nested deeper than 30"),
+        ('{{ "\\ud800" }}', "is not a string that can be read"),  # half a letter, which no database takes
+        ('{{ printf "\\udc00" }}', "is not a string that can be read"),
+        (f'{{{{ printf "%{"9" * 5000}d" $value }}}}', "is wider than 100"),
+        ('{{ printf "%\u0663f" $value }}', "printf does not offer '%\u0663'"),  # a digit, but none of ours
     ],
 )
 def test_the_rest_is_refused_at_load_by_name(template, why):
