@@ -12,7 +12,7 @@ NOT_UNIT := real or scenario or faults or screen or peers
 # Python keeps what it has compiled, whatever the shell says: pytest rewrites 150 files in each of its processes.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help run test unit check format bench faults faults-short lock wheel clean
+.PHONY: help run test unit check format bench faults faults-short fuzz lock wheel clean
 
 help:
 	@grep -E '^# make|^## ' $(MAKEFILE_LIST) | sed -e 's/^# make/make/' -e 's/^## //'
@@ -23,6 +23,7 @@ help:
 ## make bench         the benchmarks, each beside its peer
 ## make faults-short  kill -9, full disks, devices that go down: the short form
 ## make faults        the same, the long form
+## make fuzz          texts of all kinds to whatever reads texts, TOCSIN_FUZZ_S seconds in all (600)
 ## make lock          resolve requirements.lock anew
 ## make wheel         build dist/*.whl
 ## make clean         remove what make has made; data folders stay
@@ -65,6 +66,10 @@ faults-short: $(READY)
 
 faults: $(READY)
 	TOCSIN_FAULT_LOOPS=200 $(BIN)/pytest -m faults --timeout 7200
+
+# By coverage where atheris is installed (.venv/bin/pip install atheris; there are wheels for x86-64 only).
+fuzz: $(READY)
+	nice $(BIN)/python -m tests.fuzz
 
 lock:
 	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header \

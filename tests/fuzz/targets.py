@@ -1,0 +1,124 @@
+"""What is fuzzed: whoever reads a text that an operator, a person or another program has written.
+
+A target reads one text. It may refuse it with its documented error, which counts for nothing here; whatever
+else it raises is a find. What it accepts it also puts to use, since the harm may lie there.
+"""
+
+import math
+import os
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from tests.fuzz import seeds
+
+from tocsin_server.alerts.notation import parse_series, parse_values
+from tocsin_server.alerts.rulefile import RuleFileErrors, load_rule_files
+from tocsin_server.alerts.rules import AlertingRule
+from tocsin_server.alerts.templates import BadTemplate, Facts, Template, TemplateFailed, parse_template
+from tocsin_server.alerts.testfile import read_unit_tests
+from tocsin_server.promql import BadExpression, parse
+from tocsin_server.promql.spelling import spell
+from tocsin_server.series.matchers import Matcher, MatchKind
+from tocsin_server.yaml_nodes import BadYaml
+
+_FILLINGS = tuple(
+    Facts(labels, value, external_labels={"region": "eu"}, external_url="http://tocsin")
+    for labels, value in (
+        ({"instance": "atlas", "device": "{{ $value }}", "n": "1e3"}, 81.5),
+        ({}, math.nan),
+        ({"instance": "\x00\u202eé😀%!s", "device": "%d"}, -math.inf),
+        ({"instance": "9" * 400}, 1e300),
+    )
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """`read` takes a text of which `words` are the vocabulary and `seeds` examples."""
+
+    read: Callable[[str], None]
+    seeds: Callable[[], Sequence[str]]
+    words: Sequence[str]
+
+
+def read_expression(text: str) -> None:
+    """Guard, parser, our tree; what it is spelled as is itself an expression."""
+    with suppress(BadExpression):
+        again = spell(parse(text).root)
+        assert spell(parse(again).root) == again, f"spelled anew it is another: {again!r}"
+
+
+def read_rules(text: str) -> None:
+    """A rule file, and all its templates filled."""
+    with suppress(RuleFileErrors):
+        for rule in load_rule_files(_file(text)).rules():
+            templates = (rule.labels, rule.annotations) if isinstance(rule, AlertingRule) else ()
+            for template in (each for named in templates for each in named.values()):
+                _fill(template)
+
+
+def read_template(text: str) -> None:
+    """A template, filled with what hosts may send."""
+    with suppress(BadTemplate):
+        _fill(parse_template(text))
+
+
+def read_matcher(text: str) -> None:
+    """The first line is a regular expression, the rest what it is put to."""
+    pattern, _, value = text.partition("\n")
+    for kind in (MatchKind.REGEX, MatchKind.NOT_REGEX):
+        with suppress(ValueError):
+            Matcher("instance", kind, pattern).matches(value)
+
+
+def read_tests(text: str) -> None:
+    """A file of unit tests."""
+    with suppress(BadYaml):
+        read_unit_tests(_file(text))
+
+
+def read_series(text: str) -> None:
+    """A series of a unit test."""
+    with suppress(ValueError):
+        parse_series(text)
+
+
+def read_values(text: str) -> None:
+    """The values of a series of a unit test."""
+    with suppress(ValueError):
+        parse_values(text)
+
+
+def _fill(template: Template) -> None:
+    for facts in _FILLINGS:
+        with suppress(TemplateFailed):
+            filled = template.fill(facts)
+            filled.encode()  # or no database would take it
+            assert len(filled) <= 1000 * (len(template.text) + 1), f"{len(filled)} characters come of it"
+
+
+def _file(text: str) -> Path:
+    """A file of this process's that holds the text, in memory where there is such a folder."""
+    path = _place()
+    path.write_text(text, encoding="utf-8", errors="replace", newline="")
+    return path
+
+
+@cache
+def _place() -> Path:
+    folder = Path("/dev/shm" if Path("/dev/shm").is_dir() else "/tmp")
+    return folder / f"tocsin-fuzz-{os.getpid()}.yml"
+
+
+TARGETS: Mapping[str, Target] = {
+    "expression": Target(read_expression, seeds.expressions, seeds.PROMQL),
+    "rules": Target(read_rules, seeds.rule_files, seeds.RULES),
+    "template": Target(read_template, seeds.templates, seeds.TEMPLATES),
+    "matcher": Target(read_matcher, seeds.patterns, seeds.PATTERNS),
+    "tests": Target(read_tests, seeds.test_files, seeds.TESTS),
+    "series": Target(read_series, seeds.series, seeds.SERIES),
+    "values": Target(read_values, seeds.values, seeds.VALUES),
+}

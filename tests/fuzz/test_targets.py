@@ -1,0 +1,29 @@
+"""Every reader, put to texts that hypothesis makes of its vocabulary."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.examples import share
+from tests.fuzz.targets import TARGETS
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_a_text_is_read_or_refused_with_the_documented_error(name):
+    target = TARGETS[name]
+    words = st.one_of(st.sampled_from([*target.words]), st.sampled_from([*target.seeds()]), st.text(max_size=3))
+
+    @settings(max_examples=share(30))
+    @given(st.lists(words, max_size=12))
+    def check(pieces):
+        target.read("".join(pieces))
+
+    check()
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_what_fuzzing_begins_with_is_read_or_refused_too(name):
+    target = TARGETS[name]
+
+    assert len(target.seeds()) >= 5
+    for text in target.seeds():
+        target.read(text)
