@@ -34,6 +34,10 @@ class Dense:
         return Dense(self.labels.without((NAME,)), self.values, self.present)
 
 
+Value = Dense | Operand
+"""A vector, or a scalar: one number for all clients, or an array of one for each of `source.clients`."""
+
+
 def row_per_client(source: Source, pairs: tuple[tuple[str, str], ...] = ()) -> Labels:
     """A row for each client, with these labels; the same object as long as the clients are the same."""
     return _row_per_client(source.symbols, source.clients.tobytes(), pairs)

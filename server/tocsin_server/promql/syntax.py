@@ -153,6 +153,11 @@ def walk(node: Node) -> Iterator[Node]:
         yield from walk(child)
 
 
+def ranged(call: Call) -> Range | Subquery:
+    """The range among the arguments; the parser has seen to it that there is one."""
+    return next(each for each in call.arguments if isinstance(each, Range | Subquery))
+
+
 def is_scalar(node: Node) -> bool:
     """Whether it gives one number and not a vector."""
     match node:
