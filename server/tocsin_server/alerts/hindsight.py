@@ -2,10 +2,11 @@
 
     journal ─▶ past (a head of its own) ─▶ the same roster, watches and states as live ─▶ episodes
 
-Recording rules begin as far before the gap as anything looks back, alerting rules one step before it. An alert
-counts that begins within the span of its host and ends there too; what is true before or still is after is live
-evaluation's. An alert without a host counts within the whole gap, as far back as the journal has everybody's
-frames. Nothing is written, and no lock of the living is held; the caller rests between steps.
+The rules begin as far before the gap as anything looks back, waits or pauses: as the gap begins, windows are
+full and alerts stand as they did. An alert counts that begins within the span of its host and ends there too;
+what is true before or still is after is live evaluation's. An alert without a host counts within the whole gap,
+as far back as the journal has everybody's frames. Nothing is written, and no lock of the living is held; the
+caller rests between steps.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -17,10 +18,10 @@ import structlog
 from tocsin_protocol.vocabulary import AlertState
 from tocsin_server.alerts.alert import Change, Key
 from tocsin_server.alerts.episode import Episode
-from tocsin_server.alerts.past import Past, reach_ms
+from tocsin_server.alerts.past import Past
 from tocsin_server.alerts.recorder import Recorder
 from tocsin_server.alerts.roster import Course, Roster
-from tocsin_server.alerts.rules import RuleSet
+from tocsin_server.alerts.rules import AlertingRule, RuleSet
 from tocsin_server.alerts.watch import HostOf, Watch
 from tocsin_server.estate.estate import HostFacts
 from tocsin_server.ingest.gaps import Gap
@@ -60,7 +61,7 @@ class Hindsight:
         self._interval_ms = round(interval_s * 1000)
         self._past = Past(hosts, windows, interval_s=interval_s)
         self._roster = Roster(rules, host_of=host_of)
-        self._back_ms = reach_ms(windows) + LOOKBACK_MS
+        self._back_ms = LOOKBACK_MS + reach_ms(rules)
         self._portion_ms = max(60_000, min(PORTION_MS, INSTANTS * self._interval_ms // max(1, len(hosts))))
         self._whole = Span(0, max(gap.from_ms, whole_from_ms), gap.to_ms, 0, 0, 0)
         self._under_way: dict[tuple[str, Key], list[Change]] = {}
@@ -104,7 +105,7 @@ class Hindsight:
         try:
             if isinstance(member, Recorder):
                 member.record(self._past.head, at_ms=asked_ms)
-            elif at_ms >= self._gap.from_ms - self._interval_ms:
+            else:
                 for change in member.judge(self._past.head, at_ms=asked_ms, now_ms=at_ms).changes:
                     member.keep(change.alert)
                     self._note(change)
@@ -140,3 +141,10 @@ class Hindsight:
         # Of what is there with the first sample that has come nobody knows yet since when.
         begin_ms = span.from_ms + (2 * self._interval_ms if is_cut else 0)
         return begin_ms <= episode.from_ms and episode.to_ms <= span.to_ms + 2 * self._interval_ms
+
+
+def reach_ms(rules: RuleSet) -> int:
+    """From how long ago on something matters for what rules say now."""
+    waits = [rule.for_ms + rule.keep_firing_for_ms for rule in rules.rules() if isinstance(rule, AlertingRule)]
+    pauses = [group.interval_ms or 0 for group in rules.groups]
+    return max([0, *rules.windows().values()]) + max([0, *waits]) + max([0, *pauses])

@@ -72,8 +72,3 @@ class Past:
             series = tuple(schema.series[column] for column in columns.tolist())
             known = self._narrowed[schema.id] = Schema(schema.id, schema.host, series), columns
         return known
-
-
-def reach_ms(windows: Mapping[str, int]) -> int:
-    """How far back the longest of these looks."""
-    return max(windows.values(), default=0)

@@ -21,6 +21,7 @@ from tocsin_server.alerts.recorder import Recorder
 from tocsin_server.alerts.roster import Roster
 from tocsin_server.alerts.rulefile import load_rule_files
 from tocsin_server.alerts.rules import RuleSet
+from tocsin_server.alerts.settle import Identity, identity
 from tocsin_server.alerts.state import ACTIVE
 from tocsin_server.alerts.store import ALERTS, TRANSITIONS
 from tocsin_server.estate.estate import HostFacts
@@ -254,10 +255,10 @@ def live(bell: Bell, rules: RuleSet, arrivals: Frames) -> Late:
     return late
 
 
-def known(bell: Bell) -> dict[tuple[str, str], list[tuple[float, float]]]:
+def known(bell: Bell) -> dict[Identity, list[tuple[float, float]]]:
     """When live evaluation had each alert."""
-    names = {row.id: (row.rule_key, row.fingerprint) for row in bell.alerts()}
-    moves: dict[tuple[str, str], list] = {}
+    names = {row.id: (row.client_id, row.rule_key, row.fingerprint) for row in bell.alerts()}
+    moves: dict[Identity, list] = {}
     for one in bell.transitions():
         if not one.late:
             moves.setdefault(names[one.alert_id], []).append((one.at_ms, one.new))
@@ -289,7 +290,7 @@ def test_late_frames_in_any_order_give_the_episodes_that_they_would_have_given_i
         episode
         for episode in in_order(rules, made)
         if any(is_within(episode, gap) for gap in gaps)
-        and not is_known(episode, before.get((episode.alert.rule_key, episode.alert.fingerprint), []))
+        and not is_known(episode, before.get(identity(episode.alert), []))
     ]
     assert told(found) == told(expected)
     kept = bell.transitions()
