@@ -3,7 +3,8 @@
     replace_rules ─▶ round (under the head's lock: decides) ─▶ settle (without it: writes) ─▶ the desk
 
 A round changes nothing that matters: it proposes changes, and `settle` writes them in one transaction before
-they count. Where the write fails everything stays as it was, and the next round proposes the same again.
+they count. Where the write fails everything stays as it was, and the next round proposes the same again; only
+since when a condition is true is remembered, or a full disk would begin every `for` anew.
 One rule that fails, or one client for which it fails, leaves the others alone; their alerts stay as they are.
 """
 
@@ -117,6 +118,7 @@ class Judge:
                     "alerts cannot be written and are tried again", action="settle_failed", error=str(error)
                 )
             self._has_write_failed = True
+            self._postpone(done.changes)
             return 0
         self._has_write_failed = False
         for change, row_id in zip(done.changes, ids, strict=True):
@@ -154,9 +156,9 @@ class Judge:
 
     def _adopt(self, rules: RuleSet) -> None:
         """Put rules in force; alerts go on where a rule of the same key still names them so."""
-        alerts = [*self._restored, *self._active()]
-        self._restored, self._places = [], {}
-        self._roster = Roster(rules, host_of=self._host_of, yields=self._roster.yields)
+        alerts = [*self._restored, *self._active(), *self._gone.values()]
+        self._restored, self._gone, self._places = [], {}, {}
+        self._roster = Roster(rules, host_of=self._host_of, before=self._roster)
         for alert in alerts:
             watch = self._roster.watches.get(alert.rule_key)
             if watch is not None and watch.owns(alert):
@@ -180,6 +182,12 @@ class Judge:
             self._places[alert.id] = watch, alert.key
         else:
             self._places.pop(alert.id, None)
+
+    def _postpone(self, changes: tuple[Change, ...]) -> None:
+        for change in changes:
+            alert = change.alert
+            if (alert.rule_key, alert.key) not in self._gone:
+                self._roster.watches[alert.rule_key].postpone(alert)
 
     def _sample_ms(self, alert: Alert) -> int | None:
         return None if alert.host_id is None else self._head.newest_ms(alert.host_id)

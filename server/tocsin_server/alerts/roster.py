@@ -29,15 +29,18 @@ class Course:
 
 
 class Roster:
-    """Rules at work. `yields` are by key what the predecessors have yielded."""
+    """Rules at work; they go on from those that were `before`."""
 
-    def __init__(self, rules: RuleSet, *, host_of: HostOf, yields: Mapping[str, Yield] | None = None) -> None:
+    def __init__(self, rules: RuleSet, *, host_of: HostOf, before: "Roster | None" = None) -> None:
         self._host_of = host_of
-        self._before = yields or {}
+        self._before = {} if before is None else before.yields
         self._own: dict[str, Yield] = {}
         self.courses = tuple(Course(group, self._members(group)) for group in rules.groups)
         members = [member for course in self.courses for member in course.members]
         self.watches = {member.rule.key: member for member in members if isinstance(member, Watch)}
+        for key, watch in ({} if before is None else before.watches).items():
+            if key in self.watches:
+                self.watches[key].inherit(watch)
         # Nobody pays for series about alerts that no rule asks for.
         is_asked = bool(rules.windows().keys() & {ALERTS, SINCE, ""})
         self._proclaimers = [self._proclaimer(watch) for watch in self.watches.values() if is_asked]

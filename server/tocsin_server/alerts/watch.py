@@ -16,7 +16,7 @@ from tocsin_protocol.vocabulary import AlertState
 from tocsin_server.alerts.alert import ALERT_NAME, REASON, Alert, Change, Key
 from tocsin_server.alerts.fingerprint import fingerprint
 from tocsin_server.alerts.rules import AlertingRule, OnNoData
-from tocsin_server.alerts.state import ACTIVE, Life, Terms, advance
+from tocsin_server.alerts.state import ACTIVE, ALARMING, UNBORN, Life, Terms, advance
 from tocsin_server.alerts.templates import Facts, Template, TemplateFailed
 from tocsin_server.promql import Inquiry, Row, Vector, Verdict
 from tocsin_server.series.labels import NAME, Labels, labels_of
@@ -53,6 +53,8 @@ class Watch:
         self.alerts: dict[Key, Alert] = {}
         self.values: dict[Key, float] = {}
         """The last value of each active alert's row while there was one."""
+        self.unwritten: dict[Key, Life] = {}
+        """How those stand whose condition was seen, but nothing of it could be written: what is seen counts."""
         self._terms = Terms(rule.for_ms, rule.keep_firing_for_ms, rule.on_no_data)
         self._limit = limit
         self._host_of = host_of
@@ -69,6 +71,7 @@ class Watch:
         inquiry = Inquiry(self.rule.expression, source, at_ms)
         failures = dict(inquiry.vector.failures)
         seen = self._identified(inquiry.vector, failures)
+        self._forget_unwritten(seen, failures)
         missed = {key: alert for key, alert in self.alerts.items() if key not in seen}
         self.values = {key: self.values.get(key, alert.value) for key, alert in missed.items()}
         self.values |= {key: value for key, (_, value) in seen.items()}
@@ -78,10 +81,22 @@ class Watch:
 
     def keep(self, alert: Alert) -> None:
         """Take a change: from now on the alert stands like this."""
+        self.unwritten.pop(alert.key, None)
         if alert.life.state in ACTIVE:
             self.alerts[alert.key] = alert
         else:
             self.alerts.pop(alert.key, None)
+
+    def postpone(self, alert: Alert) -> None:
+        """A change cannot be written. Since when a condition is true is remembered; what rings has rung."""
+        if self._is_alarming(alert.key):
+            return
+        since_ms = alert.life.active_ms
+        self.unwritten[alert.key] = UNBORN if since_ms is None else Life(AlertState.PENDING, since_ms)
+
+    def inherit(self, before: "Watch") -> None:
+        """Go on from an earlier version of the rule with what it could not write."""
+        self.unwritten = before.unwritten
 
     def owns(self, alert: Alert) -> bool:
         """Whether an alert of an earlier version of the rule is still one of this one's."""
@@ -123,7 +138,7 @@ class Watch:
 
     def _held(self, seen: _Seen, now_ms: int) -> Iterator[Change]:
         for alert, value in seen.values():
-            life = advance(alert.life, Verdict.TRUE, self._terms, now_ms)
+            life = advance(self._life(alert), Verdict.TRUE, self._terms, now_ms)
             if life != alert.life:
                 yield self._change(alert, life, value, now_ms)
 
@@ -134,10 +149,23 @@ class Watch:
         }
         answers = self._answers(asked, inquiry) if asked else {}
         for key, alert in alerts.items():
-            life = advance(alert.life, answers.get(key, Verdict.FALSE), self._terms, now_ms)
+            life = advance(self._life(alert), answers.get(key, Verdict.FALSE), self._terms, now_ms)
             if life != alert.life:
                 change = self._change(alert, life, self.values[key], now_ms)
                 yield _because_retired(change) if key in retired else change
+
+    def _life(self, alert: Alert) -> Life:
+        return self.unwritten.get(alert.key, alert.life)
+
+    def _forget_unwritten(self, seen: _Seen, failures: Mapping[int, str]) -> None:
+        """What was never written and is no longer true has not been."""
+        gone = self.unwritten.keys() - seen.keys() - self.alerts.keys()
+        for key in gone:
+            if key[0] not in failures:
+                del self.unwritten[key]
+
+    def _is_alarming(self, key: Key) -> bool:
+        return key in self.alerts and self.alerts[key].life.state in ALARMING
 
     def _needs_asking(self, alert: Alert) -> bool:
         """Whether it makes a difference if its condition is false or unknown."""

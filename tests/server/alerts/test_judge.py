@@ -1,5 +1,7 @@
 """The judge: what is seen becomes alerts and transitions, and nothing else does."""
 
+import contextlib
+
 import pytest
 import structlog.testing
 from tests.server.alerts.conftest import ACME, ATLAS, BOREA, GLOBEX, START_MS, ZEPHYR
@@ -178,6 +180,81 @@ def test_a_write_that_fails_leaves_everything_as_it_was_and_is_tried_again(bell,
     ]
     assert bell.judge.live_value(1) is None
     assert bell.round() == [("inactive", "firing")]
+
+
+@pytest.fixture
+def full(bell, monkeypatch):
+    """A context in which nothing can be written."""
+
+    @contextlib.contextmanager
+    def full():
+        with monkeypatch.context() as patch:
+            patch.setattr(bell.storage, "write", lambda _act: (_ for _ in ()).throw(Unavailable("full")))
+            yield
+
+    return full
+
+
+def test_a_condition_counts_as_true_for_as_long_as_it_was_seen_be_it_written_or_not(bell, full):
+    bell.rules(HOT_FOR_2S)
+    bell.send(ATLAS, temperature=81)
+    with full():
+        for _ in range(4):
+            assert bell.round() == []
+
+    assert bell.round() == [("inactive", "firing")]
+    assert bell.alerts()[0].active_ms == START_MS + 1000
+
+
+def test_it_counts_over_a_reload_too(bell, full):
+    bell.rules(HOT_FOR_2S)
+    bell.send(ATLAS, temperature=81)
+    with full():
+        bell.round(after_s=1)
+        bell.rules(HOT_FOR_2S.replace("> 80", "> 70"))
+        bell.round(after_s=2)
+
+    assert bell.round() == [("inactive", "firing")]
+
+
+def test_a_condition_that_was_seen_false_begins_anew_be_it_written_or_not(bell, full):
+    bell.rules(HOT_FOR_2S)
+    bell.send(ATLAS, temperature=81)
+    assert bell.round() == [("inactive", "pending")]
+    with full():
+        bell.send(ATLAS, temperature=79)
+        bell.round()
+        bell.send(ATLAS, temperature=81)
+        bell.round()
+
+    assert bell.round() == []
+    assert bell.alerts()[0].active_ms == START_MS + 3000
+    assert bell.round() == [("pending", "firing")]
+
+
+def test_a_condition_that_was_true_only_while_nothing_could_be_written_leaves_nothing(bell, full):
+    bell.rules(HOT_FOR_2S)
+    bell.send(ATLAS, temperature=81)
+    with full():
+        bell.round()
+    bell.send(ATLAS, temperature=79)
+    assert bell.round(after_s=3) == []
+    bell.send(ATLAS, temperature=81)
+
+    assert bell.round() == [("inactive", "pending")]
+
+
+def test_a_rule_that_is_back_before_its_going_was_written_has_its_alerts_back(bell, full):
+    bell.rules(HOT)
+    bell.send(ATLAS, temperature=81)
+    bell.round()
+    with full():
+        bell.judge.replace_rules(RuleSet())
+        bell.round()
+    bell.rules(HOT_FOR_2S)
+
+    assert bell.round() == []
+    assert bell.alerts()[0].state is AlertState.FIRING
 
 
 def test_two_clients_are_judged_at_once_and_stay_apart(bell):
