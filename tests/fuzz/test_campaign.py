@@ -72,9 +72,9 @@ time.sleep(60)
 
     monkeypatch.setattr(campaign.subprocess, "Popen", start)
 
-    (tally,) = fuzz(["any"], tmp_path, seconds=0.6, engine="mutation")
+    (tally,) = fuzz(["any"], tmp_path, seconds=4, engine="mutation")
 
-    assert (tally.executions, tally.deaths) == (2, 2)
+    assert tally.executions == tally.deaths >= 2
     assert sorted((told.split("\n")[0], given) for told, given in Finds(tmp_path / "finds").all()) == [
         (f"any: ends with {-signal.SIGSEGV.value}", b"deadly"),
         ("any: hangs for 0 s", b"endless"),

@@ -205,5 +205,5 @@ def test_what_a_server_keeps_in_its_folder_is_saved_or_known_not_to_be_needed(tm
 
     there = {path.name for path in server.data.iterdir()}
 
-    not_needed = {"lock", "server.log", "server.toml"}
+    not_needed = {"lock", "operator.json", "server.log", "server.toml"}
     assert there == {"tocsin.db", "journal", *SECRETS} | not_needed
