@@ -20,6 +20,7 @@ from tocsin_server.alerts.rules import AlertingRule
 from tocsin_server.alerts.templates import BadTemplate, Facts, Template, TemplateFailed, parse_template
 from tocsin_server.alerts.testfile import read_unit_tests
 from tocsin_server.promql import BadExpression, parse
+from tocsin_server.promql.guard import check_pattern
 from tocsin_server.promql.spelling import spell
 from tocsin_server.series.matchers import Matcher, MatchKind
 from tocsin_server.yaml_nodes import BadYaml
@@ -67,10 +68,11 @@ def read_template(text: str) -> None:
 
 
 def read_matcher(text: str) -> None:
-    """The first line is a regular expression, the rest what it is put to."""
+    """The first line is a regular expression that the guard has let in, the rest what it is put to."""
     pattern, _, value = text.partition("\n")
     for kind in (MatchKind.REGEX, MatchKind.NOT_REGEX):
-        with suppress(ValueError):
+        with suppress(ValueError, BadExpression):
+            check_pattern(pattern)
             Matcher("instance", kind, pattern).matches(value)
 
 

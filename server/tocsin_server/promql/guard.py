@@ -8,7 +8,7 @@ every limit), then parsed on a thread whose stack is large whatever the platform
 
 import re
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TypeVar
 
 from tocsin_server.promql.errors import BadExpression
@@ -38,6 +38,7 @@ _COUNTED = re.compile(r"(?P<what>.?)\{(?P<least>\d+)(?:,(?P<most>\d*))?\}", re.D
 _ONE = re.compile(r"[\w.\]]", re.ASCII)
 """What may end one letter or class of an expression; behind all else a count may repeat a group."""
 _FLAG_X = re.compile(r"\(\?\w*x")
+_QUOTES = ('"', "'", "`")
 _LARGE = 6
 """So many digits make a count that is larger than any limit."""
 _STACK = threading.Lock()
@@ -62,7 +63,16 @@ def check(text: str) -> None:
         raise BadExpression(f"brackets are nested more than {DEEPEST} deep")
     if "@-" in ink:
         raise BadExpression("'@' with a negative time is not supported")
-    if sum(map(_swollen, _QUIET.findall(text))) > MOST_SWOLLEN:
+    _check_swollen(_pattern_of(word) for word in _QUIET.findall(text) if word.startswith(_QUOTES))
+
+
+def check_pattern(pattern: str) -> None:
+    """Refuse a regular expression that RE2 compiles too long: `0{1,1000}` 300 times takes it two minutes."""
+    _check_swollen([pattern])
+
+
+def _check_swollen(patterns: Iterable[str]) -> None:
+    if sum(map(_swollen, patterns)) > MOST_SWOLLEN:
         raise BadExpression("a regular expression repeats too much", remedy="write + or * for a large count")
 
 
@@ -77,15 +87,17 @@ def _depth(ink: str) -> int:
     return deepest
 
 
-def _swollen(word: str) -> int:
-    """How long a string is at most, about, with its repetitions written out; a class weighs as four letters."""
-    if not word.startswith(('"', "'", "`")):
-        return 0
-    word = _ESCAPED.sub(_letter, word)
-    if _FLAG_X.search(word):
+def _pattern_of(word: str) -> str:
+    """A string without what hides a count."""
+    return _ESCAPED.sub(_letter, word)
+
+
+def _swollen(pattern: str) -> int:
+    """How long it is at most, about, with its repetitions written out; a class weighs as four letters."""
+    if _FLAG_X.search(pattern):
         raise BadExpression("a regular expression has the flag 'x', which RE2 does not know")
-    length, times = len(word), 1
-    for counted in _COUNTED.finditer(word):
+    length, times = len(pattern), 1
+    for counted in _COUNTED.finditer(pattern):
         if _ONE.fullmatch(counted["what"]):
             length += 4 * _count(counted)
         else:

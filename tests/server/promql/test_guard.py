@@ -5,7 +5,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tocsin_server.promql import BadExpression
-from tocsin_server.promql.guard import check
+from tocsin_server.promql.guard import check, check_pattern
 from tocsin_server.promql.parse import read
 
 
@@ -50,6 +50,12 @@ def test_a_pattern_that_swells_is_refused_before_anybody_compiles_it(pattern):
 def test_patterns_of_arguments_swell_as_those_of_matchers_do():
     with pytest.raises(BadExpression, match="repeats too much"):
         check('label_replace(a, "b", "$1", "c", `(\\pL{90}){90}`)')
+
+
+def test_a_pattern_by_itself_is_measured_as_it_stands():
+    check_pattern("x{1,1000}")
+    with pytest.raises(BadExpression, match="repeats too much"):
+        check_pattern("0{1,1000}" * 300)
 
 
 def test_a_flag_that_re2_does_not_have_is_refused_because_it_hides_what_is_repeated():
