@@ -2,13 +2,23 @@
 
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
+from typing import Any
+
+import yaml
 
 HOUSE = Path(__file__).parents[2]
 CORPORA = Path(os.environ.get("TOCSIN_CORPORA") or HOUSE.parent / "shared" / "corpora")
 """Data of others, never committed; without it there are fewer seeds."""
+_FOLDERS = (
+    HOUSE / "config" / "rules",
+    HOUSE / "config" / "rules" / "tests",
+    CORPORA / "awesome-prometheus-alerts",
+    CORPORA / "promtool",
+)
 MOST_CHARACTERS = 6000
 """Of a seed: long ones are seldom mutated where it matters."""
 
@@ -88,27 +98,27 @@ TESTS = (
 @cache
 def expressions() -> Sequence[str]:
     """Of the rules; each once."""
-    found = re.findall(r"expr: +([^|>\s].*)", "\n".join(rule_files()))
-    return (*dict.fromkeys(found), 'sum by (job) (rate(a{b=~"x.*", c!="d"}[5m] offset 1h)) / 2 > bool 1e3')
+    return tuple(dict.fromkeys(str(rule["expr"]).strip() for rule in _rules()))
 
 
 @cache
 def rule_files() -> Sequence[str]:
-    places = ("config/rules/*.yml", CORPORA / "awesome-prometheus-alerts" / "*.yml")
-    return _pieces(_texts(places), "  - name:", "groups:\n")
+    """One for each group."""
+    groups = (group for document in _documents() for group in document.get("groups") or ())
+    return tuple(_written({"groups": [group]}) for group in groups)
 
 
 @cache
 def test_files() -> Sequence[str]:
-    return _pieces(
-        _texts(("config/rules/tests/*.yml", CORPORA / "promtool" / "*.yml")), "  - interval:", "tests:\n"
-    )
+    """One for each test."""
+    tests = (test for document in _documents() for test in document.get("tests") or ())
+    return tuple(_written({"rule_files": ["rules.yml"], "tests": [test]}) for test in tests)
 
 
 @cache
 def templates() -> Sequence[str]:
-    lines = (line.split(": ", 1)[-1].strip("'\" ") for text in rule_files() for line in text.splitlines())
-    return tuple(dict.fromkeys(line for line in lines if "{{" in line))
+    texts = (str(text) for rule in _rules() for text in (rule.get("annotations") or {}).values())
+    return tuple(dict.fromkeys(text for text in texts if "{{" in text))
 
 
 def patterns() -> Sequence[str]:
@@ -129,20 +139,21 @@ def values() -> Sequence[str]:
     return ("0 1 2", "1+1x10 _ stale", "_x5 -1-2x3", "Inf NaN -inf 1e3", "0x100 1.5e-3x2")
 
 
-def _texts(places: Iterable[str | Path]) -> Iterable[str]:
-    for place in places:
-        whole = HOUSE / place
-        yield from (
-            path.read_text(encoding="utf-8", errors="replace") for path in sorted(whole.parent.glob(whole.name))
-        )
+def _rules() -> Iterator[dict[str, Any]]:
+    for document in _documents():
+        for group in document.get("groups") or ():
+            yield from group.get("rules") or ()
 
 
-def _pieces(texts: Iterable[str], cut: str, head: str) -> Sequence[str]:
-    """A long file as several short ones."""
-    pieces: list[str] = []
-    for text in texts:
-        first, *others = text.split(cut)
-        pieces += (
-            [text] if len(text) <= MOST_CHARACTERS else [first, *(f"{head}{cut}{other}" for other in others)]
-        )
-    return tuple(piece[:MOST_CHARACTERS] for piece in pieces)
+@cache
+def _documents() -> Sequence[dict[str, Any]]:
+    """What the files hold; those of others need not be YAML."""
+    documents = []
+    for path in (path for folder in _FOLDERS for path in sorted(folder.glob("*.yml"))):
+        with suppress(yaml.YAMLError):
+            documents.append(yaml.safe_load(path.read_text(encoding="utf-8")))
+    return [document for document in documents if isinstance(document, dict)]
+
+
+def _written(document: dict[str, Any]) -> str:
+    return yaml.safe_dump(document, sort_keys=False, width=200)[:MOST_CHARACTERS]

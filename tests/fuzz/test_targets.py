@@ -1,10 +1,16 @@
 """Every reader, put to texts that hypothesis makes of its vocabulary."""
 
+from contextlib import suppress
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.examples import share
+from tests.fuzz import seeds
 from tests.fuzz.targets import TARGETS
+
+from tocsin_server.alerts.templates import BadTemplate, parse_template
+from tocsin_server.promql import BadExpression, parse
 
 
 @pytest.mark.parametrize("name", TARGETS)
@@ -27,3 +33,21 @@ def test_what_fuzzing_begins_with_is_read_or_refused_too(name):
     assert len(target.seeds()) >= 5
     for text in target.seeds():
         target.read(text)
+
+
+def test_nearly_all_that_fuzzing_begins_with_is_good():
+    """Mutations of what is refused for its form say nothing about what comes behind."""
+    assert sum(map(is_expression, seeds.expressions())) > 0.9 * len(seeds.expressions())
+    assert sum(map(is_template, seeds.templates())) > 0.9 * len(seeds.templates())
+
+
+def is_expression(text):
+    with suppress(BadExpression):
+        return bool(parse(text))
+    return False
+
+
+def is_template(text):
+    with suppress(BadTemplate):
+        return bool(parse_template(text))
+    return False
