@@ -12,6 +12,8 @@ from tests.fuzz.targets import TARGETS
 from tocsin_server.alerts.templates import BadTemplate, parse_template
 from tocsin_server.promql import BadExpression, parse
 
+pytestmark = pytest.mark.scenario
+
 
 @pytest.mark.parametrize("name", TARGETS)
 def test_a_text_is_read_or_refused_with_the_documented_error(name):

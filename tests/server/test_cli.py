@@ -26,6 +26,8 @@ from tocsin_server.estate.identity import open_identity
 from tocsin_server.estate.store import EnrolToken, Host
 from tocsin_server.storage.migrate import newest
 
+pytestmark = pytest.mark.scenario
+
 RULES = Path(__file__).resolve().parents[2] / "config" / "rules"
 
 

@@ -32,6 +32,8 @@ from tocsin_server.ingest.records import Mark
 from tocsin_server.series.head import Head
 from tocsin_server.series.schema import Schema, SeriesEntry
 
+pytestmark = pytest.mark.scenario
+
 RULES = """
 groups:
   - name: mine
