@@ -43,6 +43,7 @@ def test_the_packs_are_accepted():
     assert report.passed, report.text
 
 
+@pytest.mark.scenario
 @pytest.mark.parametrize("path", TESTS, ids=lambda path: path.stem)
 def test_the_packs_tests_pass(path):
     report = run_rule_tests([path])
@@ -83,6 +84,7 @@ def test_every_selector_says_whose_hosts_it_means_so_that_the_packs_never_meet(r
     assert len(METRIC.findall(text)) == text.count("{")
 
 
+@pytest.mark.scenario
 @pytest.mark.parametrize("path", [*PROBED, *SERVED], ids=lambda path: path.stem)
 def test_what_is_probed_is_judged_as_rightly_where_data_that_is_missing_is_unknown(path):
     report = run_rule_tests([path], as_served=True)

@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 from tests.conformance.promqltest import Outcome, tally
 
+pytestmark = pytest.mark.scenario
+
 CHECKOUT = Path(__file__).parents[3]
 CORPORA = Path(os.environ.get("TOCSIN_CORPORA", CHECKOUT / "../shared/corpora")) / "promqltest"
 FLOORS = {
