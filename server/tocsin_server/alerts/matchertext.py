@@ -9,6 +9,8 @@ import json
 import re
 from collections.abc import Iterable
 
+from tocsin_server.promql import BadExpression
+from tocsin_server.promql.guard import check_pattern
 from tocsin_server.series.matchers import Matcher, Matchers, MatchKind, anchored
 
 MAX_TEXT = 8192
@@ -50,7 +52,7 @@ def matcher(name: str, kind: MatchKind, value: str) -> Matcher:
     for what, text, most in (("name", name, MAX_NAME), ("value", value, MAX_VALUE)):
         _check_text(what, text, most)
     if kind in (MatchKind.REGEX, MatchKind.NOT_REGEX):
-        anchored(value)
+        _check_pattern(value)
     return Matcher(name, kind, value)
 
 
@@ -89,6 +91,15 @@ def _check_text(what: str, text: str, most: int) -> None:
         text.encode()
     except UnicodeEncodeError as error:
         raise ValueError(f"a matcher's {what} is not UTF-8: {_excerpt(text)}") from error
+
+
+def _check_pattern(pattern: str) -> None:
+    """RE2 matches in linear time, but can take minutes to compile what repeats by counts: that is measured."""
+    try:
+        check_pattern(pattern)
+    except BadExpression as error:
+        raise ValueError(str(error)) from error
+    anchored(pattern)
 
 
 def _unquoted(word: str) -> str:

@@ -92,6 +92,7 @@ def test_what_alertmanager_refuses_is_refused(text):
         f"{'a' * (MAX_NAME + 1)}=b",
         f"a={'b' * (MAX_VALUE + 1)}",
         "a=~((((x{1000}){1000}){1000}){1000})",
+        'a=~"' + "0{1,1000}" * 300 + '"',
         'a="' + "\\" * 8000,
         '"' * 8000,
     ],
