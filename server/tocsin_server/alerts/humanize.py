@@ -13,7 +13,7 @@ _SMALL = ("m", "u", "n", "p", "f", "a", "z", "y")
 _INT64 = 1 << 63
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NUMBER = re.compile(
-    r"[-+]?(\d+\.?\d*(e[-+]?\d+)?|\.\d+(e[-+]?\d+)?|inf(inity)?|nan)", re.IGNORECASE | re.ASCII
+    r"[-+]?(\d+(\.\d*)?(e[-+]?\d+)?|\.\d+(e[-+]?\d+)?|inf(inity)?|nan)", re.IGNORECASE | re.ASCII
 )
 
 

@@ -92,3 +92,10 @@ def test_a_string_that_is_a_number_is_one(text, value):
 def test_what_is_no_number_is_refused(text):
     with pytest.raises(BadFormat, match="is not a number"):
         number(text)
+
+
+@pytest.mark.timeout(5)
+def test_a_label_of_very_many_digits_is_read_in_linear_time():
+    """A host may send it; read in quadratic time it would hold up the judge for minutes."""
+    with pytest.raises(BadFormat, match="is not a number"):
+        number("9" * 200_000 + "x")

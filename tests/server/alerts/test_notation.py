@@ -96,3 +96,9 @@ def test_native_histograms_are_refused_by_name():
 def test_a_slip_of_the_finger_does_not_ask_for_all_the_memory(text):
     with pytest.raises(ValueError, match="more than"):
         parse_values(text)
+
+
+@pytest.mark.timeout(5)
+def test_very_many_digits_are_read_in_linear_time():
+    with pytest.raises(ValueError, match="is not a value such as"):
+        parse_values("9" * 200_000 + "y")
