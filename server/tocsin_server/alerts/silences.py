@@ -16,6 +16,8 @@ from tocsin_server.series.matchers import Matchers
 
 MAX_AUTHOR = 256
 MAX_COMMENT = 2000
+LAST_MS = 253_370_764_800_000
+"""The year 9999 begins: beyond it no calendar tells a time."""
 
 
 class SilenceState(StrEnum):
@@ -106,6 +108,8 @@ def check(wish: Wish, now_ms: int) -> None:
         )
     if wish.ends_ms <= wish.starts_ms:
         raise Unprocessable("a silence has to end after it starts", remedy="give it a later end")
+    if wish.ends_ms > LAST_MS:
+        raise Unprocessable("a silence has to end before the year 9999", remedy="give it an earlier end")
     if wish.ends_ms <= now_ms:
         raise Unprocessable("a silence cannot end in the past", remedy="expire it instead")
     _check_words(wish)

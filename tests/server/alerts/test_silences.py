@@ -63,6 +63,7 @@ def test_a_new_one_that_should_have_begun_begins_now():
         ({"ends_ms": NOW}, "has to end after it starts"),
         ({"starts_ms": NOW - HOUR, "ends_ms": NOW - 1}, "cannot end in the past"),
         ({"starts_ms": NOW - HOUR, "ends_ms": NOW}, "cannot end in the past"),
+        ({"ends_ms": 10**18}, "before the year 9999"),
         ({"author": " "}, "needs an author"),
         ({"comment": "a" * 2001}, "comment of 2001 characters is longer than 2000"),
     ],
