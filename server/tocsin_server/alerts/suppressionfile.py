@@ -1,0 +1,132 @@
+"""Files that say when and why deliveries are withheld, read strictly and all or nothing.
+
+    time_intervals:        [{name: nights, time_intervals: [{times: […]}]}]
+    maintenance_windows:   […]         `maintenance.py`
+    inhibit_rules:         […]         `inhibition.py`
+
+A window may name an interval of any of the files that are read together. Every mistake is reported with file,
+line, key and reason; then nothing of the files comes into force.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+import yaml
+
+from tocsin_server.alerts.inhibition import InhibitionRule, read_inhibition_rule
+from tocsin_server.alerts.intervals import Intervals, read_intervals
+from tocsin_server.alerts.maintenance import Window, read_window
+from tocsin_server.errors import Misconfigured
+from tocsin_server.yaml_nodes import BadYaml, Fields, composed, line_of
+
+INTERVALS, WINDOWS, RULES = "time_intervals", "maintenance_windows", "inhibit_rules"
+
+_SECTIONS = (INTERVALS, WINDOWS, RULES)
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class SuppressionFileError:
+    """One thing that is wrong in a file. `line` counts from 1; `key` is `section/name`, empty above them."""
+
+    file: str
+    line: int
+    key: str
+    reason: str
+
+    def __str__(self) -> str:
+        key = f", {self.key}" if self.key else ""
+        return f"{self.file}:{self.line}{key}: {self.reason}"
+
+
+class SuppressionFileErrors(Misconfigured):
+    """Files that were refused, with everything that is wrong in them."""
+
+    def __init__(self, errors: list[SuppressionFileError]) -> None:
+        more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
+        super().__init__(f"{errors[0]}{more}")
+        self.errors = errors
+
+
+@dataclass(frozen=True, slots=True)
+class Suppressions:
+    """What files say, all of it checked. Names are unique in their section over all files."""
+
+    intervals: Mapping[str, Intervals] = field(default_factory=dict)
+    windows: tuple[Window, ...] = ()
+    rules: tuple[InhibitionRule, ...] = ()
+
+
+def read_suppressions(texts: Mapping[str, str]) -> Suppressions:
+    """The texts of files by their names, read together; raises `SuppressionFileErrors`."""
+    reading = _Reading()
+    for file, text in texts.items():
+        reading.open(file, text)
+    intervals = reading.section(INTERVALS, _read_named_intervals)
+    windows = reading.section(WINDOWS, lambda node: read_window(node, intervals))
+    rules = reading.section(RULES, read_inhibition_rule)
+    if reading.errors:
+        raise SuppressionFileErrors(reading.errors)
+    return Suppressions(intervals, tuple(windows.values()), tuple(rules.values()))
+
+
+class _Reading:
+    """Files being read: collects errors and goes on with the next entry."""
+
+    def __init__(self) -> None:
+        self.errors: list[SuppressionFileError] = []
+        self._entries: dict[str, list[tuple[str, yaml.Node]]] = {section: [] for section in _SECTIONS}
+
+    def open(self, file: str, text: str) -> None:
+        """Note the entries of one file."""
+        try:
+            self._note(file, text)
+        except BadYaml as error:
+            self._refuse(file, error)
+
+    def section(self, section: str, read: Callable[[yaml.Node], T]) -> dict[str, T]:
+        """What the entries of a section say, by their names, in the order of the files."""
+        found: dict[str, T] = {}
+        for file, name, node in self._named(section):
+            try:
+                value = read(node)
+            except BadYaml as error:
+                self._refuse(file, error, f"{section}/{name}")
+                continue
+            if name in found:
+                self._refuse(file, BadYaml(line_of(node), f"{name!r} stands twice"), f"{section}/{name}")
+            found[name] = value
+        return found
+
+    def _note(self, file: str, text: str) -> None:
+        document = composed(text)
+        if document is None:
+            return
+        fields = Fields(document, _SECTIONS, what="a file of suppressions")
+        found = {section: [(file, node) for node in fields.items(section)] for section in _SECTIONS}
+        for section, entries in found.items():
+            self._entries[section] += entries
+
+    def _named(self, section: str) -> Iterator[tuple[str, str, yaml.Node]]:
+        return ((file, _name_of(node), node) for file, node in self._entries[section])
+
+    def _refuse(self, file: str, error: BadYaml, key: str = "") -> None:
+        self.errors.append(SuppressionFileError(file, error.line, key, error.reason))
+
+
+def _read_named_intervals(node: yaml.Node) -> Intervals:
+    fields = Fields(node, ("name", "time_intervals"), what="a named time interval")
+    fields.wanted("name")
+    intervals = read_intervals(fields, "time_intervals")
+    if not intervals:
+        raise BadYaml(fields.line, "a named time interval needs 'time_intervals'")
+    return intervals
+
+
+def _name_of(node: yaml.Node) -> str:
+    """The name of an entry, whatever else may be wrong with it; empty where it has none."""
+    pairs = node.value if isinstance(node, yaml.MappingNode) else ()
+    names = (value.value for key, value in pairs if key.value == "name" and isinstance(value, yaml.ScalarNode))
+    return next(names, "")
