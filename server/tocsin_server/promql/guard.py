@@ -63,7 +63,10 @@ def check(text: str) -> None:
         raise BadExpression(f"brackets are nested more than {DEEPEST} deep")
     if "@-" in ink:
         raise BadExpression("'@' with a negative time is not supported")
-    _check_swollen(_pattern_of(word) for word in _QUIET.findall(text) if word.startswith(_QUOTES))
+    strings = [word for word in _QUIET.findall(text) if word.startswith(_QUOTES)]
+    _check_swollen(map(_pattern_of, strings))
+    if any(_is_high_byte(escape) for word in strings if word[0] != "`" for escape in _ESCAPED.finditer(word)):
+        raise BadExpression("an escaped byte above \\x7f stands in a string", remedy="write the letter itself")
 
 
 def check_pattern(pattern: str) -> None:
@@ -108,6 +111,11 @@ def _swollen(pattern: str) -> int:
 def _letter(escape: re.Match[str]) -> str:
     number = next(filter(None, escape.groups()), None)
     return escape[0] if number is None else chr(int(number, 8 if escape[4] else 16))
+
+
+def _is_high_byte(escape: re.Match[str]) -> bool:
+    """What promql-parser reads as a letter by itself, where Prometheus puts bytes together to letters."""
+    return bool(escape[1] or escape[4]) and ord(_letter(escape)) > 0x7F
 
 
 def _count(counted: re.Match[str]) -> int:

@@ -3,7 +3,6 @@
 What tocsin does not know is refused here, by name: a rule that loads is a rule that is evaluated.
 """
 
-import re
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -42,9 +41,6 @@ DEEPEST_TREE = 150
 """Nodes below one another: keeps whoever walks a tree far from the interpreter's own limit."""
 MOST_STEPS = 11_000
 """Of a subquery, and of a range query, as for Prometheus."""
-_STRINGS = re.compile(r""""(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'|`[^`]*`|\#[^\n]*""")
-_ESCAPES = re.compile(r"\\(?:x[0-9a-fA-F]{2}|[0-7]{3}|.)", re.DOTALL)
-_HIGH_BYTE = re.compile(r"\\(?:x[89a-fA-F].|[2-3]..)")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 _KINDS: Final = {
@@ -72,15 +68,7 @@ def parse(text: str) -> Expression:
 def read(text: str) -> Expression:
     """As `parse`, but it may also be a string or a range of samples, which have no value at an instant."""
     check(text)
-    _check_escapes(text)
     return Expression(text, on_deep_stack(lambda: _read(text)))
-
-
-def _check_escapes(text: str) -> None:
-    """promql-parser reads an escaped byte as a letter, where Prometheus puts bytes together to letters."""
-    strings = (word for word in _STRINGS.findall(text) if word.startswith(('"', "'")))
-    if any(_HIGH_BYTE.fullmatch(escape) for word in strings for escape in _ESCAPES.findall(word)):
-        raise BadExpression("an escaped byte above \\x7f stands in a string", remedy="write the letter itself")
 
 
 def _read(text: str) -> Node:

@@ -40,6 +40,10 @@ TOO_MUCH_INK = (
             'a{b="\\xff"}',
             "an escaped byte above \\x7f stands in a string: write the letter itself",
         ),
+        (
+            '# \ra{b="\\xff"}',  # to the parser the comment is over
+            "an escaped byte above \\x7f stands in a string: write the letter itself",
+        ),
         ('a{x="1" or x="2"}', "'or' between matchers is not supported: use =~ or two selectors with or"),
         ("a[5m]", "the expression is a range of samples: wrap it in a function such as rate()"),
         ('"a"', "the expression is a string, which has no value to judge"),
