@@ -5,7 +5,6 @@ The pass goes to this machine in the clear, and elsewhere only to who shows this
 
 import hashlib
 import http.client
-import ipaddress
 import ssl
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,6 +16,7 @@ import msgspec
 from tocsin_protocol.api import Problem
 from tocsin_server.access.operator import Pass
 from tocsin_server.errors import Misconfigured, Refused
+from tocsin_server.estate.enrolment import is_loopback
 from tocsin_server.estate.identity import open_identity
 
 TIMEOUT_S = 60
@@ -53,16 +53,9 @@ def checked(url: str) -> SplitResult:
         is_address = False
     if not is_address:
         raise Misconfigured(f"{url!r} is no server's address", remedy="write it as https://127.0.0.1:8443")
-    if parts.scheme == "http" and not _is_loopback(parts.hostname or ""):
+    if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
         raise Misconfigured(f"{url} is asked in the clear", remedy="use https, or 127.0.0.1 on its machine")
     return parts
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _get(address: SplitResult, data: Path, target: str, token: str) -> tuple[int, bytes]:

@@ -151,14 +151,15 @@ def _is_tls(url: str) -> bool:
         raise Unprocessable(
             f"{url!r} is no URL of a server", remedy="give one such as https://tocsin.example:8443"
         )
-    if parts.scheme == "http" and not _is_loopback(parts.hostname):
+    if parts.scheme == "http" and not is_loopback(parts.hostname):
         raise Unprocessable(
             f"agents refuse {url!r}: beyond loopback they speak TLS only", remedy="give an https:// URL"
         )
     return parts.scheme == "https"
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether a name or address is this machine's own."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

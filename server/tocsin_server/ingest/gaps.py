@@ -13,10 +13,9 @@ from dataclasses import dataclass
 from itertools import groupby
 from operator import attrgetter
 
-from tocsin_protocol.wire import MISSED_PUSHES_UNTIL_SILENT
 from tocsin_server.estate.estate import HostFacts
 from tocsin_server.ingest.late import Span
-from tocsin_server.ingest.presence import GRACE_MS
+from tocsin_server.ingest.presence import GRACE_MS, patience_ms
 
 QUIET_MS = 5000
 PATIENCE_MS = 600_000
@@ -55,7 +54,7 @@ class Sorted:
 
 def silent_after_ms(host: HostFacts, interval_s: float) -> int:
     """After how long without a frame a host is silent; as `Presence` has it."""
-    return round(MISSED_PUSHES_UNTIL_SILENT * 1000 * (host.interval_s or interval_s)) + GRACE_MS
+    return patience_ms(host.interval_s or interval_s) + GRACE_MS
 
 
 def sort_out(

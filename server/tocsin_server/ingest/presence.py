@@ -14,21 +14,23 @@ GRACE_MS = 2000
 """For a push that is on its way: a busy network and a group commit take a moment."""
 
 
+def patience_ms(interval_s: float) -> int:
+    """How long after its last push a host that pushes this often has missed three."""
+    return round(MISSED_PUSHES_UNTIL_SILENT * interval_s * 1000)
+
+
 class Presence:
     """When each host was heard last."""
 
     def __init__(self, *, interval_s: float, started_ms: int) -> None:
-        self._patience_ms = round(MISSED_PUSHES_UNTIL_SILENT * interval_s * 1000)
+        self._patience_ms = patience_ms(interval_s)
         self._own_patience_ms: Mapping[int, int] = {}
         self._started_ms = started_ms
         self._heard: dict[int, tuple[int, int | None]] = {}
 
     def expect(self, intervals_s: Mapping[int, float]) -> None:
         """The hosts that have an interval of their own, all of them."""
-        self._own_patience_ms = {
-            host_id: round(MISSED_PUSHES_UNTIL_SILENT * interval_s * 1000)
-            for host_id, interval_s in intervals_s.items()
-        }
+        self._own_patience_ms = {host_id: patience_ms(apart_s) for host_id, apart_s in intervals_s.items()}
 
     def remember(self, last_heard_ms: Mapping[int, int]) -> None:
         """What the journal knows from before this start."""
