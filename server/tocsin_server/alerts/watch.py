@@ -159,8 +159,7 @@ class Watch:
 
     def _forget_unwritten(self, seen: _Seen, failures: Mapping[int, str]) -> None:
         """What was never written and is no longer true has not been."""
-        gone = self.unwritten.keys() - seen.keys() - self.alerts.keys()
-        for key in gone:
+        for key in [key for key in self.unwritten if key not in seen and key not in self.alerts]:
             if key[0] not in failures:
                 del self.unwritten[key]
 
