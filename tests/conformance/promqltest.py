@@ -18,8 +18,9 @@ from pathlib import Path
 import numpy as np
 import promql_parser as rust
 
-from tocsin_server.promql import BadExpression, Expression, Series, evaluate, evaluate_range, read, samples
-from tocsin_server.promql.evaluation import Query
+from tocsin_server.promql import BadExpression, Expression, evaluate, evaluate_range
+from tocsin_server.promql.evaluation import Evaluation, Query
+from tocsin_server.promql.parse import read
 from tocsin_server.promql.syntax import Range, Selector, Subquery, Text, walk
 from tocsin_server.series.arrays import stale
 from tocsin_server.series.fixed import FixedSource
@@ -250,22 +251,40 @@ def _answer(asked: Eval, expression: Expression, source: FixedSource) -> Answer 
         return {((NAME, expression.root.value),): []}
     query = Query(asked.start_ms, asked.end_ms, asked.step_ms, delays_names=True)
     if isinstance(expression.root, Range | Subquery):
-        found = samples(expression, source, asked.start_ms, query=query)
-        return {tuple(sorted(row.labels.items())): _stood(asked, row) for row in found}
+        return _samples(asked, expression.root, Evaluation(source, asked.start_ms, query=query))
     if not asked.step_ms:
         vector = evaluate(expression, source, asked.start_ms, query=query)
         rows = {tuple(sorted(row.labels.items())): [row.value] for row in vector.rows()}
         return None if vector.failures else rows
     times = {"start_ms": asked.start_ms, "end_ms": asked.end_ms, "step_ms": asked.step_ms}
-    failed: dict[int, str] = {}
-    lines = evaluate_range(expression, source, **times, query=query, failures=failed)
-    return None if failed else {tuple(sorted(line.labels.items())): line.values.tolist() for line in lines}
+    moments = range(asked.start_ms, asked.end_ms + 1, asked.step_ms)
+    if any(evaluate(expression, source, at_ms, query=query).failures for at_ms in moments):
+        return None
+    lines = evaluate_range(expression, source, **times, query=query)
+    return {tuple(sorted(line.labels.items())): line.values.tolist() for line in lines}
 
 
-def _stood(asked: Eval, row: Series) -> list[float | None]:
-    times = ((time - (asked.first_ms or 0)) // (asked.apart_ms or 1) for time in row.times_ms.tolist())
+def _samples(asked: Eval, root: Range | Subquery, evaluation: Evaluation) -> Answer:
+    """What a range holds."""
+    if isinstance(root, Subquery):
+        rows, window = evaluation.subquery(root)
+        labels = rows.labels
+    else:
+        selection = evaluation.selected(root.selector)
+        labels, window = selection.labels, evaluation.span(root, selection).window
+    return {
+        tuple(sorted(labels.row(row).items())): _stood(
+            asked, window.times[row, :count].tolist(), window.values[row, :count].tolist()
+        )
+        for row, count in enumerate(window.count.tolist())
+        if count
+    }
+
+
+def _stood(asked: Eval, times_ms: list[int], found: list[float]) -> list[float | None]:
+    times = ((time - (asked.first_ms or 0)) // (asked.apart_ms or 1) for time in times_ms)
     values: list[float | None] = []
-    for place, value in zip(times, row.values.tolist(), strict=True):
+    for place, value in zip(times, found, strict=True):
         values += [None] * (place - len(values))
         values.append(value)
     return values

@@ -11,9 +11,7 @@ import contextlib
 import threading
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from itertools import islice
-from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -23,7 +21,6 @@ from litestar.types import Guard
 
 from tocsin_protocol.api import Person, QueryAnswer, QueryRow
 from tocsin_server.access.operator import OPERATOR
-from tocsin_server.alerts.gofmt import not_finite
 from tocsin_server.alerts.lint import recorded_names
 from tocsin_server.alerts.proclaim import ALERTS, SINCE
 from tocsin_server.clock import moment
@@ -34,16 +31,21 @@ from tocsin_server.http.deps import Deps, Wired
 from tocsin_server.http.moments import moment_ms
 from tocsin_server.http.portion import Portion
 from tocsin_server.http.questions import Query, Rows, Slug, Word
-from tocsin_server.http.reach import TooMuch, check_cost, looks_back, may_concern, within
+from tocsin_server.http.reach import looks_back, may_concern, within
 from tocsin_server.http.sessions import Connection, bearer, is_same, signed_in
 from tocsin_server.http.vitals import vital_windows
 from tocsin_server.promql import Expression, Row, Vector, evaluate, parse
+from tocsin_server.promql.budget import Budget, TooCostly
+from tocsin_server.promql.spelling import decimal
 from tocsin_server.series.fixed import FixedSource
 from tocsin_server.series.source import LOOKBACK_MS
 
 DEFAULT_ROWS = 1000
 MOST_FRAMES = 10_000
 """Frames that an answer from the journal may read: 300 hosts' last five minutes, or one host's last day."""
+MOST_SAMPLES = 20_000_000
+LONGEST_S = 2.0
+"""What one evaluation may take, with the head's lock held: rules wait meanwhile."""
 AT_ONCE = 2
 
 _turns = threading.BoundedSemaphore(AT_ONCE)
@@ -127,8 +129,7 @@ def _kept(deps: Deps) -> dict[str, int]:
 def _from_head(deps: Deps, question: Question, limit: int) -> QueryAnswer:
     with deps.head.lock:
         source = Portion(deps.head, question.clients)
-        check_cost(question.expression, source, deps.settings.interval_s * 1000)
-        vector = evaluate(question.expression, source, question.at_ms)
+        vector = evaluate(question.expression, source, question.at_ms, budget=_budget())
         return _told(deps, question, vector, limit)
 
 
@@ -136,8 +137,11 @@ def _from_journal(deps: Deps, question: Question, asked: Mapping[str, int], limi
     _refuse_what_is_made_here(deps, asked)
     interval_ms = deps.settings.interval_s * 1000
     source = _journalled(deps, question, asked, interval_ms)
-    check_cost(question.expression, source, interval_ms)
-    return _told(deps, question, evaluate(question.expression, source, question.at_ms), limit)
+    return _told(deps, question, evaluate(question.expression, source, question.at_ms, budget=_budget()), limit)
+
+
+def _budget() -> Budget:
+    return Budget(samples=MOST_SAMPLES, seconds=LONGEST_S)
 
 
 def _refuse_what_is_made_here(deps: Deps, asked: Collection[str]) -> None:
@@ -176,7 +180,7 @@ def _journalled(deps: Deps, question: Question, asked: Mapping[str, int], interv
 def _check_frames(hosts: Sequence[HostFacts], span_ms: int, interval_ms: int) -> None:
     frames = sum(span_ms // _pace_ms(host, interval_ms) + 1 for host in hosts)
     if frames > MOST_FRAMES:
-        raise TooMuch(
+        raise TooCostly(
             "the expression looks further back than rules do, at more frames than can be read at once",
             remedy="name one client or one host by its instance, or take a shorter range",
         )
@@ -211,16 +215,8 @@ def _row(deps: Deps, question: Question, row: Row) -> QueryRow:
         client=question.clients[row.client_id],
         host=host.name if host is not None and host.client_id == row.client_id else None,
         labels=row.labels,
-        value=written(row.value),
+        value=decimal(row.value),
     )
-
-
-def written(value: float) -> str:
-    """The number as Prometheus writes it: all digits, no exponent."""
-    if not isfinite(value):
-        return not_finite(value)
-    digits = format(Decimal(repr(value)), "f")
-    return digits.removesuffix(".0")
 
 
 @contextlib.contextmanager

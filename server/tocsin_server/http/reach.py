@@ -1,25 +1,14 @@
-"""How far back an expression looks, what evaluating it costs, and which hosts it can be about.
+"""How far back an expression looks, and which hosts it can be about.
 
 The head holds of each metric what rules ask for, of most the newest samples only. A rate over more than that
 would be wrong and look right, so a question that reaches further is answered from the journal.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
-from tocsin_server.errors import Unprocessable
 from tocsin_server.estate.estate import HostFacts
 from tocsin_server.promql import Expression
-from tocsin_server.promql.syntax import Node, Selector, children, walk
-from tocsin_server.series.source import Source
-
-MOST_CELLS = 20_000_000
-"""Samples that one evaluation may look at, with the head's lock held: half a second for a rate."""
-
-
-class TooMuch(Unprocessable):
-    """A question that would keep the server from its work."""
-
-    kind = "too-much"
+from tocsin_server.promql.syntax import Node, Selector, walk
 
 
 def looks_back(expression: Expression, at_ms: int, now_ms: int) -> dict[str, int]:
@@ -38,20 +27,6 @@ def within(asked: Mapping[str, int], kept: Mapping[str, int]) -> bool:
         back_ms <= (max(kept.get(name, 0), everywhere) if name else everywhere)
         for name, back_ms in asked.items()
     )
-
-
-def check_cost(expression: Expression, source: Source, interval_ms: int) -> None:
-    """Raise `TooMuch` for an expression that looks at too many samples."""
-
-    def found(selector: Selector) -> int:
-        return len(source.select(selector.name, selector.matchers).labels)
-
-    cells = _cells(expression.root, interval_ms, found)
-    if cells > MOST_CELLS:
-        raise TooMuch(
-            f"the expression looks at more than {MOST_CELLS} samples",
-            remedy="name the metric, one client or one host, or take a shorter range",
-        )
 
 
 def may_concern(expression: Expression, host: HostFacts) -> bool:
@@ -76,12 +51,3 @@ def _pinned(expression: Expression) -> dict[str, int]:
 
 def _named_in(node: Node) -> Iterator[str]:
     return (each.name or "" for each in walk(node) if isinstance(each, Selector))
-
-
-def _cells(node: Node, interval_ms: int, found: Callable[[Selector], int]) -> float:
-    """Samples looked at: a range multiplies by its samples, whatever is evaluated over steps by these."""
-    if isinstance(node, Selector):
-        return 1 + found(node)
-    step_ms = getattr(node, "step_ms", None) or interval_ms
-    times = max(1.0, getattr(node, "range_ms", 0) / step_ms)
-    return times * (1 + sum(_cells(child, interval_ms, found) for child in children(node)))

@@ -5,9 +5,9 @@ every match, so one evaluation serves all clients and none can see another. No I
 """
 
 from tocsin_server.promql.errors import BadExpression
-from tocsin_server.promql.evaluate import Line, Row, Series, Vector, evaluate, evaluate_range, samples
+from tocsin_server.promql.evaluate import Line, Row, Vector, evaluate, evaluate_range
 from tocsin_server.promql.expression import Comparison, Expression, comparison
-from tocsin_server.promql.parse import parse, read
+from tocsin_server.promql.parse import parse
 from tocsin_server.promql.verdict import Inquiry, Verdict, verdict
 
 __all__ = [
@@ -17,14 +17,11 @@ __all__ = [
     "Inquiry",
     "Line",
     "Row",
-    "Series",
     "Vector",
     "Verdict",
     "comparison",
     "evaluate",
     "evaluate_range",
     "parse",
-    "read",
-    "samples",
     "verdict",
 ]

@@ -11,6 +11,7 @@ import numpy as np
 from tocsin_server.promql.dense import Dense
 from tocsin_server.promql.operators import Operand
 from tocsin_server.promql.over_time import quantile
+from tocsin_server.promql.spelling import decimal
 from tocsin_server.promql.sums import Tournament, is_whole
 from tocsin_server.promql.syntax import Grouping
 from tocsin_server.series.arrays import Bools, Floats, Ints
@@ -171,7 +172,7 @@ def count_values(dense: Dense, grouping: Grouping, label: str) -> Dense:
     rows = np.flatnonzero(dense.present)
     distinct, inverse = np.unique(dense.values[rows], return_inverse=True, equal_nan=True)
     code = dense.labels.symbols.code
-    codes = np.array([code(number_text(value)) for value in distinct.tolist()], np.int32)[inverse]
+    codes = np.array([code(decimal(value)) for value in distinct.tolist()], np.int32)[inverse]
     own = dense.labels.take(rows)
     counted = own.replaced({**own.columns, label: codes})
     if grouping.without:
@@ -182,10 +183,3 @@ def count_values(dense: Dense, grouping: Grouping, label: str) -> Dense:
     unnamed = None if dense.unnamed is None else dense.unnamed[rows]
     values = Dense(counted, dense.values[rows], there, unnamed)
     return aggregate("count", gather(values, grouping, lambda _: np.nan), counted)
-
-
-def number_text(value: float) -> str:
-    """A value as the shortest decimal without an exponent, as Prometheus labels it."""
-    if not np.isfinite(value):
-        return "NaN" if np.isnan(value) else "+Inf" if value > 0 else "-Inf"
-    return np.format_float_positional(value, trim="-")

@@ -13,7 +13,7 @@ LONGEST_S = 10.0
 class TooCostly(Unprocessable):
     """An evaluation has been ended because it would have taken too many samples or too long."""
 
-    kind = "too-costly"
+    kind = "too-much"
 
 
 class Budget:

@@ -9,11 +9,11 @@ import numpy as np
 
 from tocsin_server.promql import histogram
 from tocsin_server.promql import matching as matches
-from tocsin_server.promql.aggregation import number_text
 from tocsin_server.promql.dates import DATES, part
 from tocsin_server.promql.dense import Dense, Value, client_index, row_per_client, spread
 from tocsin_server.promql.operators import Operand
 from tocsin_server.promql.relabel import label_join, label_replace, matching_rows
+from tocsin_server.promql.spelling import decimal
 from tocsin_server.promql.syntax import Call, Node, Selector, Subquery, Text, ranged
 from tocsin_server.series.arrays import Bools, Codes, Floats
 from tocsin_server.series.labels import NAME, Labels
@@ -79,7 +79,7 @@ def _quantile_codes(run: "Evaluation", q: Operand, labels: Labels) -> Codes:
 
 def quantile_text(value: float) -> str:
     """A number as OpenMetrics writes it: never without a point."""
-    text = number_text(value)
+    text = decimal(value)
     return text if "." in text or not text.lstrip("-").isdigit() else f"{text}.0"
 
 

@@ -82,3 +82,15 @@ def described(labels: Labels, row: int, names: Collection[str] | None = None) ->
 def where(rows: Bools, new: Codes, old: Codes) -> Codes:
     """Codes, `new` on these rows and `old` elsewhere."""
     return np.where(rows, new, old).astype(np.int32)
+
+
+def flags_of_both(flags: Bools | None, other: Bools | None, sizes: tuple[int, int]) -> Bools | None:
+    """The flags of two tables, one after the other; None is nobody."""
+    if flags is None and other is None:
+        return None
+    return np.concatenate(
+        [
+            np.zeros(size, np.bool_) if given is None else given
+            for given, size in zip((flags, other), sizes, strict=True)
+        ]
+    )

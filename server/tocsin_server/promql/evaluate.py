@@ -13,7 +13,7 @@ from tocsin_server.promql.budget import Budget
 from tocsin_server.promql.evaluation import Evaluation, Query
 from tocsin_server.promql.expression import Expression
 from tocsin_server.promql.order import ordered
-from tocsin_server.series.arrays import Floats, Ints
+from tocsin_server.series.arrays import Floats
 from tocsin_server.series.labels import NO_HOST, Labels, joined
 from tocsin_server.series.source import Source
 
@@ -70,41 +70,6 @@ def evaluate(
 
 
 @dataclass(frozen=True, slots=True)
-class Series:
-    """One row of a range and its samples, oldest first."""
-
-    client_id: int
-    host_id: int | None
-    labels: dict[str, str]
-    times_ms: Ints
-    values: Floats
-
-
-def samples(
-    expression: Expression,
-    source: Source,
-    at_ms: int,
-    *,
-    query: Query | None = None,
-    budget: Budget | None = None,
-) -> list[Series]:
-    """What a range holds at an instant, where the expression is one (`read`, not `parse`); see `evaluate`."""
-    evaluation = Evaluation(source, at_ms, query=query, budget=budget)
-    labels, window = evaluation.ranged(expression.root)
-    sound = evaluation.is_sound(labels)
-    return [
-        Series(
-            int(labels.clients[row]),
-            None if labels.hosts[row] == NO_HOST else int(labels.hosts[row]),
-            labels.row(row),
-            window.times[row, : window.count[row]],
-            window.values[row, : window.count[row]],
-        )
-        for row in np.flatnonzero((window.count > 0) & sound).tolist()
-    ]
-
-
-@dataclass(frozen=True, slots=True)
 class Line:
     """One row of a result over time; NaN where it is absent."""
 
@@ -123,12 +88,10 @@ def evaluate_range(
     step_ms: int,
     query: Query | None = None,
     budget: Budget | None = None,
-    failures: dict[int, str] | None = None,
 ) -> list[Line]:
     """The results at `start`, `start + step`, … up to `end`; steps where a client's part fails are absent.
 
-    `failures` takes by client why. Raises `TooCostly` where it takes more than the budget, which is for all
-    steps together.
+    Raises `TooCostly` where it takes more than the budget, which is for all steps together.
     """
     steps = range(start_ms, end_ms + 1, step_ms)
     query, budget = query or Query(start_ms, end_ms, step_ms), budget or Budget()
@@ -141,8 +104,6 @@ def evaluate_range(
             block = blocks[dense.labels] = np.full((len(dense.labels), len(steps)), np.nan)
         present = dense.present & evaluation.is_sound(dense.labels)
         block[present, step] = dense.values[present]
-        if failures is not None:
-            failures |= evaluation.failures
     return _lines(blocks)
 
 

@@ -275,23 +275,13 @@ class Evaluation:
         self._budget.spend(window.values.size)
         return dense, window
 
-    def ranged(self, node: Node) -> tuple[Labels, Window]:
-        """The samples of an expression that is a range itself."""
-        with np.errstate(all="ignore"):
-            if isinstance(node, Subquery):
-                rows, window = self.subquery(node)
-                return self._cleaned(rows).labels, window
-            if not isinstance(node, Range):
-                raise TypeError("a range is expected")
-            selection = self.selected(node.selector)
-            return selection.labels, self.span(node, selection).window
-
     def _part(self, node: Node) -> Dense:
         value = self.value(node)
         return value if isinstance(value, Dense) else self.from_scalar(value)
 
     def selected(self, node: Selector) -> Selection:
         """The series of a selector."""
+        self._budget.spend(1)
         selection: Selection = self.source.select(node.name, node.matchers)
         return selection
 

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tocsin_server.promql.aggregation import groups_of
 from tocsin_server.promql.dense import Dense
 from tocsin_server.promql.operators import Operand
+from tocsin_server.promql.syntax import Grouping
 from tocsin_server.series.arrays import Bools, Floats, Ints
-from tocsin_server.series.labels import NO_HOST, Labels, signatures
+from tocsin_server.series.labels import Labels
 
 LE = "le"
 _TOLERANCE = 1e-12
@@ -63,21 +65,13 @@ def _shelf(labels: Labels) -> Shelf:
     bounds = _bounds(labels)
     rows = np.flatnonzero(~np.isnan(bounds))
     own = labels.take(rows)
-    kept = own.without((LE,))
-    of = signatures([kept], tuple(kept.columns))
-    order = np.lexsort((bounds[rows], of))
-    starts = np.flatnonzero(np.diff(of[order], prepend=-1))
+    groups = groups_of(own, Grouping(tuple(own.columns.keys() - {LE}), without=False))
+    order = np.lexsort((bounds[rows], groups.member_of))
     place = np.empty(len(rows), np.int64)
-    place[order] = np.arange(len(rows)) - np.repeat(starts, np.diff(np.append(starts, len(rows))))
-    table = np.full((len(starts), int(place.max(initial=-1)) + 1), np.nan)
-    table[of, place] = bounds[rows]
-    first = order[starts]
-    columns = {name: codes[first] for name, codes in kept.columns.items()}
-    hosts = own.hosts[order]
-    if len(starts):
-        lowest, highest = np.minimum.reduceat(hosts, starts), np.maximum.reduceat(hosts, starts)
-        hosts = np.where(lowest == highest, lowest, NO_HOST)
-    return Shelf(Labels(own.symbols, own.clients[first], hosts[: len(first)], columns), rows, of, place, table)
+    place[order] = np.arange(len(rows)) - groups.starts[groups.member_of[order]]
+    table = np.full((len(groups.labels), int(place.max(initial=-1)) + 1), np.nan)
+    table[groups.member_of, place] = bounds[rows]
+    return Shelf(groups.labels, rows, groups.member_of, place, table)
 
 
 def _bounds(labels: Labels) -> Floats:

@@ -9,8 +9,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from tocsin_server.promql.dense import Dense, described, duplicates, where
-from tocsin_server.promql.stacked import any_of
+from tocsin_server.promql.dense import Dense, described, duplicates, flags_of_both, where
 from tocsin_server.promql.syntax import Matching
 from tocsin_server.series.arrays import Bools, Ints
 from tocsin_server.series.labels import NAME, Labels, joined, signatures
@@ -78,7 +77,7 @@ def _stacked(labels: Labels, left: Dense, right: Dense) -> Dense:
         labels,
         np.concatenate([left.values, right.values]),
         np.concatenate([left.present, right.present]),
-        any_of(left.unnamed, right.unnamed, (len(left.labels), len(right.labels))),
+        flags_of_both(left.unnamed, right.unnamed, (len(left.labels), len(right.labels))),
     )
 
 

@@ -6,6 +6,8 @@ Reading what is written here gives the same tree; brackets stand wherever a read
 import math
 from collections.abc import Iterable
 
+import numpy as np
+
 from tocsin_server.promql.syntax import (
     ONE_TO_ONE,
     Aggregate,
@@ -122,6 +124,13 @@ def number(value: float) -> str:
         return "Inf" if value > 0 else "-Inf"
     whole = value.is_integer() and abs(value) < 1e15
     return str(int(value)) if whole and str(value) != "-0.0" else repr(value)
+
+
+def decimal(value: float) -> str:
+    """A number with all its digits and no exponent, as Prometheus labels and prints it."""
+    if not math.isfinite(value):
+        return "NaN" if math.isnan(value) else "+Inf" if value > 0 else "-Inf"
+    return np.format_float_positional(value, trim="-")
 
 
 def duration(milliseconds: int) -> str:

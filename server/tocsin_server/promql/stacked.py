@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from tocsin_server.promql.dense import Dense
-from tocsin_server.series.arrays import Bools, Ints
+from tocsin_server.series.arrays import Ints
 from tocsin_server.series.labels import Labels, joined
 from tocsin_server.series.source import Window, pack
 
@@ -59,15 +59,3 @@ def _union(tables: Sequence[Labels]) -> tuple[Labels, dict[int, Ints]]:
     ends = np.cumsum([len(table) for table in tables]).tolist()
     places = {id(table): rank[place[end - len(table) : end]] for table, end in zip(tables, ends, strict=True)}
     return every.take(first[order]), places
-
-
-def any_of(flags: Bools | None, other: Bools | None, sizes: tuple[int, int]) -> Bools | None:
-    """The flags of two tables, one after the other; None is nobody."""
-    if flags is None and other is None:
-        return None
-    return np.concatenate(
-        [
-            np.zeros(size, np.bool_) if given is None else given
-            for given, size in zip((flags, other), sizes, strict=True)
-        ]
-    )

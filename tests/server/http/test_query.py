@@ -16,11 +16,11 @@ from tocsin_server.alerts.rulefile import load_rule_files
 from tocsin_server.alerts.rules import RuleSet
 from tocsin_server.clock import moment
 from tocsin_server.estate.estate import HostFacts
-from tocsin_server.http import query, reach
+from tocsin_server.http import query
 from tocsin_server.http.moments import BadMoment, moment_ms
-from tocsin_server.http.query import written
 from tocsin_server.http.reach import looks_back, may_concern, within
 from tocsin_server.promql import parse
+from tocsin_server.promql.spelling import decimal
 
 LOAD = ("node_load1", ())
 ATLAS = {"instance": "atlas", "job": "node", "site": "berlin"}
@@ -338,7 +338,7 @@ async def test_an_expression_that_looks_at_too_many_samples_is_refused(
     rig: Rig, alice: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     both_push(rig, minutes=1)
-    monkeypatch.setattr(reach, "MOST_CELLS", 20)
+    monkeypatch.setattr(query, "MOST_SAMPLES", 14)
 
     assert len((await ask(alice, "node_load1"))["rows"]) == 2
     for text in ("rate(node_load1[5m])", "node_load1 offset 1h or " * 9 + "up", " or ".join(["up"] * 9)):
@@ -432,7 +432,7 @@ def test_a_host_that_no_selector_can_mean_is_not_read(rig: Rig, text: str, *, is
 
 @given(st.floats())
 def test_a_number_is_written_so_that_it_reads_the_same(value: float) -> None:
-    text = written(value)
+    text = decimal(value)
 
     assert "e" not in text
     assert math.isnan(value) if text == "NaN" else float(text) == value
