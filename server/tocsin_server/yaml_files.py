@@ -1,12 +1,25 @@
 """The files that operators write, and how to see cheaply that one has changed: one `stat` a file."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Generic, TypeVar
 
+from tocsin_server.errors import Misconfigured
 from tocsin_server.yaml_nodes import MAX_BYTES, BadYaml
 
+E = TypeVar("E")
+
 Signature = tuple[tuple[str, int, int, int, int], ...]
+
+
+class FileErrors(Misconfigured, Generic[E]):
+    """Files that were refused, with everything that is wrong in them; its words tell the first."""
+
+    def __init__(self, errors: Sequence[E], *, remedy: str = "") -> None:
+        more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
+        super().__init__(f"{errors[0]}{more}", remedy=remedy)
+        self.errors = errors
 
 
 def yaml_files(paths: Iterable[Path] | Path) -> list[Path]:

@@ -101,12 +101,10 @@ class Hindsight:
                 yield
 
     def _run(self, course: Course, member: Watch | Recorder, at_ms: int) -> None:
-        asked_ms = at_ms - course.group.query_offset_ms
         try:
-            if isinstance(member, Recorder):
-                member.record(self._past.head, at_ms=asked_ms)
-            else:
-                for change in member.judge(self._past.head, at_ms=asked_ms, now_ms=at_ms).changes:
+            changes = course.judge(member, self._past.head, at_ms).changes
+            if isinstance(member, Watch):
+                for change in changes:
                     member.keep(change.alert)
                     self._note(change)
         except Exception as error:  # noqa: BLE001 - one rule that fails leaves the others alone

@@ -19,7 +19,6 @@ import structlog
 from tocsin_protocol.api import RuleProblem
 from tocsin_protocol.vocabulary import AlertState
 from tocsin_server.alerts.alert import REASON, Alert, Change, Key
-from tocsin_server.alerts.recorder import Recorder
 from tocsin_server.alerts.roster import Course, Roster
 from tocsin_server.alerts.rules import Group, Rule, RuleSet
 from tocsin_server.alerts.settle import active_alerts, write_changes
@@ -127,19 +126,14 @@ class Judge:
         return sum(change.is_transition for change in done.changes)
 
     def _run(self, course: Course, now_ms: int) -> Iterator[Change]:
-        at_ms = now_ms - course.group.query_offset_ms
         for member in course.members:
             try:
-                if isinstance(member, Recorder):
-                    changes, failures = [], member.record(self._head, at_ms=at_ms)
-                else:
-                    judgement = member.judge(self._head, at_ms=at_ms, now_ms=now_ms)
-                    changes, failures = judgement.changes, judgement.failures
+                judgement = course.judge(member, self._head, now_ms)
             except Exception as error:  # noqa: BLE001 - one rule that fails leaves the others alone
                 self._note(course.group, member.rule, f"{type(error).__name__}: {error}", error)
                 continue
-            self._note(course.group, member.rule, _told(failures))
-            yield from changes
+            self._note(course.group, member.rule, _told(judgement.failures))
+            yield from judgement.changes
 
     def _note(self, group: Group, rule: Rule, reason: str, error: Exception | None = None) -> None:
         """Remember whether a rule fails, and say it once."""

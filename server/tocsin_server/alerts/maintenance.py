@@ -12,26 +12,21 @@
 A window is open from `from` up to `until` and, where it has intervals, while one of them holds the moment.
 """
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 
 import yaml
 
 from tocsin_server.alerts.inhibition import read_matchers
 from tocsin_server.alerts.intervals import Interval, Intervals, contains, read_interval
 from tocsin_server.alerts.matchertext import narrows
+from tocsin_server.alerts.moments import parse_rfc3339
 from tocsin_server.series.matchers import Matchers, matches_all
 from tocsin_server.yaml_nodes import BadYaml, Fields, Text, line_of, scalar
 
 MAX_REASON = 2000
 
 _FIELDS = ("name", "client", "site", "host", "matchers", "time_intervals", "from", "until", "reason")
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MOMENT = re.compile(
-    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(?::[0-9]{2})?(?:Z|[+-][0-9]{2}:[0-9]{2})", re.ASCII
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,8 +127,7 @@ def _moment(fields: Fields, name: str) -> int | None:
 
 def _milliseconds(text: Text, name: str) -> int:
     try:
-        at = datetime.fromisoformat(text.text if _MOMENT.fullmatch(text.text) else "")
-        return (at - _EPOCH) // timedelta(milliseconds=1)
+        return parse_rfc3339(text.text)
     except (ValueError, OverflowError) as error:
         raise BadYaml(
             text.line, f"{name!r} has to be a moment such as 2026-11-26T22:00+01:00, got {text.text[:60]!r}"

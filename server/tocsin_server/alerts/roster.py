@@ -10,7 +10,7 @@ from tocsin_server.alerts.ground import Ground, Yield
 from tocsin_server.alerts.proclaim import ALERTS, SINCE, Proclaimer
 from tocsin_server.alerts.recorder import Recorder
 from tocsin_server.alerts.rules import AlertingRule, Group, RuleSet
-from tocsin_server.alerts.watch import HostOf, Watch
+from tocsin_server.alerts.watch import HostOf, Judgement, Watch
 
 
 @dataclass(slots=True)
@@ -26,6 +26,13 @@ class Course:
         slot = now_ms if self.group.interval_ms is None else now_ms // self.group.interval_ms
         is_due, self.slot = slot != self.slot, slot
         return is_due
+
+    def judge(self, member: Watch | Recorder, ground: Ground, now_ms: int) -> Judgement:
+        """What comes of one of its rules now."""
+        at_ms = now_ms - self.group.query_offset_ms
+        if isinstance(member, Recorder):
+            return Judgement([], member.record(ground, at_ms=at_ms))
+        return member.judge(ground, at_ms=at_ms, now_ms=now_ms)
 
 
 class Roster:

@@ -5,7 +5,7 @@ files comes into force and whoever asked keeps what was in force before.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,10 +16,9 @@ import yaml
 from tocsin_server.alerts.durations import parse_duration
 from tocsin_server.alerts.rules import AlertingRule, Group, OnNoData, RecordingRule, Rule, RuleSet
 from tocsin_server.alerts.templates import Template, parse_template
-from tocsin_server.errors import Misconfigured
 from tocsin_server.promql import Expression, parse
 from tocsin_server.promql.errors import BadExpression
-from tocsin_server.yaml_files import read_text, yaml_files
+from tocsin_server.yaml_files import FileErrors, read_text, yaml_files
 from tocsin_server.yaml_nodes import BadYaml, Fields, Text, composed
 
 ON_NO_DATA = "tocsin_on_no_data"
@@ -50,13 +49,11 @@ class RuleFileError:
         return f"{self.file}:{self.line}{group}{rule}: {self.reason}"
 
 
-class RuleFileErrors(Misconfigured):
+class RuleFileErrors(FileErrors[RuleFileError]):
     """Rule files that were refused, with everything that is wrong in them."""
 
-    def __init__(self, errors: list[RuleFileError]) -> None:
-        more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
-        super().__init__(f"{errors[0]}{more}", remedy="tocsin-server rules check FILES shows them all")
-        self.errors = errors
+    def __init__(self, errors: Sequence[RuleFileError]) -> None:
+        super().__init__(errors, remedy="tocsin-server rules check FILES shows them all")
 
 
 def load_rule_files(paths: Iterable[Path] | Path) -> RuleSet:

@@ -17,7 +17,7 @@ import yaml
 from tocsin_server.alerts.inhibition import InhibitionRule, read_inhibition_rule
 from tocsin_server.alerts.intervals import Intervals, read_intervals
 from tocsin_server.alerts.maintenance import Window, read_window
-from tocsin_server.errors import Misconfigured
+from tocsin_server.yaml_files import FileErrors
 from tocsin_server.yaml_nodes import BadYaml, Fields, composed, line_of
 
 INTERVALS, WINDOWS, RULES = "time_intervals", "maintenance_windows", "inhibit_rules"
@@ -41,13 +41,8 @@ class SuppressionFileError:
         return f"{self.file}:{self.line}{key}: {self.reason}"
 
 
-class SuppressionFileErrors(Misconfigured):
+class SuppressionFileErrors(FileErrors[SuppressionFileError]):
     """Files that were refused, with everything that is wrong in them."""
-
-    def __init__(self, errors: list[SuppressionFileError]) -> None:
-        more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
-        super().__init__(f"{errors[0]}{more}")
-        self.errors = errors
 
 
 @dataclass(frozen=True, slots=True)

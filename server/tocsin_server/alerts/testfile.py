@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
 
 import yaml
 
 from tocsin_server.alerts.durations import parse_duration
+from tocsin_server.alerts.moments import parse_moment
 from tocsin_server.alerts.notation import NativeHistogram, parse_series, parse_values
 from tocsin_server.promql import BadExpression, Expression, parse
 from tocsin_server.yaml_files import read_text
@@ -195,14 +195,9 @@ def _duration(fields: Fields, name: str, default_ms: int) -> int:
 
 
 def _moment(text: str) -> int:
-    """Milliseconds from seconds since 1970 or from RFC 3339; raises `ValueError`."""
     try:
-        return round(float(text) * 1000)
-    except ValueError:
-        pass
-    try:
-        return round(datetime.fromisoformat(text).timestamp() * 1000)
-    except ValueError:
+        return parse_moment(text)
+    except (ValueError, OverflowError):
         raise ValueError(f"{text!r} is not a moment such as 1609459200 or 2021-01-01T00:00:00Z") from None
 
 

@@ -24,9 +24,8 @@ from tocsin_protocol.wire import (
     PROBE_TIMEOUT_S,
     SHORTEST_PROBE_S,
 )
-from tocsin_server.errors import Misconfigured
 from tocsin_server.estate.options import OPTIONS, Value, read_options
-from tocsin_server.yaml_files import read_text, yaml_files
+from tocsin_server.yaml_files import FileErrors, read_text, yaml_files
 from tocsin_server.yaml_nodes import BadYaml, Fields, Text, composed, line_of, scalar
 
 DEFAULT_EVERY_S = 30
@@ -86,13 +85,11 @@ class DeviceFileError:
         return f"{self.file}:{self.line}{device}: {self.reason}"
 
 
-class DeviceFileErrors(Misconfigured):
+class DeviceFileErrors(FileErrors[DeviceFileError]):
     """Files of devices that were refused, with everything that is wrong in them."""
 
     def __init__(self, errors: Sequence[DeviceFileError]) -> None:
-        more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
-        super().__init__(f"{errors[0]}{more}", remedy="tocsin-server probes check FILES shows them all")
-        self.errors = errors
+        super().__init__(errors, remedy="tocsin-server probes check FILES shows them all")
 
 
 def load_device_files(paths: Iterable[Path] | Path) -> tuple[SiteProbes, ...]:

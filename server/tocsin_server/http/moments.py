@@ -1,12 +1,9 @@
 """A moment as people write it: `1732500900`, `2026-11-25T02:15:00Z`, or `-5m` for five minutes ago."""
 
-import re
-from datetime import datetime
-
 from tocsin_server.alerts.durations import parse_duration
+from tocsin_server.alerts.moments import parse_moment
 from tocsin_server.errors import Unprocessable
 
-_UNIX_S = re.compile(r"\d{1,12}(?:\.\d{1,9})?", re.ASCII)
 _LATEST_MS = 253_402_300_799_999
 """The last millisecond of the year 9999."""
 
@@ -29,11 +26,4 @@ def moment_ms(text: str, now_ms: int) -> int:
 
 
 def _read(text: str, now_ms: int) -> int:
-    if text.startswith("-"):
-        return now_ms - parse_duration(text[1:])
-    if _UNIX_S.fullmatch(text):
-        return round(float(text) * 1000)
-    moment = datetime.fromisoformat(text)
-    if moment.tzinfo is None:
-        raise ValueError("RFC 3339 wants the offset")
-    return round(moment.timestamp() * 1000)
+    return now_ms - parse_duration(text[1:]) if text.startswith("-") else parse_moment(text)
