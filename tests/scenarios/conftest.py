@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from tests.processes import ServerProcess
+from tests.story import found
 
 
 @pytest.fixture
@@ -12,3 +13,11 @@ def server(tmp_path: Path) -> Iterator[ServerProcess]:
     """A server that is not yet started, on a folder of its own."""
     with ServerProcess(tmp_path / "server") as process:
         yield process
+
+
+@pytest.fixture(scope="session")
+def founded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder with its first client, copied for each story."""
+    folder = tmp_path_factory.mktemp("founded") / "data"
+    found(folder)
+    return folder

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from sqlmodel import Session, col, select
-from tests.story import Story, StoryHost, found
+from tests.story import Story, StoryHost
 
 from tocsin_protocol.vocabulary import AlertState
 from tocsin_server.alerts.store import Transition
@@ -33,13 +33,6 @@ groups:
 BUSY, CALM = {"node_load1": 9.0}, {"node_load1": 1.0}
 AWAY, BACK = 110, 700
 """The first and the last moment of which the frames are late."""
-
-
-@pytest.fixture(scope="session")
-def founded(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("founded") / "data"
-    found(folder)
-    return folder
 
 
 @pytest.fixture

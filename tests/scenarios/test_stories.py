@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from sqlmodel import Session, col, func, select
-from tests.story import Story, found
+from tests.story import Story
 
 from tocsin_protocol.api import TicketEvent
 from tocsin_protocol.vocabulary import AlertState, HostKind, TicketState
@@ -61,13 +61,6 @@ def filesystem(available: float) -> dict[str, float]:
 
 
 FULL, ROOMY = filesystem(2.0), filesystem(50.0)
-
-
-@pytest.fixture(scope="session")
-def founded(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("founded") / "data"
-    found(folder)
-    return folder
 
 
 @pytest.fixture
