@@ -158,28 +158,8 @@ class Server:
             clock=clock,
             settings=settings,
         )
-        self.rounds = Rounds(
-            inbox=self.inbox,
-            head=self.head,
-            presence=self.presence,
-            estate=self.estate,
-            judge=self.judge,
-            desk=self.desk,
-            health=self.health,
-            clock=clock,
-            period_s=settings.evaluate_every_s,
-        )
-        self.backfill = Backfill(
-            journal=self.journal,
-            hosts=self.estate.hosts,
-            host_of=self._host_of,
-            rules=lambda: self.rulebook.rules,
-            storage=self.storage,
-            health=self.health,
-            clock=clock,
-            interval_s=settings.interval_s,
-            keep_hours=settings.journal_hours,
-        )
+        self.rounds = self._rounds()
+        self.backfill = self._backfill()
         self.sessions = Sessions(clock=clock)
         self.doorkeeper = Doorkeeper(sessions=self.sessions, estate=self.estate, clock=clock)
         self.handout = Handout(doorkeeper=self.doorkeeper, estate=self.estate)
@@ -191,17 +171,7 @@ class Server:
             clock=clock,
             changed=self._rules_changed,
         )
-        self.receiver = Receiver(
-            doorkeeper=self.doorkeeper,
-            estate=self.estate,
-            journal=self.journal,
-            inbox=self.inbox,
-            presence=self.presence,
-            health=self.health,
-            clock=clock,
-            interval_s=settings.interval_s,
-            probes_digest=self.handout.digest,
-        )
+        self.receiver = self._receiver()
 
     def __enter__(self) -> Self:
         with contextlib.ExitStack() as undoing:
@@ -321,6 +291,45 @@ class Server:
             ),
             health=self.health,
             questions={ASK_PATH: self._requests(), PROBES_PATH: self.handout},
+        )
+
+    def _rounds(self) -> Rounds:
+        return Rounds(
+            inbox=self.inbox,
+            head=self.head,
+            presence=self.presence,
+            estate=self.estate,
+            judge=self.judge,
+            desk=self.desk,
+            health=self.health,
+            clock=self._clock,
+            period_s=self._settings.evaluate_every_s,
+        )
+
+    def _backfill(self) -> Backfill:
+        return Backfill(
+            journal=self.journal,
+            hosts=self.estate.hosts,
+            host_of=self._host_of,
+            rules=lambda: self.rulebook.rules,
+            storage=self.storage,
+            health=self.health,
+            clock=self._clock,
+            interval_s=self._settings.interval_s,
+            keep_hours=self._settings.journal_hours,
+        )
+
+    def _receiver(self) -> Receiver:
+        return Receiver(
+            doorkeeper=self.doorkeeper,
+            estate=self.estate,
+            journal=self.journal,
+            inbox=self.inbox,
+            presence=self.presence,
+            health=self.health,
+            clock=self._clock,
+            interval_s=self._settings.interval_s,
+            probes_digest=self.handout.digest,
         )
 
     def _requests(self) -> Requests:
