@@ -98,7 +98,7 @@ def _on_connect(*, read_only: bool, busy_ms: int, alone: bool) -> Callable[[Any,
                 "SELECT set_config('synchronous_commit', 'on', false)"
                 " WHERE current_setting('synchronous_commit') = 'off'"
             )
-        except Exception:
+        except Exception:  # whatever it was goes on up; the connection is not left behind
             connection.close()
             raise
         connection.autocommit = False
