@@ -9,6 +9,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	&& { echo $$p; break; }; done)
 READY := $(VENV)/.ready
 NOT_UNIT := real or scenario or faults or screen or peers
+STORIES := --ignore tests/real --ignore tests/faults --ignore tests/scenarios
 # Python keeps what it has compiled, whatever the shell says: pytest rewrites 150 files in each of its processes.
 export PYTHONDONTWRITEBYTECODE :=
 
@@ -46,7 +47,7 @@ test: $(READY)
 	$(BIN)/pytest -n 3 --dist loadgroup -m "not faults"
 
 unit: $(READY)
-	TOCSIN_EXAMPLES=10 $(BIN)/pytest -n 2 --dist worksteal -m "not ($(NOT_UNIT))"
+	TOCSIN_EXAMPLES=10 $(BIN)/pytest -n 2 --dist worksteal -m "not ($(NOT_UNIT))" $(STORIES)
 
 check: $(READY)
 	$(BIN)/ruff format --check .

@@ -1,11 +1,10 @@
 """Inhibition is Alertmanager's, within one client, and is quick where many alerts fire."""
 
-import time
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tocsin_server.alerts import inhibition
 from tocsin_server.alerts.inhibition import Inhibition, InhibitionRule, inhibited, read_inhibition_rule
 from tocsin_server.alerts.matchertext import parse_matchers
 from tocsin_server.series.matchers import matches_all
@@ -123,7 +122,7 @@ def test_the_index_finds_what_looking_at_each_pair_finds(rules, alerts):
     assert all(key[0] == each.source[0] and alerts[each.source] == each.labels for key, each in found.items())
 
 
-def test_ten_thousand_alerts_take_moments():
+def test_ten_thousand_alerts_ask_few_matchers(monkeypatch):
     rules = [
         rule(f'alertname="Down{n}"', 'severity=~"warning|info"', "instance", name=str(n)) for n in range(20)
     ]
@@ -141,11 +140,12 @@ def test_ten_thousand_alerts_take_moments():
             for n in range(10_000)
         )
     )
-    began = time.process_time()
+    asked = []
+    monkeypatch.setattr(inhibition, "matches_all", lambda *about: bool(asked.append(1)) or matches_all(*about))
 
     inhibited(rules, alerts)
 
-    assert time.process_time() - began < 1  # about 0.1 s
+    assert len(asked) < 10 * len(alerts)
 
 
 def read(text):

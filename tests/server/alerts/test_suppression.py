@@ -1,12 +1,12 @@
 """An alert carries every reason why nobody is woken, in words, and only those that concern it."""
 
-import time
 from itertools import product
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tocsin_server.alerts import suppression
 from tocsin_server.alerts.flapping import Flaps
 from tocsin_server.alerts.inhibition import Inhibition
 from tocsin_server.alerts.intervals import Interval
@@ -14,6 +14,7 @@ from tocsin_server.alerts.maintenance import Place, Window
 from tocsin_server.alerts.matchertext import parse_matchers
 from tocsin_server.alerts.silences import Silence
 from tocsin_server.alerts.suppression import Circumstances, Reason, ReasonKind, Subject, reasons
+from tocsin_server.series.matchers import matches_all
 
 ACME, GLOBEX = 1, 2
 NOW = 1_795_694_400_000  # 2026-11-26 12:00 UTC, a Thursday
@@ -160,7 +161,7 @@ def test_the_index_finds_what_looking_at_each_one_finds(subject, silences, windo
     assert len(found) == len(held) + len(covered)
 
 
-def test_ten_thousand_alerts_take_moments():
+def test_ten_thousand_alerts_ask_few_matchers(monkeypatch):
     silences = [
         silence(f'alertname="A{n}",instance=~"h.+"', id=n, client_id=n % 50 if n % 10 else None)
         for n in range(1000)
@@ -178,9 +179,10 @@ def test_ten_thousand_alerts_take_moments():
         for n in range(10_000)
     ]
     around = Circumstances(NOW, silences=silences, windows=windows)
-    began = time.process_time()
+    asked = []
+    monkeypatch.setattr(suppression, "matches_all", lambda *about: bool(asked.append(1)) or matches_all(*about))
 
     found = [reasons(alert, around) for alert in alerts]
 
-    assert time.process_time() - began < 1  # about 0.1 s
+    assert len(asked) < 10 * len(alerts)
     assert sum(map(bool, found)) > 1000
