@@ -1,7 +1,6 @@
 """The shipped rules over a fleet, beside Debian's prometheus with the same rules and samples in one run.
 
-Run: `python -m bench evaluate`. The program is the one that `PROMETHEUS` names, else the one on PATH, else it
-is unpacked from Debian's package into a temporary folder (apt-get download, dpkg -x).
+Run: `python -m bench evaluate`. Which program that is: `prometheus_peer.py`.
 
 Both hold the samples in memory: ours in the head, Prometheus's by remote write into its own head. Both evaluate
 every rule's expression at the same instants, one after the other, by turns. Prometheus's time is what its
@@ -10,25 +9,15 @@ for every rule. How Prometheus's own rule manager does is not compared: its grou
 each other's processors, and it keeps alert states too.
 """
 
-import http.client
-import json
-import os
-import shutil
-import socket
 import statistics
-import struct
-import subprocess
-import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
-from urllib.parse import quote
 
 import numpy as np
 import yaml
 
+from bench.prometheus_peer import Peer, prometheus, written
 from tocsin_protocol.vocabulary import SeriesKind
 from tocsin_server.promql import Expression, evaluate, parse
 from tocsin_server.series.head import Head
@@ -41,7 +30,6 @@ INSTANTS = 60
 INTERVAL_MS = 10_000
 ROUNDS = 15
 WARM_UP = 3
-PROGRAM = "prometheus"
 RULES = Path(__file__).parents[1] / "config/rules"
 FILLER = "node_filler"
 
@@ -152,117 +140,16 @@ def our_round(head: Head, expressions: list[Expression], at_ms: int) -> float:
     return time.perf_counter() - began
 
 
-# -- the peer
-
-
-def varint(number: int) -> bytes:
-    groups = []
-    while number > 0x7F:
-        groups.append(number & 0x7F | 0x80)
-        number >>= 7
-    return bytes([*groups, number])
-
-
-def field(number: int, content: bytes) -> bytes:
-    return varint(number << 3 | 2) + varint(len(content)) + content
-
-
-def write_request(host: Host, times: list[int]) -> bytes:
-    """A remote-write body: protobuf, framed as a snappy block of one literal."""
-    whole = []
-    up = SeriesEntry("up", SeriesKind.GAUGE, ())
-    skew = SeriesEntry("tocsin_clock_skew_seconds", SeriesKind.GAUGE, ())
-    beats = [(up, np.ones(len(times))), (skew, np.zeros(len(times)))]
-    for entry, column in [*zip(host.schema.series, host.matrix.T, strict=True), *beats]:
-        labels = {"__name__": entry.name, **host.target, **dict(entry.labels)}
-        parts = [field(1, field(1, name.encode()) + field(2, labels[name].encode())) for name in sorted(labels)]
-        parts += [
-            field(2, b"\x09" + struct.pack("<d", value) + b"\x10" + varint(at_ms))
-            for at_ms, value in zip(times, column.tolist(), strict=True)
-            if value == value  # noqa: PLR0124 - not NaN
-        ]
-        whole.append(field(1, b"".join(parts)))
-    content = b"".join(whole)
-    return varint(len(content)) + b"\xfc" + struct.pack("<I", len(content) - 1) + content
-
-
-class Peer:
-    """A running Prometheus."""
-
-    def __init__(self, port: int) -> None:
-        self._http = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
-
-    def _ask(self, method: str, path: str, body: bytes | None = None, **headers: str) -> bytes:
-        self._http.request(
-            method, path, body, {name.replace("_", "-"): value for name, value in headers.items()}
-        )
-        answer = self._http.getresponse()
-        text = answer.read()
-        if answer.status >= 300:
-            raise SystemExit(f"{PROGRAM} answers {answer.status} to {path[:60]}: {text[:200]!r}")
-        return text
-
-    def wait(self) -> None:
-        for _ in range(200):
-            try:
-                self._ask("GET", "/-/ready")
-            except (ConnectionRefusedError, SystemExit):
-                self._http.close()
-                time.sleep(0.1)
-            else:
-                return
-        raise SystemExit(f"{PROGRAM} was not ready within 20 s")
-
-    def load(self, hosts: list[Host], times: list[int]) -> None:
-        for host in hosts:
-            body = write_request(host, times)
-            self._ask(
-                "POST", "/api/v1/write", body, Content_Encoding="snappy", Content_Type="application/x-protobuf"
-            )
-
-    def engine_seconds(self) -> float:
-        """How long its engine has prepared and evaluated queries since it started."""
-        lines = self._ask("GET", "/metrics").decode().splitlines()
-        sums = [line for line in lines if line.startswith("prometheus_engine_query_duration_seconds_sum")]
-        return sum(float(line.split()[-1]) for line in sums if "inner_eval" in line or "prepare_time" in line)
-
-    def rows(self, text: str, at_ms: int) -> int:
-        path = f"/api/v1/query?query={quote(text)}&time={at_ms / 1000}"
-        return len(json.loads(self._ask("GET", path))["data"]["result"])
-
-
-@contextmanager
-def prometheus() -> Iterator[Peer]:
-    with tempfile.TemporaryDirectory() as folder, socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-        config = Path(folder) / "prometheus.yml"
-        config.write_text("{}")
-        command = [
-            program(folder),
-            f"--config.file={config}",
-            f"--storage.tsdb.path={folder}/data",
-            f"--web.listen-address=127.0.0.1:{port}",
-            "--web.enable-remote-write-receiver",
-            "--log.level=error",
-        ]
-        probe.close()
-        with subprocess.Popen(command, cwd=folder) as process:
-            try:
-                peer = Peer(port)
-                peer.wait()
-                yield peer
-            finally:
-                process.terminate()
-
-
-def program(folder: str) -> str:
-    if found := os.environ.get("PROMETHEUS") or shutil.which(PROGRAM):
-        return found
-    subprocess.run(["apt-get", "download", PROGRAM], cwd=folder, check=True, capture_output=True)
-    package = next(Path(folder).glob("*.deb"))
-    subprocess.run(["dpkg", "-x", package, folder], check=True)
-    return str(Path(folder) / "usr/bin" / PROGRAM)
+def load(peer: Peer, hosts: list[Host], times: list[int]) -> None:
+    beats = (
+        ({"__name__": "up"}, np.ones(len(times))),
+        ({"__name__": "tocsin_clock_skew_seconds"}, np.zeros(len(times))),
+    )
+    for host in hosts:
+        named = [{"__name__": entry.name, **dict(entry.labels)} for entry in host.schema.series]
+        labels = [{**own, **host.target} for own in (*named, *(name for name, _ in beats))]
+        values = np.vstack([host.matrix.T, *(column for _, column in beats)])
+        peer.write(written(labels, times, values, ~np.isnan(values)))
 
 
 def peer_round(peer: Peer, texts: list[str], at_ms: int) -> float:
@@ -287,7 +174,7 @@ def main() -> None:
     with prometheus() as peer:
         newest_ms = time.time_ns() // 1_000_000
         hosts = fleet(newest_ms)
-        peer.load(hosts, times_ms(newest_ms))
+        load(peer, hosts, times_ms(newest_ms))
         head = head_of(hosts, newest_ms, expressions)
         now_ms = time.time_ns() // 1_000_000
         counts = [(len(evaluate(each, head, now_ms)), peer.rows(each.text, now_ms)) for each in expressions]
