@@ -32,7 +32,7 @@ PROMQL = (
     ( ) [ ] { } , : @ + - * / % ^ == != <= < >= > = =~ !~ " ' ` # \ \" \' \` and or unless atan2 bool on
     ignoring by without group_left group_right offset start() end() sum avg topk quantile count_values rate
     increase absent absent_over_time label_replace vector scalar time histogram_quantile up node_load1 5m
-    1h30m 1y 1ms 0x1f 1e308 NaN Inf __name__ job instance fill _ .* \\d \\pL \d {9} {1000} (?i) (?x) \x7b
+    1h30m 1y 1ms 0x1f 1e308 NaN Inf __name__ job instance fill _ .* \\d \\pL \d {9} {1000} (?i) (?x) \x7b `\d"`
     \u007b \xff \ud800
     """),
     *("\n", "\r", " ", "\u2028", "\x00", "é", "😀"),

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from typing import TypeVar
 
 from tocsin_server.promql.errors import BadExpression
+from tocsin_server.promql.rawstrings import without_raw_strings
 
 MOST_CHARACTERS = 4096
 MOST_INK = 1500
@@ -24,9 +25,8 @@ STACK_BYTES = 16 << 20
 
 _QUIET = re.compile(
     r"""
-    "(?:[^"\\]|\\.)*"        # strings, which the parser lets go over lines and have an escaped backquote
+    "(?:[^"\\]|\\.)*"        # strings, which the parser lets go over lines; raw ones are written out by now
     | '(?:[^'\\]|\\.)*'
-    | `(?:[^`\\]|\\.)*`
     | \#[^\n\r]*            # comments
     | \s+
     """,
@@ -38,7 +38,7 @@ _COUNTED = re.compile(r"(?P<what>.?)\{(?P<least>\d+)(?:,(?P<most>\d*))?\}", re.D
 _ONE = re.compile(r"[\w.\]]", re.ASCII)
 """What may end one letter or class of an expression; behind all else a count may repeat a group."""
 _FLAG_X = re.compile(r"\(\?\w*x")
-_QUOTES = ('"', "'", "`")
+_QUOTES = ('"', "'")
 _LARGE = 6
 """So many digits make a count that is larger than any limit."""
 _STACK = threading.Lock()
@@ -46,13 +46,20 @@ _STACK = threading.Lock()
 T = TypeVar("T")
 
 
-def check(text: str) -> None:
-    """Refuse a text that the parser should not see."""
+def admit(text: str) -> str:
+    """The text as the parser may see it, its raw strings written out; raises `BadExpression`."""
     if len(text) > MOST_CHARACTERS:
         raise BadExpression(
             f"the expression has {len(text)} characters, at most {MOST_CHARACTERS} are allowed",
             remedy="split it",
         )
+    plain = without_raw_strings(text)
+    _check(plain)
+    return plain
+
+
+def _check(text: str) -> None:
+    """Refuse a text that the parser should not see; its characters are counted already."""
     ink = _QUIET.sub("", text)
     if len(ink) > MOST_INK:
         raise BadExpression(
@@ -65,7 +72,7 @@ def check(text: str) -> None:
         raise BadExpression("'@' with a negative time is not supported")
     strings = [word for word in _QUIET.findall(text) if word.startswith(_QUOTES)]
     _check_swollen(map(_pattern_of, strings))
-    if any(_is_high_byte(escape) for word in strings if word[0] != "`" for escape in _ESCAPED.finditer(word)):
+    if any(_is_high_byte(escape) for word in strings for escape in _ESCAPED.finditer(word)):
         raise BadExpression("an escaped byte above \\x7f stands in a string", remedy="write the letter itself")
 
 

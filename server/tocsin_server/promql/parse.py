@@ -13,7 +13,7 @@ from tocsin_server.promql.aggregation import AGGREGATIONS
 from tocsin_server.promql.errors import BadExpression
 from tocsin_server.promql.evaluation import FUNCTIONS
 from tocsin_server.promql.expression import Expression
-from tocsin_server.promql.guard import check, on_deep_stack
+from tocsin_server.promql.guard import admit, on_deep_stack
 from tocsin_server.promql.operators import ARITHMETIC, calculate
 from tocsin_server.promql.relabel import check_label_replace
 from tocsin_server.promql.syntax import (
@@ -67,8 +67,8 @@ def parse(text: str) -> Expression:
 
 def read(text: str) -> Expression:
     """As `parse`, but it may also be a string or a range of samples, which have no value at an instant."""
-    check(text)
-    return Expression(text, on_deep_stack(lambda: _read(text)))
+    plain = admit(text)
+    return Expression(text, on_deep_stack(lambda: _read(plain)))
 
 
 def _read(text: str) -> Node:
