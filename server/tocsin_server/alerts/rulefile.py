@@ -14,6 +14,7 @@ from typing import TypeVar
 import yaml
 
 from tocsin_server.alerts.durations import parse_duration
+from tocsin_server.alerts.rulekeys import with_own_keys
 from tocsin_server.alerts.rules import AlertingRule, Group, OnNoData, RecordingRule, Rule, RuleSet
 from tocsin_server.alerts.templates import Template, parse_template
 from tocsin_server.promql import Expression, parse
@@ -65,7 +66,7 @@ def load_rule_files(paths: Iterable[Path] | Path) -> RuleSet:
     groups = [group for path in yaml_files(paths) for group in _read(path, errors)]
     if errors:
         raise RuleFileErrors(errors)
-    return RuleSet(tuple(_with_own_keys(groups)))
+    return RuleSet(tuple(with_own_keys(groups)))
 
 
 def _read(path: Path, errors: list[RuleFileError]) -> list[Group]:
@@ -228,15 +229,3 @@ def _at(text: Text, before: str) -> Iterator[None]:
         yield
     except (ValueError, BadExpression) as error:
         raise BadYaml(text.line, f"{before}{error}") from error
-
-
-def _with_own_keys(groups: list[Group]) -> Iterator[Group]:
-    """A key names one rule for ever, so the second rule of a name gets a number."""
-    count: dict[str, int] = {}
-
-    def own(rule: Rule) -> Rule:
-        count[rule.key] = count.get(rule.key, 0) + 1
-        return rule if count[rule.key] == 1 else replace(rule, key=f"{rule.key}#{count[rule.key]}")
-
-    for group in groups:
-        yield replace(group, rules=tuple(own(rule) for rule in group.rules))

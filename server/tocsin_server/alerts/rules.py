@@ -24,7 +24,7 @@ class AlertingRule:
     """A condition that is to wake somebody."""
 
     key: str
-    """`file/group/alertname`, with `#2` behind it for the second of the same name."""
+    """`file/group/alertname`, with a mark behind it where several have the name; see `rulekeys`."""
     name: str
     expression: Expression
     for_ms: int

@@ -61,13 +61,13 @@ def test_a_file_says_all_that_a_rule_can_say(write):
     assert (recording.name, recording.labels) == ("job:up:sum", {"team": "net"})
     assert isinstance(alerting, AlertingRule)
     assert (
-        alerting.key,
+        alerting.name,
         alerting.for_ms,
         alerting.keep_firing_for_ms,
-    ) == ("rules.yml/hosts/Down", 300_000, 120_000)
+    ) == ("Down", 300_000, 120_000)
     assert {name: t.text for name, t in alerting.labels.items()} == {"team": "ops", "severity": "critical"}
     assert alerting.on_no_data is OnNoData.FIRE
-    assert second.key == "rules.yml/hosts/Down#2"
+    assert (recording.key, second.name) == ("rules.yml/hosts/job:up:sum", "Down")
     assert len(rules) == 3
 
 
