@@ -1,0 +1,378 @@
+"""Sixty published rules over ten thousand hosts: one evaluation beside Prometheus's own, rule by rule.
+
+Run: `python -m bench pack`, or `python -m bench.pack --hosts N`. Which rules: `corpus.py`, which data:
+`landscape.py`, which Prometheus: `prometheus_peer.py`.
+
+    alone        a child on one processor: bytes a series, then a round a second while hosts send
+    side by side Prometheus evaluates the rules as a group of its own, again and again; after each time we do
+
+Both are given the same samples, with the stamps that they have when they are sent. Prometheus has them all
+beforehand, those of the next minutes too, so that nothing else keeps it busy; of metrics of which rules ask for
+the newest sample only it is told once a minute. Our head is given each frame when it is due, outside of what
+is measured, but for the round a second, where that is measured too.
+
+What is compared is `prometheus_rule_group_last_duration_seconds` with the judge's round: expressions, the state
+of each alert, what has changed. Neither writes alerts to a disk: the judge's changes are kept in memory. Frames
+are taken into the head, not decoded or journalled: `push` measures that.
+"""
+
+import argparse
+import os
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
+from typing import NamedTuple, Self
+
+import numpy as np
+
+from bench.corpus import pack
+from bench.landscape import BEATS, INTERVAL_MS, Host, Landscape
+from bench.prometheus_peer import Peer, prometheus, written
+from tocsin_server.alerts.judge import Judge
+from tocsin_server.alerts.rulefile import load_rule_files
+from tocsin_server.alerts.rules import RuleSet
+from tocsin_server.alerts.watch import Watch
+from tocsin_server.health import Health
+from tocsin_server.series.depths import SHALLOW
+from tocsin_server.series.head import Head
+from tocsin_server.series.schema import Schema
+
+HOSTS = int(os.environ.get("BENCH_HOSTS", "10000"))
+EVALUATIONS = 6
+EVERY_S = 20
+ROUNDS_EACH = 3
+SECONDS = 30
+HISTORY_SPARE = 3
+"""Instants before the longest range."""
+SELDOM = 6
+"""Prometheus is told of every sixth instant where rules ask for the newest sample only."""
+LOAD_S_A_HOST = 0.02
+BATCH = 4
+CLIENT = 1
+MEGABYTE = 1e6
+
+
+def now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def rule_set(text: bytes) -> RuleSet:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "pack.yml"
+        path.write_bytes(text)
+        return load_rule_files(path)
+
+
+# -- ours
+
+
+class Memory:
+    """Stands where the database is: alerts are given ids; nothing is kept but what the judge keeps."""
+
+    def write(self, act: "partial[list[int]]") -> list[int]:
+        return [id(change.alert) for change in act.keywords["changes"]]
+
+
+@dataclass
+class Tower:
+    """A head with hosts and the judge that watches over it."""
+
+    head: Head
+    judge: Judge
+    hosts: list[Host]
+    epoch: int
+    ticks: list[int]
+
+    @classmethod
+    def built(cls, rules: RuleSet, landscape: Landscape, hosts: list[Host], at_ms: int) -> Self:
+        head = Head(interval_s=INTERVAL_MS / 1000)
+        host_of = partial(_host_of)
+        judge = Judge(head=head, storage=Memory(), health=Health(), host_of=host_of)  # type: ignore[arg-type]
+        judge.replace_rules(rules)
+        tower = cls(head, judge, hosts, landscape.epoch, [host.tick(at_ms) for host in hosts])
+        for host, tick in zip(hosts, tower.ticks, strict=True):
+            tower._install(host, tick)
+        return tower
+
+    def _install(self, host: Host, tick: int) -> None:
+        """The newest frame the usual way, what was before it straight into the rings."""
+        self.head.enlist(host.number, client_id=CLIENT, target=host.target)
+        columns = np.arange(len(host.kind.series))
+        newest = host.values(columns, np.array([tick]), self.epoch).T
+        self.head.apply(host.number, host.schema(), [host.time_ms(tick)], newest)
+        for seat in self.head._hosts[host.number].own.seats():
+            ticks = np.arange(tick - seat.bank.depth + 1, tick + 1)
+            seat.bank.values[seat.rows] = host.values(seat.columns, ticks, self.epoch)
+            seat.bank.times[seat.line] = host.time_ms(1) + (ticks - 1) * INTERVAL_MS
+        self._beat(host, host.time_ms(tick))
+
+    def _beat(self, host: Host, at_ms: int) -> None:
+        self.head.beat(host.number, up=True, at_ms=at_ms, notes=dict.fromkeys(BEATS[1:], 0.0))
+
+    def frames(self, at_ms: int) -> Iterator[Callable[[], None]]:
+        """What hosts have sent until now, made ready to be taken in."""
+        for place, (host, tick) in enumerate(zip(self.hosts, self.ticks, strict=True)):
+            newest = host.tick(at_ms)
+            if newest == tick:
+                continue
+            self.ticks[place] = newest
+            ticks = np.arange(tick + 1, newest + 1)
+            matrix = host.values(np.arange(len(host.kind.series)), ticks, self.epoch).T
+            times = [host.time_ms(each) for each in ticks.tolist()]
+            yield partial(self._take, host, times, matrix)
+
+    def _take(self, host: Host, times: list[int], matrix: np.ndarray) -> None:
+        self.head.apply(host.number, Schema(host.number, "", ()), times, matrix)
+        self._beat(host, times[-1])
+
+    def follow(self, at_ms: int) -> None:
+        """Take in what hosts have sent until now."""
+        for take in list(self.frames(at_ms)):
+            take()
+
+    def round(self, at_ms: int) -> float:
+        """Seconds of one round."""
+        done = self.judge.round(at_ms)
+        self.judge.settle(done)
+        return done.took_s
+
+    def watches(self) -> list[Watch]:
+        return list(self.judge._roster.watches.values())
+
+    def each_rule(self, at_ms: int) -> list[float]:
+        """Seconds of each rule."""
+        took = []
+        for watch in self.watches():
+            began = time.perf_counter()
+            watch.judge(self.head, at_ms=at_ms, now_ms=at_ms)
+            took.append(time.perf_counter() - began)
+        return took
+
+    def rows(self) -> list[int]:
+        return [len(watch.alerts) for watch in self.watches()]
+
+    def window_bytes(self) -> int:
+        """What rings hold beyond the two samples that every series has."""
+        banks = self.head._rings.banks.values()
+        cells = [(bank._rows.limit + bank._lines.limit) * (bank.depth - SHALLOW) for bank in banks]
+        return 8 * sum(cells)
+
+
+def _host_of(_client: int, instance: str) -> int:
+    return int(instance.removeprefix("host"))
+
+
+# -- alone
+
+
+class Alone(NamedTuple):
+    """What the child has measured. Sizes in bytes, `shares` of a second."""
+
+    series: int
+    grown: int
+    grown_after_rounds: int
+    windows: int
+    first_s: float
+    shares: list[float]
+    takes: list[float]
+
+
+def resident() -> int:
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGESIZE")
+
+
+def alone(text: bytes, count: int) -> Alone:
+    """A child's work."""
+    os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+    rules, at_ms = rule_set(text), now_ms()
+    landscape = Landscape(rules, at_ms)
+    hosts = landscape.hosts(count)
+    before = resident()
+    tower = Tower.built(rules, landscape, hosts, at_ms)
+    grown = resident() - before
+    tower.follow(now_ms())
+    first_s = tower.round(now_ms())
+    for _ in range(2):
+        tower.round(now_ms())
+    tower.follow(now_ms())
+    after = resident() - before
+    takes, shares = zip(*every_second(tower), strict=True)
+    return Alone(tower.head.series_count, grown, after, tower.window_bytes(), first_s, [*shares], [*takes])
+
+
+def every_second(tower: Tower) -> Iterator[tuple[float, float]]:
+    """Seconds of taking in what the second has brought, and of that with the round."""
+    due = time.monotonic()
+    for _ in range(SECONDS):
+        due += 1
+        time.sleep(max(0.0, due - time.monotonic()))
+        at_ms = now_ms()
+        frames = list(tower.frames(at_ms))
+        began = time.perf_counter()
+        for take in frames:
+            take()
+        took = time.perf_counter() - began
+        tower.round(at_ms)
+        yield took, time.perf_counter() - began
+
+
+# -- side by side
+
+
+def load(peer: Peer, landscape: Landscape, hosts: list[Host], until_ms: int, at_ms: int) -> None:
+    """Tell Prometheus all that hosts have sent and will have sent until then."""
+    for start in range(0, len(hosts), BATCH):
+        batch = hosts[start : start + BATCH]
+        peer.write(b"".join(part for host in batch for part in sent(host, landscape.epoch, at_ms, until_ms)))
+
+
+def sent(host: Host, epoch: int, at_ms: int, until_ms: int) -> Iterator[bytes]:
+    """A host's series, those together that have the same instants."""
+    names = [{"__name__": name, **host.target} for name, _ in host.kind.series]
+    own = [name | labels for name, labels in zip(names, host.labels, strict=True)]
+    newest, last = host.tick(at_ms), host.tick(until_ms)
+    for window_ms in np.unique(host.kind.windows_ms).tolist():
+        columns = np.flatnonzero(host.kind.windows_ms == window_ms)
+        first = newest - window_ms // INTERVAL_MS - HISTORY_SPARE
+        ticks = np.arange(first, last + 1) if window_ms else np.arange(newest - 1, last + 1, SELDOM)
+        times = [host.time_ms(tick) for tick in ticks.tolist()]
+        yield written([own[column] for column in columns.tolist()], times, host.values(columns, ticks, epoch))
+        if not window_ms:
+            beats = [{"__name__": name, **host.target} for name in BEATS]
+            yield written(beats, times, np.array([[1.0], [0.0]]) * np.ones(len(times)))
+
+
+class Peers(NamedTuple):
+    """Prometheus by turns with us; a list a turn, seconds."""
+
+    theirs: list[float]
+    their_rules: list[list[float]]
+    their_rows: list[int]
+    ours: list[float]
+    our_rules: list[list[float]]
+    our_rows: list[int]
+    peer_bytes: tuple[float, float]
+    peer_series: float
+
+
+def side_by_side(text: bytes, rules: RuleSet, count: int) -> Peers:
+    at_ms = now_ms()
+    landscape = Landscape(rules, at_ms)
+    hosts = landscape.hosts(count)
+    until_ms = at_ms + round(1000 * (60 + LOAD_S_A_HOST * count + (EVALUATIONS + 2) * EVERY_S))
+    with prometheus("--storage.tsdb.min-block-duration=1d", "--storage.tsdb.max-block-duration=1d") as peer:
+        load(peer, landscape, hosts, until_ms, at_ms)
+        print(f"prometheus took {(now_ms() - at_ms) / 1000:.0f} s to be told of everything", flush=True)
+        tower = Tower.built(rules, landscape, hosts, now_ms())
+        tower.round(now_ms())
+        peer.collect()
+        sizes = [
+            peer.metrics(name)[0] for name in ("process_resident_memory_bytes", "go_memstats_heap_inuse_bytes")
+        ]
+        (series,) = peer.metrics("prometheus_tsdb_head_series")
+        peer.obey(text, EVERY_S)
+        turns = list(by_turns(peer, tower, until_ms))[1:]
+        theirs, their_rules, their_rows, ours, our_rules, our_rows = zip(*turns, strict=True)
+        return Peers(
+            [*theirs],
+            [*their_rules],
+            their_rows[-1],
+            [took for each in ours for took in each],
+            [*our_rules],
+            our_rows[-1],
+            (sizes[0], sizes[1]),
+            series,
+        )
+
+
+def by_turns(peer: Peer, tower: Tower, until_ms: int) -> Iterator[tuple]:
+    """Whenever Prometheus has evaluated its group, it rests and we judge; the first turn warms both up."""
+    last = 0.0
+    for _ in range(EVALUATIONS + 1):
+        last = evaluated_after(peer, last)
+        if now_ms() > until_ms:
+            print("prometheus was slower than its data lasts: fewer evaluations")
+            return
+        (theirs,) = peer.metrics("prometheus_rule_group_last_duration_seconds")
+        told = peer.rules()
+        tower.follow(now_ms())
+        rounds = [tower.round(now_ms()) for _ in range(ROUNDS_EACH)]
+        yield (
+            theirs,
+            [rule["evaluationTime"] for rule in told],
+            [len(rule["alerts"]) for rule in told],
+            rounds,
+            tower.each_rule(now_ms()),
+            tower.rows(),
+        )
+
+
+def evaluated_after(peer: Peer, last: float) -> float:
+    """Wait until the group has been evaluated once more; when that was."""
+    while True:
+        stamps = peer.metrics("prometheus_rule_group_last_evaluation_timestamp_seconds")
+        if stamps and stamps[0] > max(last, 0):
+            return stamps[0]
+        time.sleep(0.5)
+
+
+# -- told
+
+
+def told_of_memory(found: Alone, peers: Peers) -> None:
+    per = found.series
+    print(f"\n{'bytes a series':<44} {'tocsin':>9} {'prometheus':>11} {'budget':>7}")
+    whole, heap = (size / peers.peer_series for size in peers.peer_bytes)
+    print(f"{'resident':<44} {found.grown / per:>9.0f} {whole:>11.0f}")
+    print(f"{'  of that windows that rules need':<44} {found.windows / per:>9.0f}")
+    print(f"{'  all else':<44} {(found.grown - found.windows) / per:>9.0f} {'':>11} {200:>7}")
+    print(f"{'resident after some rounds':<44} {found.grown_after_rounds / per:>9.0f}")
+    print(f"{'heap in use, after a collection':<44} {'':>9} {heap:>11.0f}")
+
+
+def told_of_seconds(found: Alone) -> None:
+    median, worst = statistics.median(found.shares), max(found.shares)
+    print(
+        f"\nevery second on one processor, {SECONDS} times: {100 * median:.0f} % of the second,"
+        f" worst {100 * worst:.0f} %; of that frames taken in {100 * statistics.median(found.takes):.0f} %;"
+        f" the first round after a start {found.first_s:.1f} s"
+    )
+
+
+def told_of_rules(names: list[str], peers: Peers) -> None:
+    ours = 1000 * np.median(peers.our_rules, axis=0)
+    theirs = 1000 * np.median(peers.their_rules, axis=0)
+    print(f"{'rule':<44} {'tocsin ms':>9} {'prometheus':>11} {'ratio':>7} {'rows':>7}")
+    for place, name in enumerate(names):
+        rows, their_rows = peers.our_rows[place], peers.their_rows[place]
+        differs = "" if rows == their_rows else f"  DIFFERENT: prometheus {their_rows}"
+        ratio = theirs[place] / ours[place]
+        print(f"{name:<44} {ours[place]:>9.2f} {theirs[place]:>11.2f} {ratio:>7.1f} {rows:>7}{differs}")
+    whole, their_whole = 1000 * statistics.median(peers.ours), 1000 * statistics.median(peers.theirs)
+    rows = sum(peers.our_rows)
+    print(f"{'the whole pack':<44} {whole:>9.1f} {their_whole:>11.1f} {their_whole / whole:>7.1f} {rows:>7}")
+    print(f"{'budget':<44} {'':>9} {'':>11} {20:>7}")
+
+
+def main(count: int = HOSTS) -> None:
+    chosen = pack()
+    rules = rule_set(chosen.text)
+    print(f"{len(rules)} rules of {chosen.origin}, {count} hosts of 100 series", flush=True)
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as children:
+        found = children.submit(alone, chosen.text, count).result()
+    told_of_seconds(found)
+    peers = side_by_side(chosen.text, rules, count)
+    told_of_rules(chosen.names, peers)
+    told_of_memory(found, peers)
+
+
+if __name__ == "__main__":
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--hosts", type=int, default=HOSTS)
+    main(options.parse_args().hosts)
