@@ -9,7 +9,7 @@ from tocsin_server.alerts.proclaim import ALERTS, SINCE, Proclaimer
 from tocsin_server.alerts.recorder import Recorder
 from tocsin_server.alerts.rules import AlertingRule, Group, Rule, RuleSet
 from tocsin_server.alerts.state import ALARMING
-from tocsin_server.alerts.tape import Tape
+from tocsin_server.alerts.tape import Tape, TapeFull
 from tocsin_server.alerts.testfile import (
     AlertQuestion,
     Case,
@@ -38,14 +38,23 @@ class Play:
     def failures(self) -> Iterator[str]:
         """Everything in which the rules differ from what the case expects."""
         self._load()
-        step_ms = self._tests.interval_ms
-        for now_ms in range(0, self._case.end_ms + 1, step_ms):
-            yield from self._evaluate(now_ms)
-            for question in self._case.alerts:
-                if now_ms <= question.at_ms < now_ms + step_ms:
-                    yield from self._ask_alerts(question)
+        try:
+            yield from self._played()
+        except TapeFull as error:
+            yield self._told(f"{error}: ask at an earlier eval_time, or of fewer series")
+            return
         for asked in self._case.expressions:
             yield from self._ask_expression(asked)
+
+    def _played(self) -> Iterator[str]:
+        step_ms = self._tests.interval_ms
+        questions: dict[int, list[AlertQuestion]] = {}
+        for question in self._case.alerts:
+            questions.setdefault(question.at_ms // step_ms, []).append(question)
+        for step in range(self._case.steps(step_ms)) if self._members else sorted(questions):
+            yield from self._evaluate(step * step_ms)
+            for question in questions.get(step, ()):
+                yield from self._ask_alerts(question)
 
     def _load(self) -> None:
         for series in self._case.series:

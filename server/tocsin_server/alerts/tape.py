@@ -17,6 +17,13 @@ from tocsin_server.series.matchers import Matcher, matches_all
 from tocsin_server.series.source import LOOKBACK_MS, Instant, Window, pack
 from tocsin_server.series.symbols import Symbols
 
+MOST_RECORDED = 5_000_000
+"""Samples of all that the rules of a test yield; each takes about 70 bytes."""
+
+
+class TapeFull(Exception):
+    """The rules yield more than a tape holds."""
+
 
 @dataclass(slots=True, eq=False)
 class _Track:
@@ -52,6 +59,7 @@ class Tape:
         self.clients = np.array([ANONYMOUS], np.int64)
         self._tracks: dict[frozenset[tuple[str, str]], _Track] = {}
         self._recorded: dict[str, list[_Track]] = {}
+        self._left = MOST_RECORDED
         self._selections: dict[tuple[str | None, tuple[Matcher, ...]], TapeSelection] = {}
 
     def load(self, labels: Mapping[str, str], times: Sequence[int], values: Sequence[float]) -> None:
@@ -69,7 +77,10 @@ class Tape:
         values: Floats,
         at_ms: int,
     ) -> None:
-        """Take what a rule has yielded; what it no longer yields turns stale."""
+        """Take what a rule has yielded; what it no longer yields turns stale. Raises `TapeFull`."""
+        self._left -= len(labels)
+        if self._left < 0:
+            raise TapeFull(f"the rules yield more than {MOST_RECORDED} samples")
         tracks = [self._track({**row, NAME: name}) for row in labels]
         for track, value in zip(tracks, values.tolist(), strict=True):
             track.add(at_ms, value)

@@ -15,6 +15,8 @@ from tocsin_server.yaml_files import read_text
 from tocsin_server.yaml_nodes import BadYaml, Fields, Text, composed, scalar
 
 DEFAULT_INTERVAL_MS = 60_000
+MOST_VALUES = 2_000_000
+"""Of all series of a file; each takes about 200 bytes while it is played."""
 
 _FILE_FIELDS = ("rule_files", "evaluation_interval", "group_eval_order", "fuzzy_compare", "tests")
 _CASE_FIELDS = (
@@ -89,11 +91,16 @@ class Case:
     expressions: tuple[ExpressionQuestion, ...]
     external_labels: Mapping[str, str]
     external_url: str
+    line: int
 
     @property
     def end_ms(self) -> int:
         questions: list[AlertQuestion | ExpressionQuestion] = [*self.alerts, *self.expressions]
         return max((question.at_ms for question in questions), default=0)
+
+    def steps(self, interval_ms: int) -> int:
+        """How many times rules are judged that are judged as often as this."""
+        return self.end_ms // interval_ms + 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,38 +121,58 @@ def read_unit_tests(path: Path) -> UnitTests:
         raise BadYaml(1, "the file is empty")
     fields = Fields(document, _FILE_FIELDS, what="a file of unit tests")
     interval_ms = _duration(fields, "evaluation_interval", DEFAULT_INTERVAL_MS) or DEFAULT_INTERVAL_MS
+    allowance = _Allowance()
     return UnitTests(
         rule_files=tuple(scalar(node, "a rule file") for node in fields.items("rule_files")),
         interval_ms=interval_ms,
         group_order=tuple(scalar(node, "a group") for node in fields.items("group_eval_order")),
         is_fuzzy=fields.text("fuzzy_compare", "false").text == "true",
-        cases=tuple(_case(node, interval_ms) for node in fields.items("tests")),
+        cases=tuple(_case(node, interval_ms, allowance) for node in fields.items("tests")),
     )
 
 
-def _case(node: yaml.Node, interval_ms: int) -> Case:
+class _Allowance:
+    """How many values the series of a file may have yet: a short text may ask for very many."""
+
+    def __init__(self) -> None:
+        self._left = MOST_VALUES
+
+    def take(self, count: int, line: int) -> None:
+        self._left -= count
+        if self._left < 0:
+            raise BadYaml(
+                line,
+                f"up to this one the input series have more than {MOST_VALUES} values: "
+                "shorten them, or split the file",
+            )
+
+
+def _case(node: yaml.Node, interval_ms: int, allowance: _Allowance) -> Case:
     fields = Fields(node, _CASE_FIELDS, what="a test")
     return Case(
         name=fields.text("name").text,
         interval_ms=_duration(fields, "interval", interval_ms) or interval_ms,
         start_ms=_read(fields.text("start_timestamp", "0"), _moment),
-        series=tuple(_series(item) for item in fields.items("input_series")),
+        series=tuple(_series(item, allowance) for item in fields.items("input_series")),
         alerts=tuple(_alert_question(item) for item in fields.items("alert_rule_test")),
         expressions=tuple(_expression_question(item) for item in fields.items("promql_expr_test")),
         external_labels=_labels(fields, "external_labels"),
         external_url=fields.text("external_url").text,
+        line=fields.line,
     )
 
 
-def _series(node: yaml.Node) -> InputSeries:
+def _series(node: yaml.Node, allowance: _Allowance) -> InputSeries:
     fields = Fields(node, ("series", "values"), what="an input series")
     labels, values = _read(fields.wanted("series"), parse_series), fields.text("values")
     try:
-        return InputSeries(labels, tuple(parse_values(values.text)))
+        expanded = tuple(parse_values(values.text))
     except NativeHistogram:
         return InputSeries(labels, (), is_native=True)
     except ValueError as error:
         raise BadYaml(values.line, str(error)) from error
+    allowance.take(max(1, len(expanded)), values.line)
+    return InputSeries(labels, expanded)
 
 
 def _alert_question(node: yaml.Node) -> AlertQuestion:

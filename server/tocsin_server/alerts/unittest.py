@@ -8,15 +8,20 @@ whose data stops goes on firing, as it does in the server.
 import glob
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from math import ceil
 from pathlib import Path
 
 from tocsin_server.alerts.lint import Surroundings, lint, recorded_names
 from tocsin_server.alerts.play import Play
 from tocsin_server.alerts.rulefile import RuleFileErrors, load_rule_files
 from tocsin_server.alerts.rules import AlertingRule, OnNoData, Rule, RuleSet
-from tocsin_server.alerts.testfile import read_unit_tests
+from tocsin_server.alerts.testfile import UnitTests, read_unit_tests
 from tocsin_server.yaml_files import yaml_files
 from tocsin_server.yaml_nodes import BadYaml
+
+MOST_JUDGEMENTS = 2_000_000
+"""Of a file's tests: one is a rule judged once over up to 100 series, and takes some 60 µs at least."""
+_SERIES = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +78,7 @@ def _tested(file: Path, *, as_served: bool) -> Report:
     try:
         tests = read_unit_tests(file)
         rules = load_rule_files(_meant(file.parent, tests.rule_files))
+        _check_judgements(tests, len(rules))
     except BadYaml as error:
         return _report("Unit Testing: ", file, [f"{file}:{error}"])
     except RuleFileErrors as error:
@@ -80,6 +86,21 @@ def _tested(file: Path, *, as_served: bool) -> Report:
     ordered = _ordered(rules if as_served else _without_unknown(rules), tests.group_order)
     failures = [failure for case in tests.cases for failure in Play(tests, case, ordered).failures()]
     return _report("Unit Testing: ", file, failures)
+
+
+def _check_judgements(tests: UnitTests, rules: int) -> None:
+    """Refuse tests that would take hours; raises `BadYaml`."""
+    total = 0
+    for case in tests.cases:
+        each = rules * case.steps(tests.interval_ms) + len(case.expressions)
+        total += each * max(1, ceil(len(case.series) / _SERIES))
+        if total > MOST_JUDGEMENTS:
+            raise BadYaml(
+                case.line,
+                f"up to this test rules are judged {total} times, at most {MOST_JUDGEMENTS} are allowed "
+                f"(every {_SERIES} input series count anew): "
+                "ask at an earlier eval_time, make evaluation_interval longer, or split the file",
+            )
 
 
 def _report(doing: str, file: Path, failures: Sequence[str], *, success: str = "SUCCESS") -> Report:

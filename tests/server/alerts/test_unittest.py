@@ -6,6 +6,7 @@ from textwrap import indent
 
 import pytest
 
+from tocsin_server.alerts import tape
 from tocsin_server.alerts.unittest import check_rules, run_rule_tests
 
 CORPORA = Path(os.environ.get("TOCSIN_CORPORA") or Path(__file__).parents[4] / "shared" / "corpora")
@@ -258,3 +259,60 @@ tests:
     assert report.text.count("refused: native histograms are not offered") == 2
     assert "{__name__='up'} 1.0" in report.text
     assert not report.passed
+
+
+def test_series_that_expand_to_too_many_values_are_refused_with_the_line_that_is_one_too_many(tmp_path):
+    path = tmp_path / "tests.yml"
+    series = "      - {series: up, values: 1x999998}\n"
+    path.write_text("tests:\n" + ("  - input_series:\n" + series) * 3)
+
+    report = run_rule_tests([path])
+
+    assert f"{path}:7: up to this one the input series have more than 2000000 values" in report.text
+
+
+def test_series_that_stand_in_many_places_count_in_each(tmp_path):
+    path = tmp_path / "tests.yml"
+    path.write_text(
+        "tests:\n  - &test {input_series: [&up {series: up, values: _x999999}, *up]}\n  - *test\n  - *test\n"
+    )
+
+    assert "more than 2000000 values" in run_rule_tests([path]).text
+
+
+@pytest.mark.parametrize("eval_time", ["1y", "9999w", "290y"])
+def test_tests_that_would_take_hours_are_refused_before_they_begin(run, eval_time):
+    report = run(asks(eval_time), head=HEAD.replace("1m\ntests", "5s\ntests"))
+
+    assert "tests.yml:5: up to this test rules are judged" in report.text
+    assert "at most 2000000 are allowed" in report.text
+    assert "ask at an earlier eval_time" in report.text
+
+
+def test_many_series_make_a_judgement_count_for_several(run):
+    series = "\n      - {series: 'up{instance=\"%d\"}', values: 1}"
+    many = HEAD.replace("input_series:", "input_series:" + "".join(series % number for number in range(300)))
+
+    assert "judged 2400012 times" in run(asks("200000m"), head=many).text
+
+
+def test_where_there_are_no_rules_any_moment_may_be_asked(tmp_path):
+    path = tmp_path / "tests.yml"
+    path.write_text(
+        "evaluation_interval: 1ms\ntests:\n"
+        "  - alert_rule_test: [{eval_time: 99y, alertname: Down}]\n"
+        "    promql_expr_test: [{expr: 1, eval_time: 99y, exp_samples: [{value: 1}]}]\n"
+    )
+
+    report = run_rule_tests([path])
+
+    assert report.passed, report.text
+
+
+def test_rules_that_yield_too_much_end_the_test_and_say_so(run, monkeypatch):
+    monkeypatch.setattr(tape, "MOST_RECORDED", 12)
+
+    report = run(asks("1h"))
+
+    assert not report.passed
+    assert "name: a host goes down, the rules yield more than 12 samples: ask at an earlier" in report.text
