@@ -53,9 +53,11 @@ def read_expression(text: str) -> None:
 
 
 def read_rules(text: str) -> None:
-    """A rule file, and all its templates filled."""
+    """A rule file: each rule has a key of its own, and all its templates are filled."""
     with suppress(RuleFileErrors):
-        for rule in load_rule_files(_file(text)).rules():
+        rules = list(load_rule_files(_file(text)).rules())
+        assert len({rule.key for rule in rules}) == len(rules), "two rules have the same key"
+        for rule in rules:
             templates = (rule.labels, rule.annotations) if isinstance(rule, AlertingRule) else ()
             for template in (each for named in templates for each in named.values()):
                 _fill(template)
