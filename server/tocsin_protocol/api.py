@@ -41,6 +41,8 @@ from tocsin_protocol.vocabulary import (
     Role,
     SeriesKind,
     Severity,
+    SilenceState,
+    SuppressionKind,
     TicketEventKind,
     TicketKind,
     TicketState,
@@ -166,6 +168,14 @@ class TicketEvent(Message, frozen=True, kw_only=True):
     data: dict[str, str | float | dict[str, str] | None]
 
 
+class Suppression(Message, frozen=True, kw_only=True):
+    """Why an alert opens no ticket: the silence, window, rule or dead parent by name, and in words."""
+
+    kind: SuppressionKind
+    name: str
+    words: str
+
+
 class Alert(Message, frozen=True, kw_only=True):
     """One alert with what a technician needs to judge it."""
 
@@ -187,6 +197,11 @@ class Alert(Message, frozen=True, kw_only=True):
     active_at: datetime | None
     fired_at: datetime | None
     resolved_at: datetime | None
+    suppressed: list[Suppression] = []
+    """Why its delivery is withheld; nothing where it is not."""
+    suppressed_at: datetime | None = None
+    acknowledged_by: str | None = None
+    acknowledged_at: datetime | None = None
     late: bool = False
     """It was over before the server heard of it: found in what its agent sent afterwards. Nobody was told."""
 
@@ -222,6 +237,41 @@ class Resolution(Question, frozen=True, kw_only=True):
     text: str = ""
     """What was wrong and what was done."""
     version: int | None = None
+
+
+class Acknowledgement(Question, frozen=True, kw_only=True):
+    version: int | None = None
+    text: str = ""
+
+
+class Silence(Message, frozen=True, kw_only=True):
+    """For some time nobody is woken by alerts with such labels."""
+
+    id: int
+    client: str | None
+    """Whose alerts; nothing for all clients'."""
+    matchers: str
+    """As Alertmanager writes them: `{alertname="DiskFull",instance=~"db-.+"}`."""
+    state: SilenceState
+    starts_at: datetime
+    ends_at: datetime
+    author: str
+    comment: str
+
+
+class SilencePage(Message, frozen=True, kw_only=True):
+    silences: list[Silence]
+
+
+class NewSilence(Question, frozen=True, kw_only=True):
+    """A silence to be; with the `id` of one, that one is to be so. It begins now where nothing else is said."""
+
+    matchers: str
+    ends_at: datetime
+    client: str | None = None
+    starts_at: datetime | None = None
+    comment: str = ""
+    id: int | None = None
 
 
 class Chart(Message, frozen=True, kw_only=True):

@@ -47,6 +47,24 @@ class AlertState(StrEnum):
     RESOLVED = "resolved"
 
 
+class SuppressionKind(StrEnum):
+    """What withholds the delivery of an alert."""
+
+    SILENCE = "silence"
+    MAINTENANCE = "maintenance"
+    INHIBITED = "inhibited"
+    PARENT_DOWN = "parent_down"
+    FLAPPING = "flapping"
+
+
+class SilenceState(StrEnum):
+    """Where a silence stands, in Alertmanager's words."""
+
+    PENDING = "pending"
+    ACTIVE = "active"
+    EXPIRED = "expired"
+
+
 class Severity(StrEnum):
     """What a rule says of itself in its label `severity`."""
 
@@ -82,6 +100,8 @@ class TicketEventKind(StrEnum):
     ALERT_FIRED = "alert_fired"
     ALERT_UNKNOWN = "alert_unknown"
     ALERT_RESOLVED = "alert_resolved"
+    ACKNOWLEDGED = "acknowledged"
+    """Its alerts are known to somebody, and ring no more until they have cleared."""
     TAKEN = "taken"
     RELEASED = "released"
     COMMENTED = "commented"

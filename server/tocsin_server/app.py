@@ -27,6 +27,8 @@ from tocsin_server.access.operator import issue_pass
 from tocsin_server.access.scrape import open_scrape_token
 from tocsin_server.alerts.judge import Judge
 from tocsin_server.alerts.rulefolder import RuleFolder
+from tocsin_server.alerts.silenced import Silences
+from tocsin_server.alerts.surroundings import Surroundings
 from tocsin_server.backfill import Backfill
 from tocsin_server.clock import Clock, SystemClock
 from tocsin_server.config import ServerConfig, find_config
@@ -58,6 +60,7 @@ from tocsin_server.jobs import Job, schedule
 from tocsin_server.listening import HttpServer, configure_logs, is_loopback, listen, local_url, url_of
 from tocsin_server.notices import Notices
 from tocsin_server.probebook import Probebook
+from tocsin_server.quietbook import Quietbook
 from tocsin_server.rounds import Rounds
 from tocsin_server.rulebook import Rulebook
 from tocsin_server.series.head import Head
@@ -143,7 +146,11 @@ class Server:
                 Journal(data / "journal", clock=clock, health=self.health, keep_hours=settings.journal_hours)
             )
             self._closing = opening.pop_all()
-        self.judge = Judge(head=self.head, storage=self.storage, health=self.health, host_of=self._host_of)
+        self.silences = Silences(self.storage, clock.now_ms)
+        self.quietbook = Quietbook(
+            lambda: find_config("suppressions", config), estate=self.estate, changed=self._rules_changed
+        )
+        self.judge = self._judge()
         self.rulebook = Rulebook(rules, self.judge, self._rules_changed)
         self.vitals = VitalSigns(self.head, clock)
         self.hosts = HostRows(
@@ -188,7 +195,9 @@ class Server:
         """Take up where the last run ended. Nothing runs yet; a story moves it by hand from here."""
         self.presence.remember(self.journal.last_heard_ms)
         self.head.require(vital_windows())
-        self.judge.restore()
+        self.judge.restore(self._clock.now_ms())
+        self.silences.reload()
+        self.quietbook.reload()
         self.rulebook.reload()
         self.probebook.reload()
         # What a rule cannot look back on would be taken for false.
@@ -264,7 +273,8 @@ class Server:
                 version=version("tocsin"),
                 evaluation_s=lambda: self.rounds.last.took_s if self.rounds.last is not None else 0.0,
                 ails=self.ails,
-                device_problems=lambda: self.probebook.problems,
+                other_problems=lambda: [*self.probebook.problems, *self.quietbook.problems],
+                silences=self.silences,
                 rules_in_force=lambda: self.rulebook.rules,
                 sees=self._sees,
                 operator_token=issue_pass(self._data, local_url(self._settings)).token,
@@ -291,6 +301,20 @@ class Server:
             ),
             health=self.health,
             questions={ASK_PATH: self._requests(), PROBES_PATH: self.handout},
+        )
+
+    def _judge(self) -> Judge:
+        return Judge(
+            head=self.head,
+            storage=self.storage,
+            health=self.health,
+            host_of=self._host_of,
+            surroundings=Surroundings(
+                estate=self.estate,
+                ground=self.head,
+                silences=self.silences.kept,
+                said=self.quietbook.said,
+            ),
         )
 
     def _rounds(self) -> Rounds:
@@ -348,6 +372,7 @@ class Server:
             Job("reload-estate", RELOAD_EVERY_S, self.estate.reload),
             Job("reload-rules", RELOAD_EVERY_S, self.rulebook.reload),
             Job("reload-devices", RELOAD_EVERY_S, self.probebook.reload),
+            Job("reload-suppressions", RELOAD_EVERY_S, self.quietbook.reload),
             Job("settle-tickets", SETTLE_EVERY_S, self.desk.settle),
             Job("sweep-journal", SWEEP_EVERY_S, lambda: self.journal.sweep(self._clock.now_ms())),
         ]

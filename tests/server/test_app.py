@@ -171,6 +171,7 @@ def test_the_jobs_reload_settle_and_sweep(wired: Server) -> None:
         "reload-estate",
         "reload-rules",
         "reload-devices",
+        "reload-suppressions",
         "settle-tickets",
         "sweep-journal",
     ]

@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from tocsin_protocol.vocabulary import AlertState
+from tocsin_protocol.vocabulary import AlertState, SuppressionKind
 from tocsin_server.alerts.state import UNBORN, Life
 
 ALERT_NAME = "alertname"
@@ -13,6 +13,19 @@ REASON = "tocsin_reason"
 
 Key = tuple[int, str]
 """What an alert is known by within its rule: client and fingerprint."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """One reason why nobody is woken by an alert.
+
+    `name` is the silence's id, or the window's, the rule's, the dead parent's name. Words
+    are one line, in parts as people have written them.
+    """
+
+    kind: SuppressionKind
+    name: str
+    words: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +48,9 @@ class Alert:
     """As they read at the last change."""
     id: int | None = None
     """Its row in the database, once it has one."""
+    suppressed: tuple[Reason, ...] = ()
+    """Why its delivery is withheld; nothing where it is not."""
+    suppressed_ms: int | None = None
 
     @property
     def key(self) -> Key:
@@ -50,7 +66,18 @@ class Change:
     at_ms: int
     sample_ms: int | None = None
     """When the newest sample of its host was read there."""
+    withheld: tuple[Reason, ...] = ()
+    """Why the desk is not to open a ticket for it."""
+    words: str = ""
+    """What the transition says beside the condition, where the alert itself does not."""
+    redelivers: bool = False
+    """It tells how the alert stands, now that its delivery is no longer withheld."""
 
     @property
     def is_transition(self) -> bool:
         return self.old is not self.alert.life.state
+
+    @property
+    def is_told(self) -> bool:
+        """Whether the desk is to hear of it."""
+        return self.is_transition or self.redelivers

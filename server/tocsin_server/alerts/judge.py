@@ -19,9 +19,10 @@ import structlog
 from tocsin_protocol.api import RuleProblem
 from tocsin_protocol.vocabulary import AlertState
 from tocsin_server.alerts.alert import REASON, Alert, Change, Key
+from tocsin_server.alerts.deliveries import PLAIN, Deliveries, Surroundings
 from tocsin_server.alerts.roster import Course, Roster
 from tocsin_server.alerts.rules import Group, Rule, RuleSet
-from tocsin_server.alerts.settle import active_alerts, write_changes
+from tocsin_server.alerts.settle import active_alerts, calm_and_flapping, histories, write_changes
 from tocsin_server.alerts.state import ACTIVE, UNBORN
 from tocsin_server.alerts.watch import HostOf, Watch
 from tocsin_server.health import Health
@@ -45,11 +46,20 @@ class Round:
 class Judge:
     """All rules in force and their alerts. `round` and `settle` belong to one thread, in turn."""
 
-    def __init__(self, *, head: Head, storage: Storage, health: Health, host_of: HostOf) -> None:
+    def __init__(
+        self,
+        *,
+        head: Head,
+        storage: Storage,
+        health: Health,
+        host_of: HostOf,
+        surroundings: Surroundings = PLAIN,
+    ) -> None:
         self._head = head
         self._storage = storage
         self._health = health
         self._host_of = host_of
+        self._deliveries = Deliveries(surroundings)
         self._rules = RuleSet()
         self._is_renewed = False
         self._roster = Roster(self._rules, host_of=host_of)
@@ -79,9 +89,11 @@ class Judge:
         watch, key = place
         return watch.values.get(key)
 
-    def restore(self) -> None:
+    def restore(self, now_ms: int) -> None:
         """Take up the alerts that were active at the last end; their rules get them with the next round."""
         self._restored = self._storage.read(active_alerts)
+        flaps = self._storage.read(partial(histories, now_ms=now_ms))
+        self._deliveries.restore(flaps, self._storage.read(calm_and_flapping))
 
     def replace_rules(self, rules: RuleSet) -> None:
         """Put other rules in force with the next round; callable from any thread."""
@@ -100,13 +112,14 @@ class Judge:
         due = [course for course in self._roster.courses if course.begin(now_ms)]
         changes = [change for course in due for change in self._run(course, now_ms)]
         changes += [_gone(alert, now_ms) for alert in self._gone.values()]
-        dated = tuple(replace(change, sample_ms=self._sample_ms(change.alert)) for change in changes)
+        weighed = self._deliveries.weigh(changes, self._active(), now_ms)
+        dated = tuple(replace(change, sample_ms=self._sample_ms(change.alert)) for change in weighed)
         took_s = time.perf_counter() - began
         self._health.evaluation.observe(took_s)
         return Round(now_ms, took_s, dated)
 
     def settle(self, done: Round) -> int:
-        """Write what a round has found, then let it count; how many transitions there were."""
+        """Write what a round has found, then let it count; of how many changes the desk is to hear."""
         if not done.changes:
             return 0
         try:
@@ -122,8 +135,9 @@ class Judge:
         self._has_write_failed = False
         for change, row_id in zip(done.changes, ids, strict=True):
             self._keep(replace(change.alert, id=row_id))
+        self._deliveries.settled(done.changes, done.at_ms)
         self._count(done.changes)
-        return sum(change.is_transition for change in done.changes)
+        return sum(change.is_told for change in done.changes)
 
     def _run(self, course: Course, now_ms: int) -> Iterator[Change]:
         for member in course.members:
@@ -170,7 +184,9 @@ class Judge:
         """An alert stands as it is written."""
         if self._gone.pop((alert.rule_key, alert.key), None) is not None or alert.id is None:
             return
-        watch = self._roster.watches[alert.rule_key]
+        watch = self._roster.watches.get(alert.rule_key)
+        if watch is None:
+            return  # one that has ended, and that a rule of other days has left flapping
         watch.keep(alert)
         if alert.key in watch.alerts:
             self._places[alert.id] = watch, alert.key
@@ -180,7 +196,8 @@ class Judge:
     def _postpone(self, changes: tuple[Change, ...]) -> None:
         for change in changes:
             alert = change.alert
-            if (alert.rule_key, alert.key) not in self._gone:
+            is_watched = change.is_transition or alert.life.state in ACTIVE
+            if is_watched and (alert.rule_key, alert.key) not in self._gone:
                 self._roster.watches[alert.rule_key].postpone(alert)
 
     def _sample_ms(self, alert: Alert) -> int | None:

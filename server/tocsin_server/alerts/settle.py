@@ -5,20 +5,25 @@ holds all of it or nothing.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import insert
+import sqlalchemy as sa
+from sqlalchemy import ColumnElement, insert
 from sqlalchemy.sql.dml import ReturningInsert
 from sqlmodel import Session, col, select
 
-from tocsin_protocol.vocabulary import AlertState
-from tocsin_server.alerts.alert import ALERT_NAME, Alert, Change
-from tocsin_server.alerts.state import ACTIVE, Life
+from tocsin_protocol.vocabulary import AlertState, SuppressionKind
+from tocsin_server.alerts.alert import ALERT_NAME, REASON, Alert, Change, Key, Reason
+from tocsin_server.alerts.flapping import QUIET, SLOT_MS, SLOTS, Flaps, advance, is_change
+from tocsin_server.alerts.state import ACTIVE, ALARMING, Life
 from tocsin_server.alerts.store import ALERTS, TRANSITIONS, AlertRow
 from tocsin_server.storage.statements import insert_or
 
 _IDENTITY = ("client_id", "rule_key", "fingerprint")
+_MARK = ("client_id", "fingerprint")
+_MOVE = ("at_ms", "old", "new")
+_UNTIL_CLEAR = ("acknowledged_ms", "acknowledged_by")
 _LASTING = frozenset({"id", *_IDENTITY, "alertname", "severity", "labels"})
 """What an alert's labels say; all else may change."""
 
@@ -29,7 +34,7 @@ Identity = tuple[int, str, str]
 def write_changes(session: Session, changes: Sequence[Change]) -> list[int]:
     """Write them; the ids of the alerts' rows, in the order given. What was active once has its row already."""
     ids = write_rows(session, changes)
-    told = [change for change in changes if change.is_transition]
+    told = [change for change in changes if change.is_told]
     write_transitions(session, told, ids)
     return [ids[identity(change.alert)] for change in changes]
 
@@ -59,16 +64,51 @@ def write_transitions(
 
 def _upsert(session: Session) -> ReturningInsert[Any]:
     statement = insert_or(session, ALERTS)
-    changing = {name: column for name, column in statement.excluded.items() if name not in _LASTING}
+    now = statement.excluded
+    changing: dict[str, ColumnElement[Any]] = {
+        name: column for name, column in now.items() if name not in _LASTING
+    }
+    goes_on = (now.state == ALERTS.c.state) & _is_one_of(now.state, ACTIVE)
+    changing["changed_ms"] = sa.case((goes_on, ALERTS.c.changed_ms), else_=now.changed_ms)
+    for name in _UNTIL_CLEAR:
+        changing[name] = sa.case((_is_one_of(now.state, ALARMING), ALERTS.c[name]))
     known_by = (ALERTS.c[name] for name in _IDENTITY)
     return statement.on_conflict_do_update(index_elements=_IDENTITY, set_=changing).returning(
         ALERTS.c.id, *known_by
     )
 
 
+def _is_one_of(state: ColumnElement[Any], states: Iterable[AlertState]) -> ColumnElement[bool]:
+    """Without IN, which takes its values apart and so bars many rows at once."""
+    return sa.or_(*(state == each for each in sorted(states)))
+
+
 def active_alerts(session: Session) -> list[Alert]:
     """The alerts that were active when they were last written."""
     return [_alert(row) for row in session.exec(select(AlertRow).where(col(AlertRow.state).in_(ACTIVE)))]
+
+
+def calm_and_flapping(session: Session) -> list[Alert]:
+    """The alerts that had ended and still flapped when they were last written."""
+    ended = select(AlertRow).where(col(AlertRow.state).not_in(ACTIVE), col(AlertRow.suppressed_ms).is_not(None))
+    return [_alert(row) for row in session.exec(ended)]
+
+
+def histories(session: Session, now_ms: int) -> dict[Key, Flaps]:
+    """How alerts have begun and ended of late."""
+    since_ms = now_ms - SLOTS * SLOT_MS
+    columns = (*(ALERTS.c[name] for name in _MARK), *(TRANSITIONS.c[name] for name in _MOVE))
+    asked = (
+        sa.select(*columns)
+        .join_from(TRANSITIONS, ALERTS, ALERTS.c.id == TRANSITIONS.c.alert_id)
+        .where(ALERTS.c.changed_ms > since_ms, TRANSITIONS.c.at_ms > since_ms, ~TRANSITIONS.c.late)
+        .order_by(TRANSITIONS.c.id)
+    )
+    found: dict[Key, Flaps] = {}
+    for row in session.execute(asked):
+        key = row.client_id, row.fingerprint
+        found[key] = advance(found.get(key, QUIET), row.at_ms, changed=is_change(row.old, row.new))
+    return found
 
 
 def identity(alert: Alert) -> Identity:
@@ -96,6 +136,8 @@ def _columns(change: Change) -> dict[str, Any]:
         "keep_firing_since_ms": alert.life.keep_firing_since_ms,
         "resolved_ms": alert.life.resolved_ms,
         "changed_ms": change.at_ms,
+        "suppressed": told_reasons(alert.suppressed),
+        "suppressed_ms": alert.suppressed_ms,
     }
 
 
@@ -108,8 +150,20 @@ def _transition(change: Change, alert_id: int) -> dict[str, Any]:
         "new": change.alert.life.state,
         "value": _number(change.alert.value),
         "sample_ms": change.sample_ms,
-        "annotations": dict(change.alert.annotations),
+        "annotations": {**change.alert.annotations, **({REASON: change.words} if change.words else {})},
+        "withheld": told_reasons(change.withheld),
+        "redelivers": change.redelivers,
     }
+
+
+def told_reasons(reasons: Iterable[Reason]) -> list[dict[str, str]]:
+    """Reasons as a row keeps them."""
+    return [{"kind": each.kind.value, "name": each.name, "words": each.words} for each in reasons]
+
+
+def read_reasons(told: Iterable[Mapping[str, str]]) -> tuple[Reason, ...]:
+    """The reasons that a row keeps."""
+    return tuple(Reason(SuppressionKind(each["kind"]), each["name"], each["words"]) for each in told)
 
 
 def _alert(row: AlertRow) -> Alert:
@@ -127,6 +181,8 @@ def _alert(row: AlertRow) -> Alert:
         value=math.nan if row.value is None else row.value,
         annotations=row.annotations,
         id=row.id,
+        suppressed=read_reasons(row.suppressed),
+        suppressed_ms=row.suppressed_ms,
     )
 
 

@@ -8,8 +8,8 @@ the times of a pending one change in place. A silence holds from its start up to
 """
 
 from dataclasses import dataclass, replace
-from enum import StrEnum
 
+from tocsin_protocol.vocabulary import SilenceState
 from tocsin_server.alerts.matchertext import narrows
 from tocsin_server.errors import Unprocessable
 from tocsin_server.series.matchers import Matchers
@@ -18,14 +18,6 @@ MAX_AUTHOR = 256
 MAX_COMMENT = 2000
 LAST_MS = 253_370_764_800_000
 """The year 9999 begins: beyond it no calendar tells a time."""
-
-
-class SilenceState(StrEnum):
-    """Where it stands, in Alertmanager's words."""
-
-    PENDING = "pending"
-    ACTIVE = "active"
-    EXPIRED = "expired"
 
 
 @dataclass(frozen=True, slots=True)

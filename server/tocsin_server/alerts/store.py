@@ -37,6 +37,14 @@ class AlertRow(SQLModel, table=True):
     keep_firing_since_ms: int | None = Field(default=None, sa_type=Millis)
     resolved_ms: int | None = Field(default=None, sa_type=Millis)
     changed_ms: int = Field(sa_type=Millis)
+    suppressed: list[dict[str, str]] = Field(
+        default_factory=list, sa_column=Column(JSON, nullable=False, server_default="[]")
+    )
+    """Why its delivery is withheld: kind, name and words of each reason."""
+    suppressed_ms: int | None = Field(default=None, sa_type=Millis)
+    acknowledged_ms: int | None = Field(default=None, sa_type=Millis)
+    """Since when somebody knows of it; until it clears."""
+    acknowledged_by: str | None = None
     late: bool = False
     """It was found in data that came late, when it had ended already; nobody was told."""
 
@@ -58,9 +66,31 @@ class Transition(SQLModel, table=True):
     """When the newest sample that the decision rests on was read on the host."""
     annotations: dict[str, str] = Field(sa_column=Column(JSON, nullable=False))
     consumed_ms: int | None = Field(default=None, sa_type=Millis)
+    withheld: list[dict[str, str]] = Field(
+        default_factory=list, sa_column=Column(JSON, nullable=False, server_default="[]")
+    )
+    """Why no ticket was to come of it; empty where one was."""
+    redelivers: bool = False
+    """It tells how the alert stands now that nothing withholds it any longer."""
     late: bool = False
     """It was found in data that came late; consumed from the first, for the desk is not to hear of it."""
 
 
+class SilenceRow(SQLModel, table=True):
+    """A silence. It is never removed: what it has withheld stays explained."""
+
+    __tablename__ = "silence"
+    id: int | None = Field(default=None, primary_key=True, sa_type=RowId)
+    client_id: int | None = Field(default=None, foreign_key="client.id", index=True, sa_type=RowId)
+    """Whose alerts; nothing for all clients'."""
+    matchers: str
+    """As Alertmanager writes them."""
+    starts_ms: int = Field(sa_type=Millis)
+    ends_ms: int = Field(sa_type=Millis, index=True)
+    author: str
+    comment: str = ""
+
+
 ALERTS = AlertRow.metadata.tables["alert"]
 TRANSITIONS = Transition.metadata.tables["transition"]
+SILENCES = SilenceRow.metadata.tables["silence"]

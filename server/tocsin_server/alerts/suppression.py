@@ -8,15 +8,15 @@ alert only.
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from enum import StrEnum
 from functools import cached_property
 from itertools import product
 
-from tocsin_server.alerts.alert import ALERT_NAME, Key
+from tocsin_protocol.vocabulary import SilenceState, SuppressionKind
+from tocsin_server.alerts.alert import ALERT_NAME, Key, Reason
 from tocsin_server.alerts.flapping import SLOT_MS, SLOTS, Flaps
 from tocsin_server.alerts.inhibition import Inhibition
 from tocsin_server.alerts.maintenance import Place, Window
-from tocsin_server.alerts.silences import Silence, SilenceState
+from tocsin_server.alerts.silences import Silence
 from tocsin_server.series.matchers import MatchKind, matches_all
 
 MAX_WORDS = 200
@@ -26,28 +26,6 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MOST_NAMES = 3
 
 _Names = tuple[str | None, str | None, str | None]
-
-
-class ReasonKind(StrEnum):
-    """What withholds a delivery."""
-
-    SILENCE = "silence"
-    MAINTENANCE = "maintenance"
-    INHIBITED = "inhibited"
-    PARENT_DOWN = "parent_down"
-    FLAPPING = "flapping"
-
-
-@dataclass(frozen=True, slots=True)
-class Reason:
-    """One reason. `name` is the silence's id, or the window's, the rule's, the dead parent's name.
-
-    Words are one line, in parts as people have written them.
-    """
-
-    kind: ReasonKind
-    name: str
-    words: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +51,17 @@ class Circumstances:
     """Hosts that are cut off, with the dead ones that cut them off."""
     host_names: Mapping[int, str] = field(default_factory=dict)
     flaps: Mapping[Key, Flaps] = field(default_factory=dict)
+
+    @cached_property
+    def is_calm(self) -> bool:
+        """Whether nothing withholds anything: most rounds, so that storms cost no more than they must."""
+        return not (
+            self.inhibitions
+            or self.unreachable
+            or self.active_silences
+            or self.open_windows
+            or any(each.is_flapping for each in self.flaps.values())
+        )
 
     @cached_property
     def active_silences(self) -> "_Silences":
@@ -105,6 +94,9 @@ class _Silences:
             self._shelves.setdefault((each[0].client_id, *_wanted(each[0])), []).append(each)
         self._names = {name for _, name, _ in self._shelves}
 
+    def __bool__(self) -> bool:
+        return bool(self._shelves)
+
     def reasons(self, client_id: int, labels: Mapping[str, str]) -> list[Reason]:
         """Those of the silences that are for these labels."""
         asked = [(name, labels.get(name, "")) for name in self._names]
@@ -124,6 +116,9 @@ class _Windows:
         for each in told:
             place = each[0].place
             self._shelves.setdefault((place.client, place.site, place.host), []).append(each)
+
+    def __bool__(self) -> bool:
+        return bool(self._shelves)
 
     def reasons(self, place: Place, labels: Mapping[str, str]) -> list[Reason]:
         """Those of the windows that cover an alert there."""
@@ -152,7 +147,7 @@ def _wider(place: Place) -> Iterable[_Names]:
 def _of_silence(silence: Silence, now_ms: int) -> Reason:
     until = f" until {_clock(silence.ends_ms, now_ms)}"
     words = f"silence {silence.id} by {_line(silence.author)}{until}{_because(silence.comment)}"
-    return Reason(ReasonKind.SILENCE, str(silence.id), words)
+    return Reason(SuppressionKind.SILENCE, str(silence.id), words)
 
 
 def _of_window(window: Window, now_ms: int) -> Reason:
@@ -160,7 +155,7 @@ def _of_window(window: Window, now_ms: int) -> Reason:
     ends_ms = None if window.intervals else window.until_ms
     until = "" if ends_ms is None else f" until {_clock(ends_ms, now_ms)}"
     words = f"maintenance {_line(window.name)}{until}{_because(window.reason)}"
-    return Reason(ReasonKind.MAINTENANCE, window.name, words)
+    return Reason(SuppressionKind.MAINTENANCE, window.name, words)
 
 
 def _inhibition(subject: Subject, around: Circumstances) -> Iterator[Reason]:
@@ -170,7 +165,7 @@ def _inhibition(subject: Subject, around: Circumstances) -> Iterator[Reason]:
         instance = inhibition.labels.get("instance", "")
         where = f" of {_line(instance)}" if instance else ""
         words = f"inhibited by {alert}{where}, rule {_line(inhibition.rule)}"
-        yield Reason(ReasonKind.INHIBITED, inhibition.rule, words)
+        yield Reason(SuppressionKind.INHIBITED, inhibition.rule, words)
 
 
 def _dead_parents(subject: Subject, around: Circumstances) -> Iterator[Reason]:
@@ -178,14 +173,14 @@ def _dead_parents(subject: Subject, around: Circumstances) -> Iterator[Reason]:
     if causes:
         names = [around.host_names.get(cause, f"host {cause}") for cause in causes]
         verb = "parent {} is down" if len(names) == 1 else "parents {} are down"
-        yield Reason(ReasonKind.PARENT_DOWN, names[0], verb.format(_listed(names)))
+        yield Reason(SuppressionKind.PARENT_DOWN, names[0], verb.format(_listed(names)))
 
 
 def _flapping(subject: Subject, around: Circumstances) -> Iterator[Reason]:
     flaps = around.flaps.get(subject.key)
     if flaps is not None and flaps.is_flapping:
         often = f"{flaps.changed.bit_count()} of the last {SLOTS} stretches of {SLOT_MS // 60_000} minutes"
-        yield Reason(ReasonKind.FLAPPING, "flapping", f"flapping: it began or ended in {often}")
+        yield Reason(SuppressionKind.FLAPPING, "flapping", f"flapping: it began or ended in {often}")
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -3,6 +3,7 @@
     time_intervals:        [{name: nights, time_intervals: [{times: […]}]}]
     maintenance_windows:   […]         `maintenance.py`
     inhibit_rules:         […]         `inhibition.py`
+    host_parents:          [{name: rack 7, client: acme, hosts: [atlas, borea], parents: [switch-a, switch-b]}]
 
 A window may name an interval of any of the files that are read together. Every mistake is reported with file,
 line, key and reason; then nothing of the files comes into force.
@@ -17,12 +18,14 @@ import yaml
 from tocsin_server.alerts.inhibition import InhibitionRule, read_inhibition_rule
 from tocsin_server.alerts.intervals import Intervals, read_intervals
 from tocsin_server.alerts.maintenance import Window, read_window
+from tocsin_server.alerts.topology import MOST_CAUSES as MOST_PARENTS
 from tocsin_server.yaml_files import FileErrors
-from tocsin_server.yaml_nodes import BadYaml, Fields, composed, line_of
+from tocsin_server.yaml_nodes import BadYaml, Fields, composed, line_of, scalar
 
 INTERVALS, WINDOWS, RULES = "time_intervals", "maintenance_windows", "inhibit_rules"
+PARENTS = "host_parents"
 
-_SECTIONS = (INTERVALS, WINDOWS, RULES)
+_SECTIONS = (INTERVALS, WINDOWS, RULES, PARENTS)
 
 T = TypeVar("T")
 
@@ -46,12 +49,23 @@ class SuppressionFileErrors(FileErrors[SuppressionFileError]):
 
 
 @dataclass(frozen=True, slots=True)
+class HostParents:
+    """Hosts of a client that are reached through any of these others."""
+
+    name: str
+    client: str
+    hosts: tuple[str, ...]
+    parents: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Suppressions:
     """What files say, all of it checked. Names are unique in their section over all files."""
 
     intervals: Mapping[str, Intervals] = field(default_factory=dict)
     windows: tuple[Window, ...] = ()
     rules: tuple[InhibitionRule, ...] = ()
+    parents: tuple[HostParents, ...] = ()
 
 
 def read_suppressions(texts: Mapping[str, str]) -> Suppressions:
@@ -62,9 +76,10 @@ def read_suppressions(texts: Mapping[str, str]) -> Suppressions:
     intervals = reading.section(INTERVALS, _read_named_intervals)
     windows = reading.section(WINDOWS, lambda node: read_window(node, intervals))
     rules = reading.section(RULES, read_inhibition_rule)
+    parents = reading.section(PARENTS, _read_host_parents)
     if reading.errors:
         raise SuppressionFileErrors(reading.errors)
-    return Suppressions(intervals, tuple(windows.values()), tuple(rules.values()))
+    return Suppressions(intervals, tuple(windows.values()), tuple(rules.values()), tuple(parents.values()))
 
 
 class _Reading:
@@ -118,6 +133,21 @@ def _read_named_intervals(node: yaml.Node) -> Intervals:
     if not intervals:
         raise BadYaml(fields.line, "a named time interval needs 'time_intervals'")
     return intervals
+
+
+def _read_host_parents(node: yaml.Node) -> HostParents:
+    fields = Fields(node, ("name", "client", "hosts", "parents"), what="an entry of 'host_parents'")
+    hosts, parents = (_names(fields, name) for name in ("hosts", "parents"))
+    if len(parents) > MOST_PARENTS:
+        raise BadYaml(fields.line, f"{len(parents)} parents are more than {MOST_PARENTS}")
+    return HostParents(fields.wanted("name").text, fields.wanted("client").text, hosts, parents)
+
+
+def _names(fields: Fields, field: str) -> tuple[str, ...]:
+    names = tuple(scalar(node, f"an entry of {field!r}") for node in fields.items(field))
+    if not names:
+        raise BadYaml(fields.line, f"an entry of 'host_parents' needs {field!r}")
+    return names
 
 
 def _name_of(node: yaml.Node) -> str:

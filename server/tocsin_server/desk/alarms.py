@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Row, case, func, select
 from sqlmodel import Session
 
-from tocsin_protocol.api import MAX_PAGE, Alert, AlertPage
+from tocsin_protocol.api import MAX_PAGE, Alert, AlertPage, Suppression
 from tocsin_protocol.vocabulary import AlertState, Severity
 from tocsin_server.alerts.store import AlertRow
 from tocsin_server.clock import moment
@@ -131,6 +131,10 @@ def _alert(row: Row[Any], live_value: LiveValue | None) -> Alert:
         active_at=_moment(row.active_ms),
         fired_at=_moment(row.fired_ms),
         resolved_at=_moment(row.resolved_ms),
+        suppressed=[Suppression(**reason) for reason in row.suppressed],
+        suppressed_at=_moment(row.suppressed_ms),
+        acknowledged_by=row.acknowledged_by,
+        acknowledged_at=_moment(row.acknowledged_ms),
         late=row.late,
     )
 

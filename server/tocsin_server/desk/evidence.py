@@ -1,7 +1,7 @@
 """What a transition has to say, for a ticket's title and its timeline: words, and what they rest on."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from tocsin_protocol.vocabulary import AlertState
@@ -10,7 +10,7 @@ from tocsin_server.clock import moment
 from tocsin_server.desk.text import shortened, title_line
 from tocsin_server.desk.ticket import Evidence
 
-Data = dict[str, str | float | dict[str, str] | None]
+Data = dict[str, str | float | list[str] | dict[str, str] | None]
 
 
 class Told(Protocol):
@@ -24,6 +24,8 @@ class Told(Protocol):
     def sample_ms(self) -> int | None: ...
     @property
     def annotations(self) -> Mapping[str, str]: ...
+    @property
+    def withheld(self) -> Sequence[Mapping[str, str]]: ...
     @property
     def alertname(self) -> str: ...
     @property
@@ -64,12 +66,14 @@ def _description(annotations: Mapping[str, str]) -> str:
 
 
 def _data(told: Told) -> Data:
-    return {
+    data: Data = {
         "value": json_value(told.value),
         "expression": told.expression,
         "labels": dict(told.labels),
         "sample_at": None if told.sample_ms is None else rfc3339(told.sample_ms),
     }
+    withheld = [reason["words"] for reason in told.withheld]
+    return {**data, "withheld": withheld} if withheld else data
 
 
 def json_value(value: float | None) -> str | float | None:

@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, Row, func, literal_column, or_, select, update
 from sqlmodel import Session
 
-from tocsin_protocol.vocabulary import AlertState, TicketEventKind, TicketState
+from tocsin_protocol.vocabulary import AlertState, SuppressionKind, TicketEventKind, TicketState
 from tocsin_server.alerts.store import AlertRow, Transition
 from tocsin_server.desk.evidence import evidence_of, title_of
 from tocsin_server.desk.happening import Happening
@@ -56,12 +56,16 @@ _WAITING = (
         _TRANSITIONS.c.value,
         _TRANSITIONS.c.sample_ms,
         _TRANSITIONS.c.annotations,
+        _TRANSITIONS.c.withheld,
+        _TRANSITIONS.c.redelivers,
         _ALERTS.c.host_id,
         _ALERTS.c.alertname,
         _ALERTS.c.severity,
         _ALERTS.c.expression,
         _ALERTS.c.labels,
         _ALERTS.c.state,
+        _ALERTS.c.suppressed,
+        _ALERTS.c.acknowledged_ms,
         _HOSTS.c.site_id,
     )
     .join_from(_TRANSITIONS, _ALERTS, _ALERTS.c.id == _TRANSITIONS.c.alert_id)
@@ -88,13 +92,18 @@ def consume(session: Session, now_ms: int, *, reopen_ms: int, limit: int = LIMIT
     if not waiting:
         return []
     told_before = _told_before(session, [row.id for row in waiting])
-    fresh = [row for row in waiting if row.new in _TOLD_OF and row.id not in told_before]
+    fresh = [row for row in waiting if _is_told_of(row) and row.id not in told_before]
     batch = _Batch(session, fresh, reopen_ms=reopen_ms)
     for row in fresh:
         batch.tell(row)
     lost = batch.write()
     _mark_consumed(session, [row.id for row in waiting if row.id not in lost], now_ms)
     return [_happening(told, now_ms) for transition_id, told in batch.told.items() if transition_id not in lost]
+
+
+def _is_told_of(row: Row[Any]) -> bool:
+    """Whether a ticket hears of it."""
+    return row.new in _TOLD_OF or row.redelivers
 
 
 def is_waiting(session: Session) -> bool:
@@ -117,8 +126,8 @@ class _Batch:
         self._reopen_ms = reopen_ms
         self._keys = {row.id: ticket_key(row.client_id, row.alertname, row.labels) for row in rows}
         self._records = _records_of(session, set(self._keys.values()))
-        self._attached, self._states = _alerts_of(session, self._records)
-        self._states |= {row.alert_id: row.state for row in rows}
+        self._attached, self._holding = _alerts_of(session, self._records)
+        self._holding |= {row.alert_id: holds(row) for row in rows}
         self._touched: list[Record] = []
         self._new_alerts: list[tuple[Record, int]] = []
         self.told: dict[int, _Told] = {}
@@ -149,8 +158,10 @@ class _Batch:
 
     def _change(self, row: Row[Any], record: Record | None) -> Change | None:
         """What it makes of the ticket of its key; a new one may take that one's place."""
+        if _is_withheld(row) and (record is None or not record.standing.is_open or _flaps(row.withheld)):
+            return None
         evidence = evidence_of(row)
-        if row.new is AlertState.FIRING:
+        if row.new is AlertState.FIRING or (row.redelivers and row.new is AlertState.UNKNOWN):
             if record is None or self._is_over(record, row.at_ms):
                 return self._open(row, evidence, record)
             record.move(row.host_id, row.site_id)
@@ -183,7 +194,7 @@ class _Batch:
         self._records[self._keys[row.id]] = record
         if earlier is not None:
             # Alerts that have gone on since then are part of the trouble: it is not over before they are.
-            for alert_id in self._alarming(earlier):
+            for alert_id in self._holding_of(earlier):
                 self._attach(record, alert_id)
         return change
 
@@ -193,12 +204,26 @@ class _Batch:
             attached.add(alert_id)
             self._new_alerts.append((record, alert_id))
 
-    def _alarming(self, record: Record) -> list[int]:
-        return [alert for alert in self._attached[id(record)] if self._states[alert] in ALARMING]
+    def _holding_of(self, record: Record) -> list[int]:
+        return [alert for alert in self._attached[id(record)] if self._holding[alert]]
 
     def _is_last(self, record: Record, row: Row[Any]) -> bool:
         """Alerts are looked at as they are now: one that fires again further on in the queue counts already."""
-        return row.state not in ALARMING and not self._alarming(record)
+        return not holds(row) and not self._holding_of(record)
+
+
+def holds(alert: Row[Any]) -> bool:
+    """Whether its ticket is not over: it may still be there, or ends only to begin again."""
+    return alert.state in ALARMING or _flaps(alert.suppressed)
+
+
+def _flaps(reasons: Sequence[Mapping[str, str]]) -> bool:
+    return any(reason["kind"] == SuppressionKind.FLAPPING for reason in reasons)
+
+
+def _is_withheld(row: Row[Any]) -> bool:
+    """Whether no ticket is to come of it; one that is open hears of it all the same, but for what flaps."""
+    return bool(row.withheld) or row.acknowledged_ms is not None
 
 
 def _told_before(session: Session, ids: Sequence[int]) -> set[int]:
@@ -223,20 +248,20 @@ def _records_of(session: Session, keys: set[str]) -> dict[str, Record]:
 
 def _alerts_of(
     session: Session, records: Mapping[str, Record]
-) -> tuple[defaultdict[int, set[int]], dict[int, AlertState]]:
-    """Which alerts each record has (by the record's identity in memory), and how each alert stands."""
+) -> tuple[defaultdict[int, set[int]], dict[int, bool]]:
+    """Which alerts each record has (by the record's identity in memory), and which of them hold it open."""
     attached: defaultdict[int, set[int]] = defaultdict(set)
-    states: dict[int, AlertState] = {}
+    holding: dict[int, bool] = {}
     by_id = {record.ticket_id: record for record in records.values()}
     asked = (
-        select(TICKET_ALERTS.c.ticket_id, TICKET_ALERTS.c.alert_id, _ALERTS.c.state)
+        select(TICKET_ALERTS.c.ticket_id, TICKET_ALERTS.c.alert_id, _ALERTS.c.state, _ALERTS.c.suppressed)
         .join_from(TICKET_ALERTS, _ALERTS, _ALERTS.c.id == TICKET_ALERTS.c.alert_id)
         .where(TICKET_ALERTS.c.ticket_id.in_(by_id))
     )
     for row in session.execute(asked) if by_id else ():
         attached[id(by_id[row.ticket_id])].add(row.alert_id)
-        states[row.alert_id] = row.state
-    return attached, states
+        holding[row.alert_id] = holds(row)
+    return attached, holding
 
 
 def _mark_consumed(session: Session, ids: Sequence[int], now_ms: int) -> None:

@@ -17,6 +17,7 @@ from tocsin_server.alerts.alert import REASON
 from tocsin_server.alerts.store import AlertRow
 from tocsin_server.desk.evidence import Data, rfc3339
 from tocsin_server.desk.happening import Happening
+from tocsin_server.desk.intake import holds
 from tocsin_server.desk.record import Record, read_records, write_changes, write_entries
 from tocsin_server.desk.store import IS_RECOVERING, TICKET_ALERTS, TICKETS
 from tocsin_server.desk.ticket import recover
@@ -58,6 +59,7 @@ def _alerts_of_due(session: Session, is_due: ColumnElement[bool]) -> defaultdict
             _ALERTS.c.alertname,
             _ALERTS.c.severity,
             _ALERTS.c.state,
+            _ALERTS.c.suppressed,
             _ALERTS.c.changed_ms,
             _ALERTS.c.annotations,
         )
@@ -72,7 +74,7 @@ def _alerts_of_due(session: Session, is_due: ColumnElement[bool]) -> defaultdict
 
 def _is_clear(alerts: Sequence[Row[Any]], since_ms: int) -> bool:
     """An alert that was pending meanwhile has changed since, and its quiet time begins again."""
-    return all(row.state in _CALM and row.changed_ms <= since_ms for row in alerts)
+    return all(row.state in _CALM and not holds(row) and row.changed_ms <= since_ms for row in alerts)
 
 
 def _is_seen(alerts: Sequence[Row[Any]]) -> bool:

@@ -1,4 +1,5 @@
-"""Tickets that a person has resolved while one of their alerts fires on: the bell rings again.
+"""Tickets that a person has resolved while one of their alerts fires on: the bell rings again, unless something
+withholds it, or somebody has acknowledged the alert.
 
 An alert that does not change its state sends no transition, so nothing else would ever tell the desk that
 the trouble is still there. One that is unknown, for want of data, is left to the person who has resolved the
@@ -71,6 +72,8 @@ def _alerts_by_key(session: Session, until_ms: int, limit: int) -> Mapping[str, 
         .join_from(_ALERTS, TICKETS, TICKETS.c.id == NEWEST_TICKET)
         .where(
             _ALERTS.c.state == AlertState.FIRING,
+            _ALERTS.c.suppressed_ms.is_(None),
+            _ALERTS.c.acknowledged_ms.is_(None),
             TICKETS.c.state == TicketState.SOLVED,
             ~_is_in_hand(until_ms),
             _ALERTS.c.id.not_in(_WAITING),

@@ -196,6 +196,12 @@ def comment(was: Standing, who: Technician, now_ms: int, *, text: str) -> Change
     return _changed(replace(was, human=True), Entry(now_ms, TicketEventKind.COMMENTED, who.actor, text))
 
 
+def acknowledge(was: Standing, who: Technician, now_ms: int, *, text: str = "") -> Change:
+    """A person knows of its alerts: they ring no more until they have cleared."""
+    _require_not_closed(was)
+    return _changed(was, Entry(now_ms, TicketEventKind.ACKNOWLEDGED, who.actor, text))
+
+
 def resolve(was: Standing, who: Technician, now_ms: int, *, text: str) -> Change:
     """A person says that it is mended; a ticket that was nobody's is theirs."""
     _require_open(was, "resolve")

@@ -6,18 +6,19 @@ that has changed since is refused as `Stale`, and the message says what has happ
 
 from collections.abc import Callable
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlmodel import Session
 
 from tocsin_protocol.api import NewTicket, Person
 from tocsin_protocol.vocabulary import Role
+from tocsin_server.alerts.store import ALERTS
 from tocsin_server.desk import ticket
 from tocsin_server.desk.happening import Happening
 from tocsin_server.desk.record import Facts, Record, read_records, write_changes, write_entries, write_new
 from tocsin_server.desk.scope import client_id_of
-from tocsin_server.desk.store import EVENTS, IS_OPEN, TICKETS
+from tocsin_server.desk.store import EVENTS, IS_OPEN, TICKET_ALERTS, TICKETS
 from tocsin_server.desk.text import MAX_TITLE, given_text, required_text
-from tocsin_server.desk.ticket import PRIORITIES, Change, Standing, Technician
+from tocsin_server.desk.ticket import ALARMING, PRIORITIES, Change, Standing, Technician
 from tocsin_server.errors import Conflict, NotFound, Stale, Unprocessable
 from tocsin_server.estate.store import Host
 
@@ -46,6 +47,30 @@ def comment(
     """Say something; from now on the ticket is not solved by itself."""
     said = required_text(text, what="the comment")
     return _act(session, ticket_id, version, lambda was: ticket.comment(was, _who(person), now_ms, text=said))
+
+
+def acknowledge(
+    session: Session, ticket_id: int, *, person: Person, version: int | None, now_ms: int, text: str = ""
+) -> Happening:
+    """Know of its alerts: none rings again before it has cleared. `Conflict` where none is left to know of."""
+    said = given_text(text, what="the note")
+    ringing = ALERTS.c.state.in_(ALARMING) & ALERTS.c.acknowledged_ms.is_(None)
+    on_ticket = select(TICKET_ALERTS.c.alert_id).where(TICKET_ALERTS.c.ticket_id == ticket_id)
+    done = _act(
+        session, ticket_id, version, lambda was: ticket.acknowledge(was, _who(person), now_ms, text=said)
+    )
+    known = session.execute(
+        update(ALERTS)
+        .where(ALERTS.c.id.in_(on_ticket), ringing)
+        .values(acknowledged_ms=now_ms, acknowledged_by=person.login)
+        .returning(ALERTS.c.id)
+    )
+    if not known.all():
+        raise Conflict(
+            f"ticket {ticket_id} has no alert that fires and is not acknowledged",
+            remedy="there is nothing to do",
+        )
+    return done
 
 
 def resolve(

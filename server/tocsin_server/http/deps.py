@@ -10,6 +10,7 @@ from tocsin_protocol.api import Person, RuleProblem
 from tocsin_server.access.attempts import Attempts
 from tocsin_server.access.passwords import Passwords
 from tocsin_server.alerts.rules import RuleSet
+from tocsin_server.alerts.silenced import Silences
 from tocsin_server.clock import Clock
 from tocsin_server.config import ServerConfig
 from tocsin_server.estate.estate import Estate
@@ -35,6 +36,7 @@ class Deps:
     notices: Notices
     broker: Broker
     health: Health
+    silences: Silences
     clock: Clock
     settings: ServerConfig
     agents: Asgi
@@ -47,8 +49,8 @@ class Deps:
     """How long the last round over all rules took."""
     ails: Callable[[], Sequence[str]]
     """What is wrong with this server now; nothing where it does its work."""
-    device_problems: Callable[[], Sequence[RuleProblem]] = tuple
-    """Files of devices that are not in force."""
+    other_problems: Callable[[], Sequence[RuleProblem]] = tuple
+    """Files of devices and of suppressions that are not in force."""
     rules_in_force: Callable[[], RuleSet] = RuleSet
     sees: Callable[[Person], frozenset[int]] = lambda _person: frozenset()
     """Whose clients' series somebody may ask for; nobody's where it is not said."""

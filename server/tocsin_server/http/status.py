@@ -23,8 +23,8 @@ def series_in_head(deps: Deps) -> int:
 
 
 def file_problems(deps: Deps) -> list[RuleProblem]:
-    """What is wrong with the files that operators write: of rules, and of devices."""
-    return [*deps.judge.problems, *deps.device_problems()]
+    """What is wrong with the files that operators write: of rules, of devices, of suppressions."""
+    return [*deps.judge.problems, *deps.other_problems()]
 
 
 def _status(deps: Deps) -> ServerStatus:

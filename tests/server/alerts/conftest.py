@@ -112,7 +112,7 @@ class Bell:
         """Another judge over the same database and head, with the rules in force."""
         rules = self.judge.rules
         self.judge = new_judge(self.head, self.storage, self.health, self.hosts)
-        self.judge.restore()
+        self.judge.restore(self.now_ms)
         self.judge.replace_rules(rules)
 
 

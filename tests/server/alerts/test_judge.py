@@ -298,7 +298,7 @@ def test_before_any_rules_are_loaded_restored_alerts_are_left_alone(bell):
     bell.judge = type(bell.judge)(
         head=bell.head, storage=bell.storage, health=bell.health, host_of=lambda _client, _name: None
     )
-    bell.judge.restore()
+    bell.judge.restore(bell.now_ms)
 
     assert bell.round() == []
     assert bell.alerts()[0].state is AlertState.FIRING

@@ -148,7 +148,7 @@ class Story(RuleBasedStateMachine):
                 target = {"instance": name, "job": "node", "site": "berlin"}
                 head.enlist(host_id, client_id=client_id, target=target)
         self.judge = new_judge(head, self.disk, Health(), self.hosts)
-        self.judge.restore()
+        self.judge.restore(self.now_ms)
         self._load()
 
     def _load(self) -> None:

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tocsin_protocol.vocabulary import SilenceState
 from tocsin_server.alerts.matchertext import parse_matchers
 from tocsin_server.alerts.silences import (
     Revision,
     Silence,
-    SilenceState,
     Wish,
     check,
     expired,

@@ -6,14 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tocsin_protocol.vocabulary import SuppressionKind
 from tocsin_server.alerts import suppression
+from tocsin_server.alerts.alert import Reason
 from tocsin_server.alerts.flapping import Flaps
 from tocsin_server.alerts.inhibition import Inhibition
 from tocsin_server.alerts.intervals import Interval
 from tocsin_server.alerts.maintenance import Place, Window
 from tocsin_server.alerts.matchertext import parse_matchers
 from tocsin_server.alerts.silences import Silence
-from tocsin_server.alerts.suppression import Circumstances, Reason, ReasonKind, Subject, reasons
+from tocsin_server.alerts.suppression import Circumstances, Subject, reasons
 from tocsin_server.series.matchers import matches_all
 
 ACME, GLOBEX = 1, 2
@@ -56,12 +58,12 @@ def test_every_reason_is_told_in_words():
     )
 
     assert reasons(ALERT, around) == (
-        Reason(ReasonKind.SILENCE, "7", "silence 7 by ann until 14:00 UTC: disk swap"),
-        Reason(ReasonKind.MAINTENANCE, "patches", "maintenance patches until 14:00 UTC: monthly"),
-        Reason(ReasonKind.INHIBITED, "down", "inhibited by HostDown of atlas, rule down"),
-        Reason(ReasonKind.PARENT_DOWN, "core-1", "parents core-1, core-2 are down"),
+        Reason(SuppressionKind.SILENCE, "7", "silence 7 by ann until 14:00 UTC: disk swap"),
+        Reason(SuppressionKind.MAINTENANCE, "patches", "maintenance patches until 14:00 UTC: monthly"),
+        Reason(SuppressionKind.INHIBITED, "down", "inhibited by HostDown of atlas, rule down"),
+        Reason(SuppressionKind.PARENT_DOWN, "core-1", "parents core-1, core-2 are down"),
         Reason(
-            ReasonKind.FLAPPING,
+            SuppressionKind.FLAPPING,
             "flapping",
             "flapping: it began or ended in 6 of the last 20 stretches of 3 minutes",
         ),
@@ -156,7 +158,7 @@ def test_the_index_finds_what_looking_at_each_one_finds(subject, silences, windo
         and all(one.matches(labels.get(one.name, "")) for one in each.matchers)
     ]
     covered = [each for each in windows if each.covers(subject.place, labels)]
-    told = [int(reason.name) for reason in found if reason.kind is ReasonKind.SILENCE]
+    told = [int(reason.name) for reason in found if reason.kind is SuppressionKind.SILENCE]
     assert sorted(told) == sorted(held)
     assert len(found) == len(held) + len(covered)
 

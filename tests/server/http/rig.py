@@ -13,6 +13,7 @@ from tocsin_protocol.api import RuleProblem
 from tocsin_protocol.vocabulary import AlertState, HostKind, Role, SeriesKind
 from tocsin_server.access.passwords import Passwords
 from tocsin_server.access.people import add_person, issue_session
+from tocsin_server.alerts.silenced import Silences
 from tocsin_server.alerts.store import AlertRow
 from tocsin_server.clock import FakeClock
 from tocsin_server.config import ServerConfig
@@ -220,6 +221,7 @@ def make_rig(storage: Storage, tokens: dict[str, str]) -> Rig:
         notices=notices,
         broker=Broker(),
         health=Health(),
+        silences=Silences(storage, clock.now_ms),
         clock=clock,
         settings=ServerConfig(),
         agents=agents_app,

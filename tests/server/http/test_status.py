@@ -26,7 +26,7 @@ async def test_the_status_counts_what_is_there(rig: Rig, alice: httpx.AsyncClien
 async def test_files_of_devices_that_are_not_in_force_stand_beside_those_of_rules(rig: Rig) -> None:
     rig.judge.problems = [RuleProblem(file="desktop.yml", reason="is not YAML")]
     refused = RuleProblem(file="acme.yml", reason="there is no client 'acme'")
-    rig.deps = replace(rig.deps, device_problems=lambda: [refused])
+    rig.deps = replace(rig.deps, other_problems=lambda: [refused])
 
     async with rig.client() as alice:
         status = (await alice.get("/api/v1/status")).json()
