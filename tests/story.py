@@ -31,7 +31,10 @@ from sqlmodel import Session
 from tocsin_protocol import api, wire
 from tocsin_protocol.vocabulary import HostKind, Role, SeriesKind
 from tocsin_server.access.people import add_person, person_named
+from tocsin_server.alerts.matchertext import parse_matchers
 from tocsin_server.alerts.notation import parse_series
+from tocsin_server.alerts.silenced import add_silence
+from tocsin_server.alerts.silences import Silence, Wish
 from tocsin_server.app import RELOAD_EVERY_S, Server
 from tocsin_server.clock import FakeClock
 from tocsin_server.config import ServerConfig
@@ -154,6 +157,27 @@ class Story:
         """Use a pack of rules as it is shipped."""
         shipped = Path(__file__).resolve().parents[1] / "config" / "rules" / name
         self.rules(shipped.read_text(), file=name)
+
+    def withhold(self, text: str, *, file: str = "story.yml") -> None:
+        """Write a file of suppressions; it is in force within two seconds."""
+        folder = self._config / "suppressions"
+        folder.mkdir(exist_ok=True)
+        (folder / file).write_text(text)
+
+    def silence(self, matchers: str, *, seconds: int, client: str | None = "acme") -> Silence:
+        """Somebody silences alerts from now on."""
+        now_ms = self.clock.now_ms()
+
+        def act(session: Session) -> Silence:
+            client_id = None if client is None else known(client_named(session, client).id)
+            end_ms = now_ms + seconds * 1000
+            return add_silence(
+                session, Wish(client_id, parse_matchers(matchers), now_ms, end_ms, "alice", "planned"), now_ms
+            )
+
+        made = self.server.storage.write(act)
+        self.server.silences.reload()
+        return made
 
     def host(self, name: str, *, client: str = "acme", kind: HostKind = HostKind.SERVER) -> StoryHost:
         """Enrol a host now."""
@@ -337,6 +361,7 @@ class Story:
             self._reloaded = self.now
             server.estate.reload()
             server.rulebook.reload()
+            server.quietbook.reload()
         server.rounds.turn(self.clock.now_ms())
         server.backfill.turn(self.clock.now_ms())
         self._desk.settle()

@@ -90,7 +90,7 @@ class Deliveries:
         }
         for change in changes:
             mark = _identity(change.alert)
-            if change.is_told:
+            if not change.alert.suppressed:
                 self._lifted_ms.pop(mark, None)
             if change.alert.suppressed and change.alert.life.state not in ACTIVE:
                 self._calm[mark] = change.alert
@@ -141,6 +141,8 @@ class Deliveries:
             return ()
         place = self._surroundings.place_of(alert)
         found = reasons(Subject(alert.key, alert.labels, place, alert.host_id), around)
+        if found:
+            self._lifted_ms.pop(_identity(alert), None)
         return found if alert.life.state in ALARMING else tuple(filter(_is_flapping, found))
 
     def _is_held(self, alert: Alert, now_ms: int) -> bool:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+import msgspec
 from sqlalchemy import Row, case, func, select
 from sqlmodel import Session
 
@@ -131,7 +132,7 @@ def _alert(row: Row[Any], live_value: LiveValue | None) -> Alert:
         active_at=_moment(row.active_ms),
         fired_at=_moment(row.fired_ms),
         resolved_at=_moment(row.resolved_ms),
-        suppressed=[Suppression(**reason) for reason in row.suppressed],
+        suppressed=msgspec.convert(row.suppressed, list[Suppression]),
         suppressed_at=_moment(row.suppressed_ms),
         acknowledged_by=row.acknowledged_by,
         acknowledged_at=_moment(row.acknowledged_ms),
