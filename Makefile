@@ -10,7 +10,12 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 READY := $(VENV)/.ready
 NOT_UNIT := real or scenario or faults or screen or peers
 STORIES := --ignore tests/real --ignore tests/faults --ignore tests/scenarios
-# Python keeps what it has compiled, whatever the shell says: pytest rewrites 150 files in each of its processes.
+# Each process loads them for half a second; the order is drawn in tests/conftest.py, by this number.
+SPARED := -p no:randomly -p no:textual-snapshot -p no:syrupy
+# Each of pytest's processes would rewrite all files anew the first time; who only runs it need not wait for that.
+REWRITE_TESTS := $(BIN)/pytest -n 0 --collect-only -qq >/dev/null || true
+ORDER ?= $(shell date +%s)
+# Python keeps what it has compiled, whatever the shell says.
 export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: help run test unit check format bench faults faults-short fuzz lock wheel clean
@@ -38,6 +43,7 @@ $(READY): requirements.lock pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps -e .
 	@$(BIN)/python -m compileall -q agent server tui
+	$(if $(filter run,$(MAKECMDGOALS)),,@$(REWRITE_TESTS))
 	@touch $@
 
 run: $(READY)
@@ -47,7 +53,8 @@ test: $(READY)
 	$(BIN)/pytest -n 3 --dist loadgroup -m "not faults"
 
 unit: $(READY)
-	TOCSIN_EXAMPLES=10 $(BIN)/pytest -n 2 --dist worksteal -m "not ($(NOT_UNIT))" $(STORIES)
+	TOCSIN_EXAMPLES=10 $(BIN)/pytest -n 2 --dist worksteal --testrunuid $(ORDER) $(SPARED) \
+		-m "not ($(NOT_UNIT))" $(STORIES)
 
 check: $(READY)
 	$(BIN)/ruff format --check .

@@ -2,6 +2,7 @@
 
 import gc
 import os
+import random
 from collections.abc import Iterator
 
 import pytest
@@ -13,6 +14,16 @@ os.environ.pop("TOCSIN_DATABASE", None)  # the tests' databases are the tests' o
 
 settings.register_profile("tocsin", max_examples=EXAMPLES, deadline=None)
 settings.load_profile("tocsin")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Without pytest-randomly: draw an order of files and one within each, the same in all processes."""
+    drawn_by = os.environ.get("PYTEST_XDIST_TESTRUNUID")
+    if drawn_by is None or config.pluginmanager.hasplugin("randomly"):
+        return
+    draw = random.Random(drawn_by)
+    places = {path: draw.random() for path in dict.fromkeys(item.path for item in items)}
+    items.sort(key=lambda item: (places[item.path], draw.random()))
 
 
 def pytest_collection_finish() -> None:
