@@ -13,12 +13,17 @@ that they do not know, so an older console works with a newer server.
 | `POST /api/v1/tickets` | `NewTicket` | `TicketDetail` |
 | `GET /api/v1/tickets/{id}` | | `TicketDetail` |
 | `POST /api/v1/tickets/{id}/take`, `/release` | `Change` | `TicketDetail` |
+| `POST /api/v1/tickets/{id}/acknowledge` | `Acknowledgement` | `TicketDetail` |
 | `POST /api/v1/tickets/{id}/comment` | `NewComment` | `TicketDetail` |
 | `POST /api/v1/tickets/{id}/resolve` | `Resolution` | `TicketDetail` |
 | `POST /api/v1/tickets/{id}/reopen` | `Change` | `TicketDetail` |
 | `GET /api/v1/alerts?state=active\\|all&client=&host=` | | `AlertPage` |
 | `GET /api/v1/alerts/{id}` | | `Alert` |
 | `GET /api/v1/alerts/{id}/chart?minutes=` | | `Chart` |
+| `GET /api/v1/silences?which=active\\|all&client=` | | `SilencePage` |
+| `POST /api/v1/silences` | `NewSilence` | `Silence` |
+| `GET /api/v1/silences/{id}` | | `Silence` |
+| `DELETE /api/v1/silences/{id}` ends it | | `Silence` |
 | `GET /api/v1/hosts?client=` | | `HostPage` |
 | `GET /api/v1/hosts/{id}` | | `HostDetail` |
 | `GET /api/v1/hosts/{id}/chart?vital=cpu&minutes=60` | | `Chart` |
@@ -264,7 +269,11 @@ class SilencePage(Message, frozen=True, kw_only=True):
 
 
 class NewSilence(Question, frozen=True, kw_only=True):
-    """A silence to be; with the `id` of one, that one is to be so. It begins now where nothing else is said."""
+    """A silence to be; with the `id` of one, that one is to be so.
+
+    Where nothing else is said it begins now, and one that has not expired keeps its start. A change of what has
+    been silent so far ends the one that was and makes another: the answer says which id it has.
+    """
 
     matchers: str
     ends_at: datetime
@@ -386,7 +395,7 @@ class HostChanged(Message, frozen=True, kw_only=True):
 EVENTS: dict[str, type[Message] | None] = {
     "ticket": TicketChanged,
     "host": HostChanged,
-    "rules": None,  # the rule files in force have changed: ask for the status
+    "rules": None,  # what judges or withholds has changed, such as a rule file or a silence: ask for the status
     "reset": None,  # events were missed (the server restarted): take a new snapshot
 }
 """The names of the server-sent events and what each carries; a comment line every 15 s keeps the line open."""

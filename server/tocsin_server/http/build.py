@@ -27,6 +27,7 @@ from tocsin_server.http import (
     prometheus,
     query,
     sessions,
+    silences,
     status,
     tickets,
 )
@@ -82,6 +83,7 @@ def _for_people(deps: Deps) -> Router:
             status.server_status,
             *tickets.ROUTES,
             *alerts.ROUTES,
+            *silences.ROUTES,
             *hosts.ROUTES,
             *charts.ROUTES,
             events.events(deps),

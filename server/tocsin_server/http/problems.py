@@ -25,7 +25,7 @@ _WORDS = {
 }
 """The words for what the framework itself refuses; ours say their own."""
 
-_ASKED_AS = {"which": "state", "promql": "query"}
+_ASKED_AS = {"which": "state", "promql": "query", "shown": "which"}
 """Parameters that the code has to call otherwise."""
 
 AnyRequest = Request[Any, Any, Any]

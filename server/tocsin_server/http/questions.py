@@ -1,6 +1,7 @@
 """The parameters that routes take, with their bounds: what is outside is refused with the parameter's name.
 
-`state` and `query` are words of the framework's own for arguments, so they come in as `which` and `promql`.
+`state` and `query` are words of the framework's own for arguments, so they come in as `which` and `promql`;
+what is called `which` outside comes in as `shown`.
 """
 
 from typing import Annotated, Literal
@@ -9,19 +10,20 @@ from litestar.params import PathParameter, QueryParameter
 
 from tocsin_protocol.api import MAX_PAGE, MAX_ROWS
 
-_MAX_ID = (1 << 63) - 1
+MAX_ID = (1 << 63) - 1
 """More than that no database holds."""
 _MAX_WORD = 200
 _DAY_MINUTES = 24 * 60
 
-Id = Annotated[int, PathParameter(ge=0, le=_MAX_ID)]
-HostId = Annotated[int | None, QueryParameter(ge=0, le=_MAX_ID)]
+Id = Annotated[int, PathParameter(ge=0, le=MAX_ID)]
+HostId = Annotated[int | None, QueryParameter(ge=0, le=MAX_ID)]
 Slug = Annotated[str | None, QueryParameter(max_length=_MAX_WORD)]
 Word = Annotated[str | None, QueryParameter(max_length=_MAX_WORD)]
 Limit = Annotated[int, QueryParameter(ge=1, le=MAX_PAGE)]
 Minutes = Annotated[int, QueryParameter(ge=1, le=_DAY_MINUTES)]
 TicketStates = Annotated[Literal["open", "solved", "all"], QueryParameter(name="state")]
 AlertStates = Annotated[Literal["active", "all"], QueryParameter(name="state")]
+SilencesShown = Annotated[Literal["active", "all"], QueryParameter(name="which")]
 VitalName = Annotated[Literal["cpu", "memory", "filesystem", "load", "receive", "transmit"], QueryParameter()]
 Query = Annotated[str, QueryParameter(name="query", min_length=1)]
 """PromQL; how long it may be is the language's to say."""
