@@ -11,7 +11,12 @@ import structlog
 
 from tocsin_protocol.api import RuleProblem
 from tocsin_server.alerts.maintenance import Place
-from tocsin_server.alerts.suppressionfile import SuppressionFileErrors, Suppressions, read_suppressions
+from tocsin_server.alerts.suppressionfile import (
+    SuppressionFileError,
+    SuppressionFileErrors,
+    Suppressions,
+    read_suppressions,
+)
 from tocsin_server.estate.estate import Estate
 from tocsin_server.yaml_files import Signature, read_text, signature_of, yaml_files
 from tocsin_server.yaml_nodes import BadYaml
@@ -87,11 +92,16 @@ class Quietbook:
 
 
 def load_suppressions(folder: Path) -> Suppressions:
-    """The files of a folder, read together; raises `SuppressionFileErrors` and `OSError`."""
+    """The files of a folder, read together; raises `SuppressionFileErrors`, and `OSError` for the folder."""
+    return read_suppressions({file.name: _text(file) for file in yaml_files(folder)})
+
+
+def _text(file: Path) -> str:
     try:
-        return read_suppressions({file.name: read_text(file) for file in yaml_files(folder)})
+        return read_text(file)
     except BadYaml as error:
-        raise OSError(0, error.reason) from error
+        wrong = SuppressionFileError(file.name, error.line, "", error.reason)
+        raise SuppressionFileErrors([wrong]) from error
 
 
 def strangers(said: Suppressions, estate: Estate) -> Iterator[tuple[str, str]]:

@@ -104,6 +104,26 @@ def test_alerts_that_were_there_before_were_found_in_time(tmp_path: Path) -> Non
     database.close()
 
 
+def test_alerts_that_were_there_before_are_not_withheld_and_not_acknowledged(tmp_path: Path) -> None:
+    path = tmp_path / "desk.db"
+    engine = sqlite_engine(path, read_only=False)
+    with engine.connect() as connection, connection.begin():
+        upgrade(connection, SQLModel.metadata, to="0004")
+        for statement in (CLIENT, ALERT, TRANSITION):
+            connection.exec_driver_sql(statement)
+    engine.dispose()
+
+    assert migrate(path, SQLModel.metadata)
+
+    with sqlite3.connect(path) as database:
+        alert = database.execute(
+            "SELECT suppressed, suppressed_ms, acknowledged_ms, acknowledged_by FROM alert"
+        )
+        assert alert.fetchall() == [("[]", None, None, None)]
+        assert database.execute("SELECT withheld, redelivers FROM transition").fetchall() == [("[]", 0)]
+    database.close()
+
+
 _KILLED = """
 import os, signal, sys, threading, time
 from pathlib import Path
