@@ -11,7 +11,15 @@ from litestar import get, post
 from litestar.params import JSONBody
 from sqlmodel import Session
 
-from tocsin_protocol.api import Change, NewComment, NewTicket, Resolution, TicketDetail, TicketPage
+from tocsin_protocol.api import (
+    Acknowledgement,
+    Change,
+    NewComment,
+    NewTicket,
+    Resolution,
+    TicketDetail,
+    TicketPage,
+)
 from tocsin_server.desk import work
 from tocsin_server.desk.happening import Happening
 from tocsin_server.desk.queue import ticket_detail, ticket_page
@@ -79,6 +87,15 @@ async def comment(deps: Wired, request: SignedIn, ticket_id: Id, data: JSONBody[
     return await _change(deps, request, ticket_id, partial(work.comment, version=data.version, text=data.text))
 
 
+@post("/tickets/{ticket_id:int}/acknowledge", status_code=200)
+async def acknowledge(
+    deps: Wired, request: SignedIn, ticket_id: Id, data: JSONBody[Acknowledgement]
+) -> TicketDetail:
+    """Know of its alerts: they ring no more until they have cleared."""
+    verb = partial(work.acknowledge, version=data.version, text=data.text)
+    return await _change(deps, request, ticket_id, verb)
+
+
 @post("/tickets/{ticket_id:int}/resolve", status_code=200)
 async def resolve(deps: Wired, request: SignedIn, ticket_id: Id, data: JSONBody[Resolution]) -> TicketDetail:
     """Solve it, and say how."""
@@ -110,4 +127,4 @@ async def _done(deps: Deps, act: Callable[[Session], Happening]) -> TicketDetail
     return detail
 
 
-ROUTES = (queue, ticket, open_ticket, take, release, comment, resolve, reopen)
+ROUTES = (queue, ticket, open_ticket, take, release, comment, acknowledge, resolve, reopen)

@@ -7,6 +7,7 @@ import pytest
 from tests.server.http.rig import Rig
 
 from tocsin_protocol.vocabulary import TicketEventKind
+from tocsin_server.desk.store import TicketAlert
 
 TICKETS = "/api/v1/tickets"
 
@@ -139,3 +140,71 @@ async def test_alerts_carry_the_value_of_this_second(rig: Rig, alice: httpx.Asyn
     assert one["value"] == page[0]["value"] == 7.5
     assert (one["host"], one["rule_group"], one["expression"]) == ("atlas", "host", "node_load1 > 4")
     assert elsewhere == []
+
+
+async def ringing(rig: Rig, via: httpx.AsyncClient) -> tuple[dict[str, Any], str]:
+    """A ticket with an alert that fires, and where the alert is."""
+    ticket, alert_id = await opened(via), rig.alert()
+    rig.storage.write(
+        lambda session: session.add(TicketAlert(ticket_id=ticket["id"], alert_id=alert_id, client_id=1))
+    )
+    return ticket, f"/api/v1/alerts/{alert_id}"
+
+
+async def test_who_acknowledges_a_ticket_knows_of_its_alerts(rig: Rig, alice: httpx.AsyncClient) -> None:
+    ticket, alert = await ringing(rig, alice)
+    answer = await alice.post(f"{TICKETS}/{ticket['id']}/acknowledge", json={"text": "the disk is on its way"})
+
+    assert answer.status_code == 200
+    event = answer.json()["events"][-1]
+    assert (event["kind"], event["actor"], event["text"]) == (
+        "acknowledged",
+        "alice",
+        "the disk is on its way",
+    )
+    assert answer.json()["alerts"][0]["acknowledged_by"] == "alice"
+    assert (await alice.get(alert)).json()["acknowledged_at"] == "2023-11-14T22:13:20Z"
+    assert rig.notices.told[-1].kind is TicketEventKind.ACKNOWLEDGED
+
+
+async def test_nothing_is_acknowledged_twice_or_where_nothing_rings(rig: Rig, alice: httpx.AsyncClient) -> None:
+    ticket, _ = await ringing(rig, alice)
+    quiet = await opened(alice, title="Nothing rings")
+    await alice.post(f"{TICKETS}/{ticket['id']}/acknowledge", json={})
+    rig.notices.told.clear()
+
+    refused = [
+        await alice.post(f"{TICKETS}/{number}/acknowledge", json={}) for number in (ticket["id"], quiet["id"])
+    ]
+
+    assert [answer.status_code for answer in refused] == [409, 409]
+    assert "no alert that fires and is not acknowledged" in refused[1].json()["detail"]
+    assert rig.notices.told == []
+    assert (await alice.get(f"{TICKETS}/{quiet['id']}")).json()["ticket"]["version"] == quiet["version"]
+
+
+async def test_an_acknowledgement_of_what_has_changed_since_is_refused(
+    rig: Rig, alice: httpx.AsyncClient
+) -> None:
+    ticket, alert = await ringing(rig, alice)
+    path = f"{TICKETS}/{ticket['id']}"
+    await alice.post(f"{path}/comment", json={"text": "first"})
+
+    late = await alice.post(f"{path}/acknowledge", json={"version": ticket["version"]})
+
+    assert late.status_code == 412
+    assert (await alice.get(alert)).json()["acknowledged_by"] is None
+
+
+async def test_a_viewer_acknowledges_nothing_and_nobody_what_is_not_there(
+    rig: Rig, alice: httpx.AsyncClient
+) -> None:
+    ticket, alert = await ringing(rig, alice)
+
+    async with rig.client("charlie") as charlie:
+        refused = await charlie.post(f"{TICKETS}/{ticket['id']}/acknowledge", json={})
+    missing = await alice.post(f"{TICKETS}/{ticket['id'] + 1000}/acknowledge", json={})
+    long = await alice.post(f"{TICKETS}/{ticket['id']}/acknowledge", json={"text": "x" * 20_001})
+
+    assert [answer.status_code for answer in (refused, missing, long)] == [403, 404, 413]
+    assert (await alice.get(alert)).json()["acknowledged_by"] is None
