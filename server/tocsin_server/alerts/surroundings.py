@@ -4,7 +4,7 @@ A host is down when it does not push, or when it is a device and none of its pro
 somebody names a parent is that asked at all.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from tocsin_server.alerts.alert import Alert, Key
 from tocsin_server.alerts.flapping import Flaps
@@ -18,9 +18,8 @@ from tocsin_server.estate.estate import Estate, HostFacts
 from tocsin_server.promql import Expression, evaluate, parse
 from tocsin_server.series.source import Source
 
-_UP = parse("up == 1")
-_SILENT = parse("up == 0")
-_FAILING = parse("max by (instance) (probe_success) == 0")
+_UP = parse("up")
+_PROBED = parse("probe_success")
 
 
 class Surroundings:
@@ -69,10 +68,10 @@ class Surroundings:
         parents = self._known_parents(declared)
         if not parents:
             return {}
-        down = {*self._hosts(_SILENT, now_ms), *self._hosts(_FAILING, now_ms)}
-        if not down:
-            return {}
-        return unreachable(parents, down, heard=set(self._hosts(_UP, now_ms)) - down)
+        pushing, silent = self._split(_UP, now_ms)
+        answering, failing = self._split(_PROBED, now_ms)
+        down = silent | (failing - answering)
+        return unreachable(parents, down, heard=pushing - down) if down else {}
 
     def _known_parents(self, declared: Sequence[HostParents]) -> Parents:
         made_of = (self._estate.generation, declared)
@@ -81,13 +80,11 @@ class Surroundings:
             self._parents_of = made_of
         return self._parents
 
-    def _hosts(self, expression: Expression, now_ms: int) -> Iterator[int]:
+    def _split(self, expression: Expression, now_ms: int) -> tuple[set[int], set[int]]:
+        """The hosts of rows that are not zero, and of those that are."""
         vector = evaluate(expression, self._ground, now_ms)
-        for index in range(len(vector.values)):
-            row = vector.row(index)
-            host = self._estate.host_named(row.client_id, row.labels.get("instance", ""))
-            if host is not None:
-                yield host.id
+        hosts, is_good = vector.labels.hosts, vector.values != 0
+        return set(hosts[is_good].tolist()), set(hosts[~is_good].tolist())
 
     def _name(self, host_id: int) -> str:
         host = self._estate.host(host_id)
