@@ -14,6 +14,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Protocol
 
+import structlog
+
 from tocsin_protocol.vocabulary import AlertState, SuppressionKind
 from tocsin_server.alerts.alert import Alert, Change, Key, Reason
 from tocsin_server.alerts.flapping import QUIET, Flaps, advance, is_change
@@ -21,6 +23,8 @@ from tocsin_server.alerts.inhibition import Firing
 from tocsin_server.alerts.maintenance import Place
 from tocsin_server.alerts.state import ACTIVE, ALARMING
 from tocsin_server.alerts.suppression import Circumstances, Subject, reasons
+
+_log = structlog.get_logger()
 
 GRACE_MS = 120_000
 """How long an alert may take to end once its dead parent, or what inhibited it, is back."""
@@ -66,6 +70,7 @@ class Deliveries:
         """Alerts that have ended and flap: when they cease to, the desk is to hear that they have ended."""
         self._lifted_ms: dict[Identity, int] = {}
         """Since when nothing withholds an alert that has grace."""
+        self._is_blind = False
 
     def restore(self, flaps: Mapping[Key, Flaps], calm: Iterable[Alert]) -> None:
         """Take up what was at the last end."""
@@ -79,7 +84,7 @@ class Deliveries:
         calm = [alert for mark, alert in self._calm.items() if mark not in proposed]
         flaps = self._flaps_after(changes, now_ms)
         firing = _firing([*standing, *(change.alert for change in changes)])
-        around = self._surroundings.circumstances(now_ms, firing, flaps)
+        around = self._around(now_ms, firing, flaps)
         told = [self._with_reasons(change, around) for change in changes]
         return [*told, *self._of_reasons([*standing, *calm], around)]
 
@@ -96,6 +101,18 @@ class Deliveries:
                 self._calm[mark] = change.alert
             else:
                 self._calm.pop(mark, None)
+
+    def _around(self, now_ms: int, firing: Firing, flaps: Mapping[Key, Flaps]) -> Circumstances:
+        """What holds now. Where that cannot be told nothing is withheld: rather rung in vain than not at all."""
+        try:
+            around = self._surroundings.circumstances(now_ms, firing, flaps)
+        except Exception:  # noqa: BLE001 - whatever it is, alerts ring
+            if not self._is_blind:
+                _log.exception("what withholds deliveries cannot be told, so nothing does", action="blind")
+            self._is_blind = True
+            return Circumstances(now_ms, flaps=flaps)
+        self._is_blind = False
+        return around
 
     def _flaps_after(self, changes: Sequence[Change], now_ms: int) -> dict[Key, Flaps]:
         flaps = {key: advance(each, now_ms) for key, each in self._flaps.items()}

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field, replace
 
 import pytest
+import structlog.testing
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.examples import share
@@ -137,6 +138,16 @@ def test_a_silence_that_begins_later_withholds_what_comes_then():
     desk.round().round(UNKNOWN)
 
     assert desk.heard == [("firing", [], ""), ("unknown", ["silence"], "")]
+
+
+def test_when_what_withholds_cannot_be_told_alerts_ring_and_the_log_says_so_once(monkeypatch):
+    desk = silenced().round(FIRING)
+    monkeypatch.setattr(desk.around, "circumstances", lambda *_: 1 / 0)
+    with structlog.testing.capture_logs() as logs:
+        desk.round().round()
+
+    assert desk.heard[-1][:2] == ("firing", [])
+    assert [log["action"] for log in logs] == ["blind"]
 
 
 def test_a_pending_alert_has_no_reasons():
