@@ -103,7 +103,7 @@ class Deliveries:
                 self._calm.pop(mark, None)
 
     def _around(self, now_ms: int, firing: Firing, flaps: Mapping[Key, Flaps]) -> Circumstances:
-        """What holds now. Where that cannot be told nothing is withheld: rather rung in vain than not at all."""
+        """What holds now. Where that cannot be told, nothing is withheld: rather in vain than not at all."""
         try:
             around = self._surroundings.circumstances(now_ms, firing, flaps)
         except Exception:  # noqa: BLE001 - whatever it is, alerts ring
