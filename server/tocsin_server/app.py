@@ -74,7 +74,7 @@ STREAMS_END_S = 3
 KEEP_ALIVE_S = 75
 """Longer than any interval of an agent: a new connection a push costs both sides a TLS handshake."""
 RELOAD_EVERY_S = 2.0
-"""How soon a revoked agent is refused and a changed file of rules or devices is in force."""
+"""How soon a revoked agent is refused, and a changed file or a silence by a command is in force."""
 SETTLE_EVERY_S = 1.0
 SWEEP_EVERY_S = 300.0
 REPLAY_MS = 3_600_000
@@ -373,6 +373,7 @@ class Server:
             Job("reload-rules", RELOAD_EVERY_S, self.rulebook.reload),
             Job("reload-devices", RELOAD_EVERY_S, self.probebook.reload),
             Job("reload-suppressions", RELOAD_EVERY_S, self.quietbook.reload),
+            Job("reload-silences", RELOAD_EVERY_S, self._reload_silences),
             Job("settle-tickets", SETTLE_EVERY_S, self.desk.settle),
             Job("sweep-journal", SWEEP_EVERY_S, lambda: self.journal.sweep(self._clock.now_ms())),
         ]
@@ -396,6 +397,13 @@ class Server:
     def _host_of(self, client_id: int, instance: str) -> int | None:
         host = self.estate.host_named(client_id, instance)
         return None if host is None else host.id
+
+    def _reload_silences(self) -> None:
+        """Those that a command has made or ended beside this server."""
+        kept = self.silences.kept()
+        self.silences.reload()
+        if self.silences.kept() != kept:
+            self._rules_changed()
 
     def _rules_changed(self) -> None:
         self.broker.publish("rules", None)

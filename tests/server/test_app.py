@@ -13,10 +13,13 @@ import pytest
 
 from tocsin_server import app
 from tocsin_server.access.operator import OPERATOR, read_pass
+from tocsin_server.alerts.matchertext import parse_matchers
+from tocsin_server.alerts.silenced import add_silence
+from tocsin_server.alerts.silences import Wish
 from tocsin_server.app import JUDGE_LATE_S, Server
 from tocsin_server.clock import FakeClock, SystemClock
 from tocsin_server.config import ServerConfig
-from tocsin_server.datafolder import database, locked
+from tocsin_server.datafolder import administer, database, locked
 from tocsin_server.errors import Misconfigured
 from tocsin_server.estate.identity import open_identity
 from tocsin_server.listening import listen
@@ -172,6 +175,7 @@ def test_the_jobs_reload_settle_and_sweep(wired: Server) -> None:
         "reload-rules",
         "reload-devices",
         "reload-suppressions",
+        "reload-silences",
         "settle-tickets",
         "sweep-journal",
     ]
@@ -195,6 +199,21 @@ def test_consoles_are_told_that_a_file_of_devices_is_not_in_force(data: Path, wi
 
     assert [problem.reason[:24] for problem in wired.probebook.problems] == ["there is no client 'acme"]
     assert wired.broker.newest_id() != before
+
+
+def test_a_silence_that_a_command_makes_is_in_force_and_consoles_are_told_once(
+    data: Path, wired: Server
+) -> None:
+    wish = Wish(None, parse_matchers("alertname=LoadHigh"), 0, wired._clock.now_ms() + 60_000, "ann")
+    administer(data, lambda session: add_silence(session, wish, wired._clock.now_ms()))
+    before = wired.broker.newest_id()
+
+    wired._reload_silences()
+    told = wired.broker.newest_id()
+    wired._reload_silences()
+
+    assert [silence.author for silence in wired.silences.kept()] == ["ann"]
+    assert before != told == wired.broker.newest_id()
 
 
 async def test_a_server_that_serves_ends_cleanly_with_a_signal(data: Path) -> None:

@@ -10,6 +10,7 @@ from tocsin_server.cli.estate import add_estate
 from tocsin_server.cli.files import add_probes, add_rules
 from tocsin_server.cli.query import add_query, with_time_in_one_word
 from tocsin_server.cli.running import add_running
+from tocsin_server.cli.silences import add_silences
 from tocsin_server.errors import TocsinError
 
 EXAMPLES = """\
@@ -22,6 +23,7 @@ examples:
   tocsin-server rules check config/rules/*.yml
   tocsin-server rules test config/rules/tests/*.yml
   tocsin-server query 'node_load1 > 4' --client acme
+  tocsin-server silence add alertname=DiskFull --client acme --for 2h --comment 'disk swap'
   tocsin-server seal --client acme --host atlas < community.txt
   tocsin-server probes check config/probes/*.yml
   tocsin-server backup /var/backups/tocsin --keep 14
@@ -57,5 +59,6 @@ def parser() -> argparse.ArgumentParser:
     add_rules(commands)
     add_probes(commands)
     add_query(commands)
+    add_silences(commands)
     add_estate(commands)
     return made
