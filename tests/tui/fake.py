@@ -11,7 +11,7 @@ import msgspec
 from tests.tui import scene
 
 from tocsin_protocol import api
-from tocsin_protocol.vocabulary import OPEN_TICKET_STATES, ActorKind, TicketEventKind, TicketState
+from tocsin_protocol.vocabulary import OPEN_TICKET_STATES, ActorKind, AlertState, TicketEventKind, TicketState
 
 
 class FakeServer(httpx.AsyncBaseTransport):
@@ -21,6 +21,8 @@ class FakeServer(httpx.AsyncBaseTransport):
         rows = [*scene.tickets(), *scene.solved()] if tickets is None else tickets
         self.details = {row.id: scene.detail(row) for row in rows}
         self.hosts = {row.id: row for row in scene.hosts()}
+        self.quiet = scene.quiet() if tickets is None else []
+        """The alerts that have no ticket."""
         self.status = scene.STATUS
         self.token = "tok"
         self.page = api.MAX_PAGE
@@ -61,6 +63,12 @@ class FakeServer(httpx.AsyncBaseTransport):
             unowned=sum(row.owner is None for row in rows),
             by_priority={str(p): n for p, n in Counter(row.priority for row in rows).items()},
         )
+
+    def alerts(self) -> list[api.Alert]:
+        """All that are going on."""
+        return [
+            alert for detail in self.details.values() for alert in detail.alerts if _is_active(alert)
+        ] + self.quiet
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         if self.down:
@@ -115,7 +123,7 @@ class FakeServer(httpx.AsyncBaseTransport):
             "/tickets/N": lambda id_: self.details[id_],
             "/alerts/N/chart": lambda id_: scene.chart(alerts[id_]),
             "/hosts": lambda _: api.HostPage(hosts=list(self.hosts.values())),
-            "/hosts/N": lambda id_: scene.host_detail(self.hosts[id_]),
+            "/hosts/N": lambda id_: self._host(self.hosts[id_]),
             "/hosts/N/chart": lambda _: scene.cpu_chart(),
         }
         number = re.search(r"\d+", path)
@@ -123,6 +131,10 @@ class FakeServer(httpx.AsyncBaseTransport):
             return _json(answers[re.sub(r"\d+", "N", path)](int(number.group()) if number else 0))
         except KeyError:
             return _problem(404, "not-found", f"there is no {path}", "")
+
+    def _host(self, row: api.HostRow) -> api.HostDetail:
+        alerts = [alert for alert in self.alerts() if alert.host == row.name]
+        return msgspec.structs.replace(scene.host_detail(row), alerts=alerts)
 
     def _tickets(self, state: str, start: int) -> api.TicketPage:
         is_open = state == "open"
@@ -166,6 +178,10 @@ class FakeServer(httpx.AsyncBaseTransport):
         self.details[row.id] = msgspec.structs.replace(detail, ticket=row, events=[*detail.events, event])
         self.happen(row, kind)
         return _json(self.details[row.id])
+
+
+def _is_active(alert: api.Alert) -> bool:
+    return alert.state in {AlertState.PENDING, AlertState.FIRING, AlertState.UNKNOWN}
 
 
 def _json(message: msgspec.Struct, status: int = 200) -> httpx.Response:

@@ -13,6 +13,7 @@ from tocsin_protocol.api import (
     Person,
     Reading,
     ServerStatus,
+    Suppression,
     TicketDetail,
     TicketEvent,
     TicketRow,
@@ -26,6 +27,7 @@ from tocsin_protocol.vocabulary import (
     Role,
     SeriesKind,
     Severity,
+    SuppressionKind,
     TicketEventKind,
     TicketKind,
     TicketState,
@@ -187,6 +189,52 @@ def alert(row: TicketRow) -> Alert:
     )
 
 
+def withheld(kind: SuppressionKind, words: str) -> Suppression:
+    return Suppression(kind=kind, name="3", words=words)
+
+
+SILENCE = withheld(SuppressionKind.SILENCE, "silence 3 by ada until 14:00 UTC: disk swap")
+
+
+def an_alert(id_: int, alertname: str, host: str | None, client: str, minutes: float, **changes) -> Alert:
+    """An alert without a ticket."""
+    fields = {
+        "state": AlertState.FIRING, "severity": Severity.WARNING, "ticket_id": None, "host_id": id_ % 97 + 10,
+        "rule_file": "network.yml", "rule_group": "ports", "expression": 'ifOperStatus{ifAlias!=""} != 1',
+        "labels": {"alertname": alertname, "instance": host or "", "job": "snmp", "severity": "warning"},
+        "annotations": {}, "value": 2.0, "active_at": ago(minutes), "fired_at": ago(minutes),
+        "resolved_at": None,
+    }  # fmt: skip
+    return Alert(id=id_, alertname=alertname, host=host, client=client, **(fields | changes))
+
+
+def quiet() -> list[Alert]:
+    """What is going on and opens no ticket, for each reason that there is."""
+    maintenance = withheld(
+        SuppressionKind.MAINTENANCE,
+        "maintenance oslo-patches until 16:00 UTC: kernel updates, one host at a time",
+    )
+    inhibited = withheld(SuppressionKind.INHIBITED, "inhibited by HostSilent of app-04, rule one-trouble")
+    parent = withheld(SuppressionKind.PARENT_DOWN, "parent sw-kiel-1 is down")
+    flapping = withheld(
+        SuppressionKind.FLAPPING, "flapping: it began or ended in 9 of the last 21 stretches of 5 minutes"
+    )
+    return [
+        an_alert(9001, "InterfaceDown", "sw-core-1", "nord", 25, suppressed=[SILENCE], suppressed_at=ago(24)),
+        an_alert(
+            9002, "HostSilent", "nas-02", "kiel", 4, suppressed=[parent], state=AlertState.UNKNOWN,
+            severity=Severity.CRITICAL,
+        ),
+        an_alert(9003, "ClockSkew", "app-04", "oslo", 233, suppressed=[maintenance, inhibited]),
+        an_alert(9004, "CpuBusy", "hv-11", "acme", 3, state=AlertState.PENDING, fired_at=None),
+        an_alert(9005, "LinkErrors", "vpn-gw-1", "acme", 95, suppressed=[flapping], severity=Severity.INFO),
+        an_alert(
+            9006, "ManyHostsSilent", None, "nord", 61, host_id=None, severity=None, acknowledged_by="bob",
+            acknowledged_at=ago(50),
+        ),
+    ]  # fmt: skip
+
+
 def question(row: TicketRow) -> TicketEvent:
     """Somebody has asked from her machine, which was like this."""
     return TicketEvent(
@@ -239,6 +287,19 @@ def story() -> list[TicketEvent]:
         ),
         event(4, 1, TicketEventKind.COMMENTED, ActorKind.PERSON, "bob", "nas-01 is degraded: use nas-02."),
     ]  # fmt: skip
+
+
+def hushed(was: TicketDetail) -> TicketDetail:
+    """A ticket as it is once it is acknowledged, and its alert withheld for two reasons."""
+    acknowledged = TicketEvent(
+        id=99, at=ago(3), kind=TicketEventKind.ACKNOWLEDGED, actor_kind=ActorKind.PERSON, actor="ada", text="",
+        data={},
+    )  # fmt: skip
+    reasons = [SILENCE, quiet()[2].suppressed[0]]
+    known = msgspec.structs.replace(
+        was.alerts[0], suppressed=reasons, suppressed_at=ago(4), acknowledged_by="ada", acknowledged_at=ago(3)
+    )
+    return msgspec.structs.replace(was, events=[*was.events, acknowledged], alerts=[known])
 
 
 def detail(row: TicketRow) -> TicketDetail:

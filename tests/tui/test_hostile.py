@@ -9,6 +9,7 @@ from tests.tui.hostile import HOSTILE
 from tests.tui.test_safe import is_harmless
 
 from tocsin_protocol.api import Problem
+from tocsin_protocol.vocabulary import SuppressionKind
 from tocsin_tui.screens.queue import QueueScreen
 
 pytestmark = pytest.mark.screen
@@ -25,7 +26,8 @@ def poisoned(words: list[str]) -> FakeServer:
         detail = server.details[row.id]
         alert = msgspec.structs.replace(
             detail.alerts[0], alertname=text, expression=text, rule_file=text,
-            labels={text: text}, annotations={"description": text},
+            labels={text: text}, annotations={"description": text}, acknowledged_by=text, late=True,
+            suppressed=[scene.withheld(SuppressionKind.SILENCE, text)],
         )  # fmt: skip
         event = msgspec.structs.replace(detail.events[0], text=text, actor=text, data={"labels": {text: text}})
         server.details[row.id] = msgspec.structs.replace(detail, alerts=[alert], events=[event])

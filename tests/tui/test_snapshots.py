@@ -132,6 +132,19 @@ def test_ticket(snap_compare, told, size) -> None:
     assert snap_compare(a_console(told), terminal_size=size, run_before=arrange)
 
 
+@pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
+def test_ticket_that_is_withheld_and_acknowledged(snap_compare, server, size) -> None:
+    server.details[4812] = scene.hushed(server.details[4812])
+
+    async def arrange(pilot):
+        await is_live(pilot)
+        await pilot.press("enter")
+        await read(pilot)
+        await rest(pilot)
+
+    assert snap_compare(a_console(server), terminal_size=size, run_before=arrange)
+
+
 def test_note_that_was_not_sent(snap_compare, told) -> None:
     async def arrange(pilot):
         await is_live(pilot)

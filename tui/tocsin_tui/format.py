@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from tocsin_protocol.vocabulary import AlertState, HostKind, HostState, TicketKind, TicketState
+from tocsin_protocol.vocabulary import AlertState, HostKind, HostState, Severity, TicketKind, TicketState
 
 
 class Tone(StrEnum):
@@ -37,11 +37,15 @@ Span = tuple[str, Tone]
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A row of spans; where it has to wrap, what follows is indented by `hang` cells."""
+    """A row of spans; where it has to wrap, what follows is indented by `hang` cells.
+
+    One that does not wrap is cut, and `cut` stands where something is missing.
+    """
 
     spans: tuple[Span, ...] = ()
     hang: int = 0
     wraps: bool = True
+    cut: str = ""
 
     @property
     def text(self) -> str:
@@ -51,6 +55,11 @@ class Line:
 def line(*parts: str | Span, hang: int = 0) -> Line:
     """A line from plain texts and spans."""
     return Line(tuple((part, Tone.PLAIN) if isinstance(part, str) else part for part in parts), hang)
+
+
+def shortened(*parts: str | Span) -> Line:
+    """A line that is cut where it has no room, the cut shown."""
+    return Line(line(*parts).spans, wraps=False, cut="…")
 
 
 def joined(spans: Iterable[Span]) -> tuple[Span, ...]:
@@ -103,6 +112,11 @@ _ALERTS: dict[AlertState, Span] = {
     AlertState.UNKNOWN: ("? unknown", Tone.UNKNOWN),
     AlertState.RESOLVED: ("✓ resolved", Tone.GOOD),
 }
+_SEVERITIES: dict[Severity, Span] = {
+    Severity.CRITICAL: ("crit", Tone.BAD),
+    Severity.WARNING: ("warn", Tone.WARN),
+    Severity.INFO: ("info", Tone.PLAIN),
+}
 _TICKETS: dict[TicketState, Span] = {
     TicketState.NEW: ("NEW", Tone.FRESH),
     TicketState.IN_PROGRESS: ("IN PROGRESS", Tone.MINE),
@@ -133,6 +147,11 @@ def ticket_kind(kind: TicketKind) -> Span:
 
 def alert_state(state: AlertState) -> Span:
     return _ALERTS[state]
+
+
+def severity(of: Severity | None) -> Span:
+    """How bad a rule says it is, in four letters of its word; a word of the rule's own is not known here."""
+    return ("–", Tone.DIM) if of is None else _SEVERITIES[of]
 
 
 def ticket_state(state: TicketState) -> Span:

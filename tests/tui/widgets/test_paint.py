@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.style import Style
 
-from tocsin_tui.format import RULE, Line, Tone, line
+from tocsin_tui.format import RULE, Line, Tone, line, shortened
 from tocsin_tui.widgets.paint import TONES, Painter, fit, wrapped
 
 WORDS = st.text(st.sampled_from("ab 田🔥é "), max_size=30)
@@ -65,3 +65,11 @@ def test_on_a_palette_that_is_not_ours_the_cursors_row_is_turned_around_in_one_p
     )
 
     assert {Style(reverse=True)} == {segment.style for segment in segments}
+
+
+@given(LINES, st.integers(1, 40))
+def test_a_line_that_is_shortened_fits_and_what_is_cut_says_so(given: Line, width: int) -> None:
+    (row,) = wrapped(shortened(*given.spans), width)
+
+    assert cell_len(row.text) <= width
+    assert row.text == given.text or row.text.endswith("…")

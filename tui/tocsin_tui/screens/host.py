@@ -13,7 +13,7 @@ from tocsin_tui.format import EMPTY, RULE, Line, Tone, dim, line, strong
 from tocsin_tui.plot import plot
 from tocsin_tui.screens.filtered import FilteredPage
 from tocsin_tui.session import Session
-from tocsin_tui.sheets import device, host, ticket
+from tocsin_tui.sheets import alert, device, host
 from tocsin_tui.state import LinkState
 from tocsin_tui.widgets.lines import Lines, Reader
 from tocsin_tui.widgets.paint import Painter
@@ -143,8 +143,8 @@ class HostScreen(FilteredPage):
             return
         lines: list[Line] = [RULE]
         if not self._wanted:
-            for alert in detail.alerts:
-                lines += [*ticket.alert_lines(alert, now=now)[:3], EMPTY]
+            for each in detail.alerts:
+                lines += [*alert.glance(each, now=now), EMPTY]
             lines += [*host.ticket_lines(detail.tickets, me=self.session.login, now=now), RULE]
         place.show([*lines, *self._reading_lines(detail)])
 

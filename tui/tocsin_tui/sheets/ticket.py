@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
-from tocsin_protocol.api import Alert, TicketDetail, TicketEvent, TicketRow
+from tocsin_protocol.api import TicketDetail, TicketEvent, TicketRow
 from tocsin_protocol.vocabulary import OPEN_TICKET_STATES, ActorKind, AlertState, TicketEventKind, TicketKind
 from tocsin_tui.format import (
     EMPTY,
@@ -11,14 +11,12 @@ from tocsin_tui.format import (
     Line,
     Span,
     Tone,
-    alert_state,
     clock,
     dim,
     duration,
     labels,
     line,
     number,
-    one_line,
     owner,
     percent,
     priority,
@@ -26,12 +24,14 @@ from tocsin_tui.format import (
     ticket_kind,
     ticket_state,
 )
+from tocsin_tui.sheets import alert
 
 _HAPPENED: dict[TicketEventKind, Span] = {
     TicketEventKind.OPENED: ("opened", Tone.BAD),
     TicketEventKind.ALERT_FIRED: ("alert", Tone.BAD),
     TicketEventKind.ALERT_UNKNOWN: ("unknown", Tone.UNKNOWN),
     TicketEventKind.ALERT_RESOLVED: ("cleared", Tone.GOOD),
+    TicketEventKind.ACKNOWLEDGED: ("ack", Tone.MINE),
     TicketEventKind.TAKEN: ("taken", Tone.MINE),
     TicketEventKind.RELEASED: ("released", Tone.PLAIN),
     TicketEventKind.COMMENTED: ("note", Tone.STRONG),
@@ -47,7 +47,6 @@ _SIGNS: dict[AlertState, Span] = {
     AlertState.RESOLVED: ("✓", Tone.GOOD),
     AlertState.INACTIVE: (" ", Tone.DIM),
 }
-_SAID_ELSEWHERE = ("__name__", "alertname", "severity", "instance", "client", "job", "site")
 _LONGEST_S = 1e10
 """What is longer is no time that a host was up."""
 
@@ -120,8 +119,8 @@ def preview(
     lines = [*heading(row, me=me, now=now), RULE]
     if detail is None:
         return [*lines, line(dim("…"))]
-    for alert in detail.alerts[:1]:
-        lines += [*alert_lines(alert, now=now)[:-1], *chart, RULE]
+    for first in detail.alerts[:1]:
+        lines += [*alert.lines(first, now=now)[:-1], *chart, RULE]
     return [*lines, *timeline(detail.events[-3:], now=now)]
 
 
@@ -131,42 +130,8 @@ def digest(row: TicketRow, detail: TicketDetail | None, *, me: str, now: datetim
     if detail is None:
         return [where, whose, line(dim("…"))]
     if detail.alerts:
-        alert = detail.alerts[0]
-        return [
-            where,
-            whose,
-            line(_state_of(alert), dim("  value "), _value(alert), dim("  "), one_line(alert.expression)),
-        ]
+        return [where, whose, alert.digest(detail.alerts[0])]
     return [where, whose, *timeline(detail.events, now=now)[-1:]]
-
-
-def alert_lines(alert: Alert, *, now: datetime) -> list[Line]:
-    """An alert with what a technician needs to judge it."""
-    since = alert.fired_at or alert.active_at
-    told = [dim(f"  since {clock(since, now)}")] if since else []
-    told += [dim(f", cleared {clock(alert.resolved_at, now)}")] if alert.resolved_at else []
-    lines = [
-        line(_state_of(alert), "  ", strong(alert.alertname), *told),
-        line(dim("value  "), _value(alert), hang=7),
-        line(dim("when   "), one_line(alert.expression), hang=7),
-    ]
-    own_labels = labels(alert.labels, hidden=_SAID_ELSEWHERE)
-    if own_labels:
-        lines.append(line(dim("where  "), own_labels, hang=7))
-    lines += [
-        line(dim(f"{word:7}"), one_line(alert.annotations[name]), hang=7)
-        for name, word in (("description", "about"), ("runbook_url", "see"))
-        if alert.annotations.get(name)
-    ]
-    return [*lines, line(dim(f"rule   {alert.rule_file} › {alert.rule_group}"), hang=7)]
-
-
-def _state_of(alert: Alert) -> Span:
-    return alert_state(alert.state)
-
-
-def _value(alert: Alert) -> Span:
-    return (number(alert.value), Tone.BAD if alert.state is AlertState.FIRING else Tone.PLAIN)
 
 
 def timeline(events: Iterable[TicketEvent], *, now: datetime) -> list[Line]:
@@ -195,20 +160,25 @@ def _tone_of(event: TicketEvent) -> Tone:
 
 
 def _in_words(event: TicketEvent) -> str:
-    return (
-        ""
-        if event.kind in {TicketEventKind.TAKEN, TicketEventKind.RELEASED}
-        else event.kind.value.replace("_", " ")
-    )
+    match event.kind:
+        case TicketEventKind.TAKEN | TicketEventKind.RELEASED:
+            return ""
+        case TicketEventKind.ACKNOWLEDGED:
+            return "its alerts are known and ring no more until they have cleared"
+        case _:
+            return event.kind.value.replace("_", " ")
 
 
 def _evidence(event: TicketEvent) -> Iterable[str]:
-    """What the event proves itself with: the value and the labels, in that order."""
+    """What the event proves itself with: why nobody was told, the value and the labels, in that order."""
+    withheld: object = event.data.get("withheld")
+    if isinstance(withheld, list):
+        yield from (f"withheld: {words}" for words in withheld)
     value = event.data.get("value")
     if isinstance(value, int | float):
         yield f"value {number(value)}"
     own = event.data.get("labels")
-    if isinstance(own, dict) and (shown := labels(own, hidden=_SAID_ELSEWHERE)):
+    if isinstance(own, dict) and (shown := labels(own, hidden=alert.SAID_ELSEWHERE)):
         yield shown
     if shown := " · ".join(_host_was(event.data)):
         yield f"the host: {shown}"

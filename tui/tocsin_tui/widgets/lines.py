@@ -22,6 +22,7 @@ class Lines(ScrollView, can_focus=False):
         self._painter = painter
         self._given: Sequence[Line] = ()
         self._rows: list[Line] = []
+        self._width = 0
 
     @property
     def text(self) -> str:
@@ -30,7 +31,8 @@ class Lines(ScrollView, can_focus=False):
 
     def show(self, lines: Sequence[Line]) -> None:
         """Show these lines; what is the same as before costs nothing."""
-        if lines != self._given:
+        width = self.scrollable_content_region.width  # a scrollbar that has come takes a cell
+        if lines != self._given or width != self._width:
             self._given = lines
             self._lay_out()
 
@@ -48,6 +50,7 @@ class Lines(ScrollView, can_focus=False):
         width = self.scrollable_content_region.width
         if width <= 0:
             return
+        self._width = width
         before = self._rows
         self._rows = [row for line in self._given for row in wrapped(line, width)]
         if len(before) != len(self._rows):

@@ -110,8 +110,10 @@ def fit(text: str, width: int, *, right: bool = False) -> str:
 
 def wrapped(line: Line, width: int) -> list[Line]:
     """A line in as many as it takes, broken between words, each after the first indented by `hang`."""
-    if not line.wraps or sum(cell_len(text) for text, _ in line.spans) <= width:
+    if sum(cell_len(text) for text, _ in line.spans) <= width:
         return [line]
+    if not line.wraps:
+        return [_cut(line, width)] if line.cut else [line]
     hang = min(line.hang, width // 2)
     rows: list[list[Span]] = [[]]
     room = width
@@ -125,6 +127,19 @@ def wrapped(line: Line, width: int) -> list[Line]:
         rows[-1].append((word, tone))
         room -= length
     return [Line(joined(row)) for row in rows]
+
+
+def _cut(line: Line, width: int) -> Line:
+    """The beginning of a line that is longer than the width."""
+    room = width - cell_len(line.cut)
+    kept: list[Span] = []
+    for text, tone in line.spans:
+        if cell_len(text) > room:
+            kept += [(set_cell_size(text, max(0, room)), tone), (line.cut, Tone.DIM)]
+            break
+        kept.append((text, tone))
+        room -= cell_len(text)
+    return Line(tuple(kept), wraps=False)
 
 
 def _pieces(line: Line, width: int) -> Iterable[Span]:

@@ -1,0 +1,98 @@
+"""An alert says how it stands, and why nobody is told of it."""
+
+from datetime import timedelta
+
+import msgspec
+import pytest
+from tests.tui import scene
+
+from tocsin_protocol.api import Alert
+from tocsin_protocol.vocabulary import AlertState, SuppressionKind
+from tocsin_tui.format import Line
+from tocsin_tui.sheets import alert, ticket
+from tocsin_tui.widgets.paint import wrapped
+
+
+def texts(lines: list[Line]) -> list[str]:
+    return [each.text for each in lines]
+
+
+def quiet(**changes) -> Alert:
+    return scene.an_alert(1, "DiskFull", "atlas", "acme", 7, **changes)
+
+
+def test_an_alert_that_rings_gives_no_reason() -> None:
+    assert alert.reasons(quiet()) == []
+    assert texts(alert.glance(quiet(), now=scene.NOW))[1] == "value  2"
+
+
+def test_every_reason_has_a_line_of_its_own_below_the_state() -> None:
+    reasons = [scene.SILENCE, scene.withheld(SuppressionKind.PARENT_DOWN, "parent sw-1 is down")]
+
+    told = texts(alert.glance(quiet(suppressed=reasons), now=scene.NOW))
+
+    assert told[:3] == [
+        "● firing  DiskFull  since 12:38",
+        "withheld: silence 3 by ada until 14:00 UTC: disk swap",
+        "withheld: parent sw-1 is down",
+    ]
+
+
+def test_who_knows_of_it_is_told_with_the_time() -> None:
+    known = quiet(acknowledged_by="ada", acknowledged_at=scene.ago(5))
+
+    assert "acknowledged by ada, 12:40" in texts(alert.lines(known, now=scene.NOW))
+
+
+def test_one_that_was_over_before_it_was_heard_of_is_marked() -> None:
+    late = quiet(late=True, state=AlertState.RESOLVED, resolved_at=scene.ago(2))
+
+    told = texts(alert.lines(late, now=scene.NOW))
+
+    assert told[:2] == [
+        "✓ resolved  DiskFull  since 12:38, cleared 12:43",
+        "late: was over before it was heard of",
+    ]
+
+
+@pytest.mark.parametrize("width", [10, 30, 44])
+def test_a_reason_is_shortened_to_the_width_and_says_so(width: int) -> None:
+    words = "silence 3 by ada until 14:00 UTC: " + "the disks are swapped 田 " * 40
+    reason = scene.withheld(SuppressionKind.SILENCE, f"{words}\nand more")
+
+    (_, told, *_) = alert.glance(quiet(suppressed=[reason]), now=scene.NOW)
+    (row,) = wrapped(told, width)
+
+    assert row.text.endswith("…")
+    assert "\n" not in told.text
+
+
+def test_in_one_line_why_it_does_not_ring_stands_before_its_value() -> None:
+    assert "value 2" in alert.digest(quiet()).text
+    assert "withheld: silence 3 by ada" in alert.digest(quiet(suppressed=[scene.SILENCE])).text
+
+
+def test_the_timeline_says_why_nobody_was_told() -> None:
+    (event,) = scene.events(scene.a_ticket())
+    event = msgspec.structs.replace(event, data={**event.data, "withheld": ["parent sw-1 is down", "and more"]})
+
+    told = [row.text.strip() for row in ticket.timeline([event], now=event.at + timedelta(minutes=1))]
+
+    assert told[1:4] == ["withheld: parent sw-1 is down", "withheld: and more", "value 0.0231"]
+
+
+@pytest.mark.parametrize("strange", ["a word", 3.0, {"kind": "silence"}, None])
+def test_a_reason_of_another_shape_is_not_shown(strange: object) -> None:
+    (event,) = scene.events(scene.a_ticket())
+    event = msgspec.structs.replace(event, data={"withheld": strange})
+
+    assert not any("withheld" in row.text for row in ticket.timeline([event], now=scene.NOW))
+
+
+def test_an_acknowledgement_stands_in_the_timeline_with_what_it_means() -> None:
+    (event,) = scene.events(scene.a_ticket())
+    event = msgspec.structs.replace(event, kind="acknowledged", actor="ada", text="", data={})
+
+    (told,) = ticket.timeline([event], now=scene.NOW)
+
+    assert "ack      ada  its alerts are known" in told.text
