@@ -14,11 +14,12 @@ from tocsin_server.promql import matching as matches
 from tocsin_server.promql.aggregation import SELECTING, aggregate, count_values, gather
 from tocsin_server.promql.budget import Budget
 from tocsin_server.promql.calls import SPECIAL
+from tocsin_server.promql.cyclic import CYCLIC, Turn
 from tocsin_server.promql.dense import Dense, Value, duplicates, row_per_client, spread
 from tocsin_server.promql.elementwise import ELEMENTWISE, is_possible
 from tocsin_server.promql.operators import ARITHMETIC, COMPARISON, Operand, calculate
 from tocsin_server.promql.over_time import KEEPS_NAME, OVER_TIME, apply
-from tocsin_server.promql.span import Span
+from tocsin_server.promql.span import Result, Span
 from tocsin_server.promql.stacked import stacked, steps
 from tocsin_server.promql.syntax import (
     COMPARISONS,
@@ -37,6 +38,7 @@ from tocsin_server.promql.syntax import (
 )
 from tocsin_server.series.arrays import Bools, Floats
 from tocsin_server.series.labels import NAME, Labels
+from tocsin_server.series.readings import HeadSelection
 from tocsin_server.series.source import Selection, Source, Window
 
 
@@ -249,10 +251,35 @@ class Evaluation:
     def _over_blocks(self, function: str, given: Range, scalars: Sequence[Operand]) -> Dense:
         """Block by block: a window has many samples for each value that comes of it."""
         selection = self.selected(given.selector)
-        results = [apply(function, self.span(given, block, scalars)) for block in selection.blocks]
+        results = [self._over_block(function, given, block, scalars) for block in selection.blocks]
         values = np.concatenate([np.zeros(0), *(values for values, _ in results)])
         present = np.concatenate([np.zeros(0, np.bool_), *(present for _, present in results)])
         return Dense(selection.labels, values, present)
+
+    def _over_block(self, function: str, given: Range, block: Selection, scalars: Sequence[Operand]) -> Result:
+        """In the rings where that can be done; in order all else, and rows that are doubtful."""
+        if not isinstance(block, HeadSelection) or function not in CYCLIC:
+            return apply(function, self.span(given, block, scalars))
+        turn = self._turn(given, block, scalars)
+        if turn is None:
+            return apply(function, self.span(given, block, scalars))
+        values, present, doubtful = CYCLIC[function](turn)
+        rows = np.flatnonzero(doubtful & present)
+        if len(rows):
+            rest = self.span(given, block.take(rows), scalars)
+            values[rows], present[rows] = apply(function, rest)
+        return values, present
+
+    def _turn(self, given: Range, block: HeadSelection, scalars: Sequence[Operand]) -> Turn | None:
+        """The range where it lies, unless that is more work."""
+        end_ms = self._moment(given.selector)
+        start_ms = end_ms - given.range_ms
+        cycle = block.cycle(start_ms, end_ms)
+        if cycle is None:
+            return None
+        self._budget.spend(int(cycle.counts.sum()))
+        spreads = tuple(spread(self.source, scalar, block.labels) for scalar in scalars)
+        return Turn(cycle, start_ms, end_ms, self.at_ms, spreads, self.query.is_old)
 
     def _check_factors(self, factors: Sequence[Operand]) -> None:
         clients = self.source.clients

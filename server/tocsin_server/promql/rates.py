@@ -1,43 +1,70 @@
 """How fast series change: rates, differences, regressions, for all rows at once."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 
 from tocsin_server.promql.span import Result, Span
-from tocsin_server.series.arrays import Bools, Floats
+from tocsin_server.series.arrays import Bools, Floats, Ints
 
 _THRESHOLD = 1.1
 """A series is taken to go on to the edge of the range if it is no further than this many sample distances."""
 
 
-def _extrapolated(span: Span, *, is_counter: bool, is_rate: bool) -> Result:
-    """Prometheus 3's: the change between first and last sample, stretched towards the edges of the range.
+@dataclass(frozen=True, slots=True)
+class Ends:
+    """The first and the last sample of each row, and how many there are from the one to the other."""
 
-    1. A drop of a counter is a restart from zero: what was before the drop is added.
-    2. Towards each edge by the distance to it, or by half the average distance of samples where it is too far.
-    3. A counter is not stretched to before the time at which it would have been zero; Prometheus 2 saw to that
-       before the second step.
-    """
-    first, first_ms = span.values[:, 0], span.window.times[:, 0]
+    first: Floats
+    first_ms: Ints
+    last: Floats
+    last_ms: Ints
+    count: Ints
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What is asked of a change: of a counter or a gauge, a second or in all."""
+
+    is_counter: bool
+    is_rate: bool
+
+
+RATE, INCREASE, DELTA = Kind(True, True), Kind(True, False), Kind(False, False)
+
+
+def _extrapolated(span: Span, kind: Kind) -> Result:
+    """The change between first and last sample; a drop of a counter is a restart: what was before is added."""
     last, last_ms = span.last()
-    change = last - first
-    if is_counter:
+    ends = Ends(span.values[:, 0], span.window.times[:, 0], last, last_ms, span.count)
+    change = ends.last - ends.first
+    if kind.is_counter:
         change = change + _lost(span)
-    sampled = (last_ms - first_ms) / 1000
-    average = sampled / (span.count - 1)
-    to_start = (first_ms - span.start_ms) / 1000
-    to_end = (span.end_ms - last_ms) / 1000
-    if is_counter and span.is_old:
-        to_start = _not_before_zero(to_start, first, change, sampled)
+    return stretched(ends, change, kind, span.start_ms, span.end_ms, is_old=span.is_old), span.at_least(2)
+
+
+def stretched(ends: Ends, change: Floats, kind: Kind, start_ms: int, end_ms: int, *, is_old: bool) -> Floats:
+    """Prometheus 3's: a change stretched towards the edges of the range.
+
+    1. Towards each edge by the distance to it, or by half the average distance of samples where it is too far.
+    2. A counter is not stretched to before the time at which it would have been zero; Prometheus 2 saw to that
+       before the first step.
+    """
+    sampled = (ends.last_ms - ends.first_ms) / 1000
+    average = sampled / (ends.count - 1)
+    to_start = (ends.first_ms - start_ms) / 1000
+    to_end = (end_ms - ends.last_ms) / 1000
+    if kind.is_counter and is_old:
+        to_start = _not_before_zero(to_start, ends.first, change, sampled)
     to_start = np.where(to_start >= average * _THRESHOLD, average / 2, to_start)
     to_end = np.where(to_end >= average * _THRESHOLD, average / 2, to_end)
-    if is_counter and not span.is_old:
-        to_start = _not_before_zero(to_start, first, change, sampled)
+    if kind.is_counter and not is_old:
+        to_start = _not_before_zero(to_start, ends.first, change, sampled)
     factor = (sampled + to_start + to_end) / sampled
-    if is_rate:
-        factor = factor / ((span.end_ms - span.start_ms) / 1000)
-    return change * factor, span.at_least(2)
+    if kind.is_rate:
+        factor = factor / ((end_ms - start_ms) / 1000)
+    return np.asarray(change * factor)
 
 
 def _not_before_zero(to_start: Floats, first: Floats, change: Floats, sampled: Floats) -> Floats:
@@ -55,15 +82,15 @@ def _lost(span: Span) -> Floats | float:
 
 
 def _rate(span: Span) -> Result:
-    return _extrapolated(span, is_counter=True, is_rate=True)
+    return _extrapolated(span, RATE)
 
 
 def _increase(span: Span) -> Result:
-    return _extrapolated(span, is_counter=True, is_rate=False)
+    return _extrapolated(span, INCREASE)
 
 
 def _delta(span: Span) -> Result:
-    return _extrapolated(span, is_counter=False, is_rate=False)
+    return _extrapolated(span, DELTA)
 
 
 def _irate(span: Span) -> Result:

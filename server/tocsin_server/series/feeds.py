@@ -23,14 +23,16 @@ _STALE = stale(1)
 
 @dataclass(slots=True)
 class Seat:
-    """A feed's part of one bank. `until` is the frame after which a row is forgotten, `_STAYS` for none."""
+    """A feed's part of one bank. `leaving` is the frame after which a row is forgotten, `_STAYS` for none; it
+    is not there at all where all stay, as nearly always.
+    """
 
     bank: Bank
     line: int
     slot: int
     rows: Places
     columns: Places
-    until: Ints
+    leaving: Ints | None = None
 
     def is_too_shallow(self, time_ms: int, pace_ms: float) -> bool:
         """Whether a frame at this instant would leave a ring that reaches less far back than it must."""
@@ -46,15 +48,27 @@ class Seat:
         bank.times[self.line, self.slot] = time_ms
         bank.values[self.rows, self.slot] = values[self.columns]
 
+    @property
+    def until(self) -> Ints:
+        """When each row leaves."""
+        return np.full(len(self.rows), _STAYS, np.int64) if self.leaving is None else self.leaving
+
     def keep(self, places: Places) -> None:
         """Let go of all rows but these; whoever calls it has freed or moved them."""
-        self.rows, self.columns, self.until = self.rows[places], self.columns[places], self.until[places]
+        until = self.until[places]
+        self.rows, self.columns = self.rows[places], self.columns[places]
+        self.leave(until)
 
     def add(self, rows: Places, columns: Places, until: Ints) -> None:
         """More rows."""
+        until = np.concatenate([self.until, until])
         self.rows = np.concatenate([self.rows, rows])
         self.columns = np.concatenate([self.columns, columns])
-        self.until = np.concatenate([self.until, until])
+        self.leave(until)
+
+    def leave(self, until: Ints) -> None:
+        """The rows leave then."""
+        self.leaving = until if (until < _STAYS).any() else None
 
 
 class Feed:
@@ -146,8 +160,9 @@ class Feed:
         _, staying, known = np.intersect1d(bank.keys(seat.rows), keys, assume_unique=True, return_indices=True)
         seat.columns = np.full(len(seat.rows), nothing, np.intp)
         seat.columns[staying] = columns[known]
-        seat.until = np.minimum(seat.until, self._count + bank.depth)
-        seat.until[staying] = _STAYS
+        until = np.minimum(seat.until, self._count + bank.depth)
+        until[staying] = _STAYS
+        seat.leave(until)
         new = np.delete(np.arange(len(keys)), known)
         if len(new):
             rows = bank.add_rows(seat.line, keys[new])
@@ -170,7 +185,7 @@ class Feed:
             bank = self._rings.bank(depth)
             line = bank.add_line(self.owner, self._history(depth))
             nothing = np.zeros(0, np.intp)
-            seat = Seat(bank, line, int(bank.slots[line]), nothing, nothing, np.zeros(0, np.int64))
+            seat = Seat(bank, line, int(bank.slots[line]), nothing, nothing)
             self._seats[depth] = seat
         return seat
 
@@ -198,5 +213,5 @@ class Feed:
             if not len(seat.rows):
                 seat.bank.drop_line(seat.line)
                 del self._seats[depth]
-        untils = [int(seat.until.min()) for seat in self._seats.values()]
-        self._forget_at = min(untils, default=_STAYS)
+        leaving = [seat.leaving for seat in self._seats.values()]
+        self._forget_at = min((int(until.min()) for until in leaving if until is not None), default=_STAYS)

@@ -9,11 +9,14 @@ import numpy as np
 
 from tocsin_server.series.arrays import NEVER, Floats, Ints, Places, is_stale
 from tocsin_server.series.banks import Bank
+from tocsin_server.series.cycles import Cycle
 from tocsin_server.series.labels import Labels
 from tocsin_server.series.source import LOOKBACK_MS, Instant, Window, pack
 
 _BLOCK_CELLS = 1 << 19
 """Four megabytes: larger arrays leave the processor's cache, and the system gives them anew, page by page."""
+_FEW = 16
+"""How many of the newest samples are looked at first, where a range may be short and the ring deep."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,17 +67,54 @@ class Reading:
         return Instant(values, times[self.line_of_row], fresh[self.line_of_row] & ~is_stale(values))
 
     def window(self, start_ms: int, end_ms: int) -> Window:
-        """See `Source`. Instants are sorted around each ring, so counting them says where the window lies."""
+        """See `Source`. Instants are in order from the right, so counting them says where the window lies."""
         bank = self.bank
-        rings = bank.times[self.lines]
-        newer = np.count_nonzero(rings > end_ms, axis=1)
-        count = np.maximum(np.count_nonzero(rings > start_ms, axis=1) - newer, 0)
+        slots, times = self._recent(start_ms)
+        newer = np.count_nonzero(times > end_ms, axis=1)
+        count = np.maximum(np.count_nonzero(times > start_ms, axis=1) - newer, 0)
         width = int(count.max(initial=0))
-        first = bank.slots[self.lines] - newer - count + 1
-        slots = (first[:, None] + np.arange(width)) % bank.depth
-        times = np.take_along_axis(rings, slots, axis=1)[self.line_of_row]
+        first = times.shape[1] - newer - count
+        if (first != times.shape[1] - width).any():
+            columns = np.minimum(first[:, None] + np.arange(width), times.shape[1] - 1)
+            slots, times = (
+                np.take_along_axis(slots, columns, axis=1),
+                np.take_along_axis(times, columns, axis=1),
+            )
+        else:
+            slots, times = slots[:, first.max(initial=0) :], times[:, first.max(initial=0) :]
         cells = (self.rows * bank.depth)[:, None] + slots[self.line_of_row]
-        return _without_stale(bank.values.reshape(-1)[cells], times, count[self.line_of_row])
+        values = bank.values.reshape(-1).take(cells)
+        return _without_stale(values, times[self.line_of_row], count[self.line_of_row])
+
+    def cycle(self, start_ms: int, end_ms: int) -> Cycle | None:
+        """The range where it lies; None where most of the rings lies outside."""
+        bank, lines = self.bank, self.lines
+        if not self._reaches(start_ms, bank.depth // 2):
+            return None
+        newest = bank.slots[lines]
+        rings = bank.times[lines]
+        inside = rings > start_ms
+        newer: Ints | int = 0
+        if (bank.times[lines, newest] > end_ms).any():
+            is_newer = rings > end_ms
+            inside &= ~is_newer
+            newer = np.count_nonzero(is_newer, axis=1)
+        count = np.count_nonzero(inside, axis=1)
+        first = (newest - newer - count + 1) % bank.depth
+        return Cycle(bank, self.rows, self.line_of_row, rings, inside, first, count)
+
+    def _reaches(self, start_ms: int, count: int) -> bool:
+        """Whether so many of the newest samples of a line are not all that lies behind `start`."""
+        slots = (self.bank.slots[self.lines] - count + 1) % self.bank.depth
+        return bool((self.bank.times[self.lines, slots] > start_ms).any())
+
+    def _recent(self, start_ms: int) -> tuple[Ints, Ints]:
+        """Slots and instants of each line, oldest first, as many as lie behind `start`, and some more."""
+        bank, count = self.bank, min(_FEW, self.bank.depth)
+        while count < bank.depth and self._reaches(start_ms, count):
+            count = min(2 * count, bank.depth)
+        slots = (bank.slots[self.lines][:, None] - np.arange(count)[::-1]) % bank.depth
+        return slots, bank.times[self.lines[:, None], slots]
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,6 +155,10 @@ class HeadSelection:
             np.concatenate([np.zeros(0, np.int64), *(part.times for part in parts)]),
             np.concatenate([np.zeros(0, np.bool_), *(part.present for part in parts)]),
         )
+
+    def cycle(self, start_ms: int, end_ms: int) -> Cycle | None:
+        """The range where it lies, of one bank alone, and None where that is of no use."""
+        return self.readings[0].cycle(start_ms, end_ms) if len(self.readings) == 1 else None
 
     def window(self, start_ms: int, end_ms: int) -> Window:
         """See `Source`."""
