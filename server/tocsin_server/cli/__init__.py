@@ -7,7 +7,7 @@ from importlib.metadata import version
 
 from tocsin_server.cli.backups import add_backups
 from tocsin_server.cli.estate import add_estate
-from tocsin_server.cli.files import add_probes, add_rules
+from tocsin_server.cli.files import add_probes, add_rules, add_suppressions
 from tocsin_server.cli.query import add_query, with_time_in_one_word
 from tocsin_server.cli.running import add_running
 from tocsin_server.cli.silences import add_silences
@@ -26,6 +26,7 @@ examples:
   tocsin-server silence add alertname=DiskFull --client acme --for 2h --comment 'disk swap'
   tocsin-server seal --client acme --host atlas < community.txt
   tocsin-server probes check config/probes/*.yml
+  tocsin-server suppressions check config/suppressions
   tocsin-server backup /var/backups/tocsin --keep 14
   tocsin-server restore /var/backups/tocsin/tocsin-20261125T021500Z.backup --data /srv/tocsin
 """
@@ -58,6 +59,7 @@ def parser() -> argparse.ArgumentParser:
     add_backups(commands)
     add_rules(commands)
     add_probes(commands)
+    add_suppressions(commands)
     add_query(commands)
     add_silences(commands)
     add_estate(commands)

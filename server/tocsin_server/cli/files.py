@@ -1,20 +1,32 @@
-"""The files that operators write: rules are checked and tested, devices checked, their secrets sealed."""
+"""The files that operators write: rules are checked and tested, the others checked, secrets sealed."""
 
 import argparse
 import getpass
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from tocsin_server import doctor
 from tocsin_server.alerts.durations import parse_duration
 from tocsin_server.alerts.lint import KnownMetrics, Surroundings
+from tocsin_server.alerts.maintenance import Window
+from tocsin_server.alerts.matchertext import spelled
+from tocsin_server.alerts.suppressionfile import (
+    SuppressionFileError,
+    SuppressionFileErrors,
+    Suppressions,
+    read_suppressions,
+)
 from tocsin_server.alerts.unittest import check_rules, run_rule_tests
 from tocsin_server.cli.command import Commands, Options, command, group, settings, write
+from tocsin_server.cli.query import shown
+from tocsin_server.clock import moment
 from tocsin_server.config import find_config
 from tocsin_server.errors import Misconfigured
 from tocsin_server.estate.devices import DeviceFileErrors, load_device_files
 from tocsin_server.estate.sealing import MOST_SECRET_BYTES, key_of, seal
+from tocsin_server.yaml_files import read_text, yaml_files
+from tocsin_server.yaml_nodes import BadYaml
 
 CHECK_EXAMPLES = """\
 examples:
@@ -31,6 +43,15 @@ PROBES_EXAMPLES = """\
 examples:
   tocsin-server probes check
   tocsin-server probes check config/probes/acme.yml
+"""
+SUPPRESSIONS_EXAMPLES = """\
+examples:
+  tocsin-server suppressions check
+  tocsin-server suppressions check config/suppressions
+  tocsin-server suppressions check nights.yml acme.yml
+
+Files are read together, as a server reads its folder: a window may name an interval of another file. Whether
+the clients, sites and hosts that they name are there, the running server says in its status.
 """
 SEAL_EXAMPLES = """\
 examples:
@@ -101,6 +122,22 @@ def add_probes(commands: Commands) -> None:
     sealing.add_argument("--host", required=True, help="the host whose agent probes the device")
 
 
+def add_suppressions(commands: Commands) -> None:
+    """`suppressions check`."""
+    check = command(
+        group(commands, "suppressions", "files of what withholds deliveries"),
+        "check",
+        _suppressions_check,
+        "read files of intervals, maintenance, inhibition and parents and say what is wrong",
+        data=False,
+        examples=SUPPRESSIONS_EXAMPLES,
+    )
+    check.add_argument(
+        "files", type=Path, nargs="*", metavar="FILE", help="or a folder (default: config/suppressions)"
+    )
+    check.add_argument("--config", type=Path, help="folder with suppressions/ to look at")
+
+
 def _rules_check(options: Options) -> int:
     around = Surroundings(known=_known_metrics(options.known_metrics), retention_ms=_retention_ms(options))
     report = check_rules(options.files, around, strict=options.strict)
@@ -162,6 +199,68 @@ def _probes_check(options: Options) -> int:
     devices = sum(len(file.devices) for file in found)
     print(f"{doctor.counted(devices, 'device')} in {doctor.counted(len(found), 'file')}")
     return 0
+
+
+def _suppressions_check(options: Options) -> int:
+    folder = find_config("suppressions", options.config)
+    try:
+        files = yaml_files(options.files or ([] if folder is None else folder))
+    except OSError as error:
+        raise Misconfigured(f"{error.filename} cannot be read ({error.strerror})") from error
+    found, errors = _suppressions(files)
+    for line in map(str, errors) if errors else _entries(found):
+        print(shown(line))
+    if errors:
+        return 1
+    print(f"{', '.join(_counts(found))} in {doctor.counted(len(files), 'file')}")
+    return 0
+
+
+def _suppressions(files: Sequence[Path]) -> tuple[Suppressions, Sequence[SuppressionFileError]]:
+    """What files say together, or everything that is wrong in them."""
+    errors: list[SuppressionFileError] = []
+    texts: dict[str, str] = {}
+    for file in files:
+        try:
+            texts[str(file)] = read_text(file)
+        except BadYaml as error:
+            errors.append(SuppressionFileError(str(file), error.line, "", error.reason))
+    try:
+        return read_suppressions(texts), errors
+    except SuppressionFileErrors as refused:
+        return Suppressions(), [*errors, *refused.errors]
+
+
+def _entries(found: Suppressions) -> Iterator[str]:
+    """A line for each thing that files say."""
+    yield from (f"time interval {name}" for name in found.intervals)
+    yield from map(_window, found.windows)
+    for rule in found.rules:
+        equal = f" of equal {', '.join(rule.equal)}" if rule.equal else ""
+        yield f"inhibition rule {rule.name}: {spelled(rule.source)} withholds {spelled(rule.target)}{equal}"
+    for entry in found.parents:
+        hosts, parents = (", ".join(names) for names in (entry.hosts, entry.parents))
+        yield f"parent list {entry.name} of {entry.client}: {hosts} through {parents}"
+
+
+def _window(window: Window) -> str:
+    place = window.place
+    where = "/".join(name for name in (place.client, place.site, place.host) if name)
+    which = spelled(window.matchers) if window.matchers else ""
+    ends = [
+        f" {word} {moment(at_ms):%Y-%m-%dT%H:%M:%SZ}"
+        for word, at_ms in (("from", window.from_ms), ("until", window.until_ms))
+        if at_ms is not None
+    ]
+    often = f" within {doctor.counted(len(window.intervals), 'interval')}" if window.intervals else ""
+    return f"maintenance window {window.name}: {' '.join(filter(None, (where, which)))}{''.join(ends)}{often}"
+
+
+def _counts(found: Suppressions) -> Iterator[str]:
+    yield doctor.counted(len(found.intervals), "time interval")
+    yield doctor.counted(len(found.windows), "maintenance window")
+    yield doctor.counted(len(found.rules), "inhibition rule")
+    yield doctor.counted(len(found.parents), "parent list")
 
 
 def _seal(options: Options) -> int:

@@ -51,6 +51,9 @@ examples:
 """
 
 
+_HEADING = ("id", "state", "client", "from", "until", "by", "matchers", "comment")
+
+
 def add_silences(commands: Commands) -> None:
     """`silence add, silence list, silence expire`."""
     words = group(commands, "silence", "times in which nobody is woken by such alerts")
@@ -135,8 +138,7 @@ def author() -> str:
 
 def lines(found: Sequence[api.Silence]) -> Iterator[str]:
     """A line each, with a heading, in columns; harmless to a terminal."""
-    rows = [("id", "state", "client", "from", "until", "by", "matchers", "comment")] if found else []
-    rows += [_row(each) for each in found]
+    rows = [*([_HEADING] if found else []), *map(_row, found)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
