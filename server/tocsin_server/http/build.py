@@ -1,8 +1,8 @@
 """All routes of the server in one ASGI application.
 
 Agents' requests are dispatched by path before anything else sees them: theirs are most, and none of what
-people need applies to them. Everything under `/api/v1` asks for a session but signing in; a query is answered
-to the operator at this machine too; what Prometheus reads asks for its token.
+people need applies to them. Everything under `/api/v1` asks for a session but signing in; a query and a why are
+answered to the operator at this machine too; what Prometheus reads asks for its token.
 """
 
 import asyncio
@@ -30,6 +30,7 @@ from tocsin_server.http import (
     silences,
     status,
     tickets,
+    why,
 )
 from tocsin_server.http.deps import Deps
 from tocsin_server.http.needs import Asgi
@@ -98,7 +99,7 @@ def _for_whoever_asks(deps: Deps) -> Router:
         PREFIX,
         guards=[query.may_ask(deps)],
         response_headers={"cache-control": "no-store"},
-        route_handlers=[query.instant_query],
+        route_handlers=[query.instant_query, *why.ROUTES],
     )
 
 

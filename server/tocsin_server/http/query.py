@@ -90,7 +90,7 @@ async def instant_query(
     limit: Rows = DEFAULT_ROWS,
 ) -> QueryAnswer:
     """What an expression gives now, or at a time: Unix seconds, RFC 3339, or `-5m`."""
-    with _a_turn():
+    with a_turn():
         return await asyncio.to_thread(_answer, deps, request.user, promql, time, client, limit)
 
 
@@ -99,14 +99,14 @@ def _answer(
 ) -> QueryAnswer:
     now_ms = deps.clock.now_ms()
     at_ms = now_ms if time is None else moment_ms(time, now_ms)
-    question = Question(parse(promql), at_ms, now_ms, _clients(deps, person, client))
+    question = Question(parse(promql), at_ms, now_ms, clients_seen(deps, person, client))
     asked = looks_back(question.expression, at_ms, now_ms)
     if within(asked, _kept(deps)):
         return _from_head(deps, question, limit)
     return _from_journal(deps, question, asked, limit)
 
 
-def _clients(deps: Deps, person: Person, slug: str | None) -> dict[int, str]:
+def clients_seen(deps: Deps, person: Person, slug: str | None = None) -> dict[int, str]:
     """The clients that are asked about, of those that the person sees; the operator sees all."""
     clients = deps.estate.clients()
     if person is not OPERATOR:
@@ -170,7 +170,7 @@ def _journalled(deps: Deps, question: Question, asked: Mapping[str, int], interv
             deps.journal.frames_of(host.id, since_ms, question.now_ms),
             asked.keys(),
             end_ms=question.now_ms,
-            interval_ms=_pace_ms(host, interval_ms),
+            interval_ms=pace_ms(host, interval_ms),
         )
     ]
     here = {host.client_id for host in deps.estate.hosts()}
@@ -178,7 +178,7 @@ def _journalled(deps: Deps, question: Question, asked: Mapping[str, int], interv
 
 
 def _check_frames(hosts: Sequence[HostFacts], span_ms: int, interval_ms: int) -> None:
-    frames = sum(span_ms // _pace_ms(host, interval_ms) + 1 for host in hosts)
+    frames = sum(span_ms // pace_ms(host, interval_ms) + 1 for host in hosts)
     if frames > MOST_FRAMES:
         raise TooCostly(
             "the expression looks further back than rules do, at more frames than can be read at once",
@@ -186,7 +186,7 @@ def _check_frames(hosts: Sequence[HostFacts], span_ms: int, interval_ms: int) ->
         )
 
 
-def _pace_ms(host: HostFacts, interval_ms: int) -> int:
+def pace_ms(host: HostFacts, interval_ms: int) -> int:
     return interval_ms if host.interval_s is None else host.interval_s * 1000
 
 
@@ -220,7 +220,7 @@ def _row(deps: Deps, question: Question, row: Row) -> QueryRow:
 
 
 @contextlib.contextmanager
-def _a_turn() -> Iterator[None]:
+def a_turn() -> Iterator[None]:
     """One of the few evaluations at a time; who comes too many is told to come again, not kept waiting."""
     if not _turns.acquire(blocking=False):
         raise Overloaded("other queries are under way", remedy="ask again in a moment", retry_after_s=1)

@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tocsin_server.promql.aggregation import SELECTING
+from tocsin_server.promql.budget import Budget
 from tocsin_server.promql.dense import Dense
 from tocsin_server.promql.evaluate import evaluate
 from tocsin_server.promql.evaluation import Evaluation
@@ -106,10 +107,12 @@ class Inquiry:
     comparison in its `bool` form loses the name, and rows that differ in nothing else are no mistake here.
     """
 
-    def __init__(self, expression: Expression, source: Source, at_ms: int) -> None:
-        self.vector = evaluate(expression, source, at_ms)
+    def __init__(
+        self, expression: Expression, source: Source, at_ms: int, *, budget: Budget | None = None
+    ) -> None:
+        self.vector = evaluate(expression, source, at_ms, budget=budget)
         self._root = expression.root
-        self._parts = Evaluation(source, at_ms)
+        self._parts = Evaluation(source, at_ms, budget=budget)
         self._results: dict[int, Dense] = {}
 
     @property
