@@ -3,16 +3,32 @@
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
-from sqlalchemy import func, select
-from sqlmodel import Session, SQLModel
+from sqlalchemy import Engine, func, select
+from sqlmodel import Session, SQLModel, create_engine
 from tests.postgres import Cluster
 
+from tocsin_server.storage import sqlite
 from tocsin_server.storage.address import Address
 from tocsin_server.storage.engine import Storage
 
 Fill = Callable[[Storage], object]
+
+
+def compile_once() -> None:
+    """Let all SQLite engines of this process share the statements they have compiled: a sixth of the time."""
+    first = create_engine("sqlite://")
+    first.connect().close()  # the dialect asks SQLite what it can do
+    compiled: dict[Any, Any] = {}
+
+    def create(url: str, **given: Any) -> Engine:
+        engine = create_engine(url, **given)
+        engine.dialect = engine.pool._dialect = first.dialect
+        engine.update_execution_options(compiled_cache=compiled)
+        return engine
+
+    sqlite.create_engine = create
 
 
 class Mould(Protocol):

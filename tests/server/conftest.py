@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from sqlmodel import SQLModel
-from tests.databases import FileMould, Mould, TemplateMould
+from tests.databases import FileMould, Mould, TemplateMould, compile_once
 
 import tocsin_server.access.store
 import tocsin_server.alerts.store
@@ -14,6 +14,8 @@ import tocsin_server.estate.store  # noqa: F401 - its tables
 from tocsin_server.storage.address import Address
 from tocsin_server.storage.engine import Storage
 from tocsin_server.storage.migrate import migrate
+
+compile_once()
 
 
 @pytest.fixture(scope="session")
