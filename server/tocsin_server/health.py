@@ -60,13 +60,20 @@ class Health:
         self.rules = Gauge("tocsin_rules", "Rules in force", registry=registry)
         self.rule_problems = Gauge(
             "tocsin_rule_problems",
-            "Files of rules and of devices refused, and rules that fail",
+            "What files of rules, devices and suppressions say and is not in force, and rules that fail",
             registry=registry,
         )
         self.rule_failures = Counter(
             "tocsin_rule_failures", "Evaluations that failed, by rule", ["rule"], registry=registry
         )
         self.alerts = Gauge("tocsin_alerts", "Alerts by state", ["state"], registry=registry)
+        self.alerts_suppressed = Gauge(
+            "tocsin_alerts_suppressed",
+            "Alerts whose delivery is withheld, by what withholds it; one may count for several",
+            ["reason"],
+            registry=registry,
+        )
+        self.silences = Gauge("tocsin_silences", "Silences that hold now", registry=registry)
         self.transitions = Counter(
             "tocsin_transitions", "Changes of alerts by new state", ["state"], registry=registry
         )

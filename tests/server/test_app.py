@@ -13,6 +13,7 @@ import pytest
 
 from tocsin_server import app
 from tocsin_server.access.operator import OPERATOR, read_pass
+from tocsin_server.access.scrape import open_scrape_token
 from tocsin_server.alerts.matchertext import parse_matchers
 from tocsin_server.alerts.silenced import add_silence
 from tocsin_server.alerts.silences import Wish
@@ -199,6 +200,19 @@ def test_consoles_are_told_that_a_file_of_devices_is_not_in_force(data: Path, wi
 
     assert [problem.reason[:24] for problem in wired.probebook.problems] == ["there is no client 'acme"]
     assert wired.broker.newest_id() != before
+
+
+async def test_a_file_of_suppressions_that_is_not_in_force_counts_at_metrics(data: Path, wired: Server) -> None:
+    (data.parent / "suppressions").mkdir()
+    (data.parent / "suppressions" / "nights.yml").write_text("maintenance_windows: [{name: patches}]\n")
+    wired.restore()
+    transport = httpx.ASGITransport(wired.application())
+    headers = {"authorization": f"Bearer {open_scrape_token(data)}"}
+
+    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8443") as prometheus:
+        metrics = await prometheus.get("/metrics", headers=headers)
+
+    assert "tocsin_rule_problems 1.0" in metrics.text.splitlines()
 
 
 def test_a_silence_that_a_command_makes_is_in_force_and_consoles_are_told_once(

@@ -17,7 +17,7 @@ from functools import partial
 import structlog
 
 from tocsin_protocol.api import RuleProblem
-from tocsin_protocol.vocabulary import AlertState
+from tocsin_protocol.vocabulary import AlertState, SuppressionKind
 from tocsin_server.alerts.alert import REASON, Alert, Change, Key
 from tocsin_server.alerts.deliveries import PLAIN, Deliveries, Surroundings
 from tocsin_server.alerts.roster import Course, Roster
@@ -176,6 +176,7 @@ class Judge:
         keys = {rule.key for rule in rules.rules()}
         self._failing = {key: problem for key, problem in self._failing.items() if key in keys}
         self._health.rules.set(len(rules))
+        self._count_withheld()
 
     def _active(self) -> Iterator[Alert]:
         return (alert for watch in self._roster.watches.values() for alert in watch.alerts.values())
@@ -210,6 +211,12 @@ class Judge:
         counts = Counter(alert.life.state for alert in self._active())
         for state in ACTIVE:
             self._health.alerts.labels(state=state.value).set(counts[state])
+        self._count_withheld()
+
+    def _count_withheld(self) -> None:
+        kinds = Counter(kind for alert in self._active() for kind in {each.kind for each in alert.suppressed})
+        for kind in SuppressionKind:
+            self._health.alerts_suppressed.labels(reason=kind.value).set(kinds[kind])
 
 
 def _gone(alert: Alert, now_ms: int) -> Change:

@@ -8,7 +8,7 @@ from litestar import Request, Response, get
 from prometheus_client.exposition import choose_encoder
 from sqlmodel import Session, col, func, select
 
-from tocsin_protocol.vocabulary import AlertState, HostState
+from tocsin_protocol.vocabulary import AlertState, HostState, SilenceState
 from tocsin_server.alerts.store import AlertRow
 from tocsin_server.desk.queue import open_by_client
 from tocsin_server.http.deps import Deps, Wired
@@ -38,6 +38,8 @@ def refresh(deps: Deps) -> None:
     health.head_series.set(series_in_head(deps))
     health.rules.set(len(deps.judge.rules))
     health.rule_problems.set(len(file_problems(deps)))
+    now_ms = deps.clock.now_ms()
+    health.silences.set(sum(each.state(now_ms) is SilenceState.ACTIVE for each in deps.silences.kept()))
     hosts = deps.hosts.states()
     for state in (HostState.UP, HostState.SILENT, HostState.AWAITED):
         health.hosts.labels(state).set(hosts[state])

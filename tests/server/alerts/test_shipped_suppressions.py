@@ -1,4 +1,4 @@
-"""The shipped file of suppressions withholds what it says, of alerts that the packs really make, and no more."""
+"""The shipped suppressions withhold what they say, of alerts that the packs really make, and no more."""
 
 import re
 from collections.abc import Iterable, Mapping
