@@ -20,6 +20,7 @@ that they do not know, so an older console works with a newer server.
 | `GET /api/v1/alerts?state=active\\|all&client=&host=` | | `AlertPage` |
 | `GET /api/v1/alerts/{id}` | | `Alert` |
 | `GET /api/v1/alerts/{id}/chart?minutes=` | | `Chart` |
+| `GET /api/v1/why` | | `AlertPage` |
 | `GET /api/v1/alerts/{id}/why` | | `Why` |
 | `GET /api/v1/tickets/{id}/why` | | `TicketWhy` |
 | `GET /api/v1/silences?which=active\\|all&client=` | | `SilencePage` |

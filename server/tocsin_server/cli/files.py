@@ -20,6 +20,7 @@ from tocsin_server.alerts.suppressionfile import (
 from tocsin_server.alerts.unittest import check_rules, run_rule_tests
 from tocsin_server.cli.command import Commands, Options, command, group, settings, write
 from tocsin_server.cli.query import shown
+from tocsin_server.cli.why import add_why
 from tocsin_server.clock import moment
 from tocsin_server.config import find_config
 from tocsin_server.errors import Misconfigured
@@ -65,8 +66,9 @@ METRICS = "metrics.txt"
 
 
 def add_rules(commands: Commands) -> None:
-    """`rules check, rules test`."""
-    rules = group(commands, "rules", "check and test rule files")
+    """`rules check, rules test, rules why`."""
+    rules = group(commands, "rules", "check and test rule files, and say why an alert stands as it does")
+    add_why(rules)
     check = command(
         rules,
         "check",

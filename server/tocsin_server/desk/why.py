@@ -25,6 +25,7 @@ from tocsin_server.promql.spelling import decimal
 
 MOST_STEPS = 200
 MOST_ALERTS = 20
+_ALERTS_NAMED = "tocsin-server rules why names those that are active"
 _ENDED = (AlertState.INACTIVE, AlertState.RESOLVED)
 
 
@@ -52,7 +53,9 @@ def alert_case(
     """One alert of the clients that are seen."""
     row = session.get(AlertRow, alert_id)
     if row is None or row.client_id not in seen:
-        raise NotFound(f"there is no alert {alert_id}")
+        raise NotFound(
+            f"there is no alert {alert_id}", remedy="tocsin-server rules why names those that are active"
+        )
     return _case(session, row, alert_view(session, alert_id, live_value=live_value))
 
 
@@ -62,7 +65,7 @@ def ticket_cases(
     """A ticket, the worst of its alerts, and how many more there are."""
     owner = session.execute(select(TICKETS.c.client_id).where(TICKETS.c.id == ticket_id)).scalar()
     if owner not in seen:
-        raise NotFound(f"there is no ticket {ticket_id}")
+        raise NotFound(f"there is no ticket {ticket_id}", remedy="take its number as the console shows it")
     alerts = alerts_of_ticket(session, ticket_id, live_value=live_value)
     cases = [_case(session, session.get_one(AlertRow, alert.id), alert) for alert in alerts[:MOST_ALERTS]]
     return ticket_row(session, ticket_id), cases, len(alerts) - len(cases)

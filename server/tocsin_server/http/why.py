@@ -13,10 +13,11 @@ from typing import Any
 
 from litestar import Request, get
 
-from tocsin_protocol.api import JudgedRule, Person, TicketWhy, Why
+from tocsin_protocol.api import AlertPage, JudgedRule, Person, TicketWhy, Why
 from tocsin_server.alerts.lint import recorded_names
 from tocsin_server.alerts.rules import AlertingRule, Group, RuleSet
 from tocsin_server.clock import moment
+from tocsin_server.desk.alarms import alert_page
 from tocsin_server.desk.why import Case, alert_case, ticket_cases
 from tocsin_server.http.deps import Deps, Wired
 from tocsin_server.http.findings import Findings, Question, Share, findings
@@ -28,6 +29,14 @@ BEFORE_MS = 300_000
 """What is looked at before the condition became true."""
 
 _Found = tuple[Group, AlertingRule]
+
+
+@get("/why")
+async def active_alerts(deps: Wired, request: Request[Person, Any, Any]) -> AlertPage:
+    """The alerts that may be asked about: the worst that are active."""
+    seen = frozenset(clients_seen(deps, request.user).values())
+    page = await deps.storage.read_soon(partial(alert_page, live_value=deps.judge.live_value))
+    return AlertPage(alerts=[alert for alert in page.alerts if alert.client in seen])
 
 
 @get("/alerts/{alert_id:int}/why")
@@ -116,4 +125,4 @@ def _judged(case: Case, found: _Found | None) -> JudgedRule:
     )
 
 
-ROUTES = (alert_why, ticket_why)
+ROUTES = (active_alerts, alert_why, ticket_why)

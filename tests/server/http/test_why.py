@@ -500,6 +500,20 @@ async def test_values_that_json_lacks_and_hostile_labels_come_through(
 # -- tickets, and who is told
 
 
+async def test_the_active_alerts_of_the_clients_that_are_seen_are_named(rig: Rig) -> None:
+    alert_id = high_load(rig)
+    high_load(rig, fingerprint="a", state=AlertState.RESOLVED, resolved_ms=NOW)
+    high_load(rig, client_id=2, host_id=rig.host_id("globex", "atlas"))
+    rig.deps = replace(rig.deps, sees=lambda _person: frozenset([1]))
+    async with rig.client() as limited:
+        mine = (await limited.get("/api/v1/why")).json()["alerts"]
+    async with rig.client(None, headers={"authorization": f"Bearer {OPERATOR_TOKEN}"}) as operator:
+        everybodys = (await operator.get("/api/v1/why")).json()["alerts"]
+
+    assert [each["id"] for each in mine] == [alert_id]
+    assert {each["client"] for each in everybodys} == {"acme", "globex"}
+
+
 async def test_a_ticket_is_told_as_each_of_its_alerts_the_worst_first(
     rig: Rig, alice: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
