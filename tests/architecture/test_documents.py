@@ -15,7 +15,15 @@ def named_paths(document: Path) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    "name", ["docs/architecture.md", "docs/operations.md", "docs/postgresql.md", "README.md", "CONTRIBUTING.md"]
+    "name",
+    [
+        "docs/architecture.md",
+        "docs/operations.md",
+        "docs/postgresql.md",
+        "docs/silences.md",
+        "README.md",
+        "CONTRIBUTING.md",
+    ],
 )
 def test_every_file_that_a_document_names_exists(name: str) -> None:
     missing = {path for path in named_paths(ROOT / name) if not (ROOT / path).exists()}

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from functools import cache
 from itertools import product
 from pathlib import Path
+from textwrap import dedent
 
 import pytest
 
@@ -16,6 +17,14 @@ from tocsin_server.quietbook import load_suppressions
 CONFIG = Path(__file__).parents[3] / "config"
 FOLDER = CONFIG / "suppressions"
 EXAMPLES = re.findall(r"^```yaml\n(.*?)^```$", (FOLDER / "README.md").read_text(), re.MULTILINE | re.DOTALL)
+
+SECTIONS = {"time_intervals", "maintenance_windows", "inhibit_rules", "host_parents"}
+TOLD = re.findall(
+    rf"^    (?:{'|'.join(SECTIONS)}):\n(?:    .*\n|\n(?=    ))*",
+    (CONFIG.parent / "docs" / "silences.md").read_text(),
+    re.MULTILINE,
+)
+"""What the document shows of files."""
 
 Labels = Mapping[str, str]
 
@@ -67,7 +76,22 @@ def test_an_example_is_read(text: str) -> None:
 def test_there_is_an_example_of_everything() -> None:
     sections = {section for text in EXAMPLES for section in re.findall(r"^(\w+):$", text, re.MULTILINE)}
 
-    assert sections == {"time_intervals", "maintenance_windows", "inhibit_rules", "host_parents"}
+    assert sections == SECTIONS
+
+
+def test_what_the_document_shows_is_read_together() -> None:
+    said = read_suppressions({f"{number}.yml": dedent(text) for number, text in enumerate(TOLD)})
+
+    assert said.intervals
+    assert said.windows
+    assert said.rules
+    assert said.parents
+
+
+def test_the_document_shows_a_rule_as_it_is_shipped() -> None:
+    said = read_suppressions({f"{number}.yml": dedent(text) for number, text in enumerate(TOLD)})
+
+    assert set(said.rules) <= set(shipped().rules)
 
 
 def test_only_inhibition_is_shipped() -> None:
