@@ -121,6 +121,7 @@ class FakeServer(httpx.AsyncBaseTransport):
             "/status": lambda _: self.status,
             "/tickets": lambda _: self._tickets(params["state"], int(params.get("cursor", 0))),
             "/tickets/N": lambda id_: self.details[id_],
+            "/alerts": lambda _: api.AlertPage(alerts=self.alerts()[: api.MAX_PAGE]),
             "/alerts/N/chart": lambda id_: scene.chart(alerts[id_]),
             "/hosts": lambda _: api.HostPage(hosts=list(self.hosts.values())),
             "/hosts/N": lambda id_: self._host(self.hosts[id_]),

@@ -8,7 +8,7 @@ from tests.tui import scene
 
 from tocsin_protocol.api import Alert
 from tocsin_protocol.vocabulary import AlertState, SuppressionKind
-from tocsin_tui.format import Line
+from tocsin_tui.format import Line, Tone
 from tocsin_tui.sheets import alert, ticket
 from tocsin_tui.widgets.paint import wrapped
 
@@ -96,3 +96,66 @@ def test_an_acknowledgement_stands_in_the_timeline_with_what_it_means() -> None:
     (told,) = ticket.timeline([event], now=scene.NOW)
 
     assert "ack      ada  its alerts are known" in told.text
+
+
+def row_of(of: Alert, *, is_ghost: bool = False) -> list[str]:
+    return [text for text, _ in alert.cells(of, now=scene.NOW, is_ghost=is_ghost)]
+
+
+def test_a_row_says_state_severity_place_name_age_and_ticket() -> None:
+    of_ticket = scene.alert(scene.a_ticket())
+
+    assert row_of(of_ticket) == ["● firing", "crit", "acme", "atlas", "FilesystemFull", "7m", "#4812"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({}, "none"),
+        ({"state": AlertState.PENDING}, "none yet"),
+        ({"suppressed": [scene.SILENCE]}, "withheld: silence 3 by ada until 14:00 UTC: disk swap"),
+        ({"acknowledged_by": "bob"}, "acknowledged by bob"),
+        ({"ticket_id": 7, "acknowledged_by": "bob"}, "#7 · acknowledged by bob"),
+    ],
+)
+def test_where_there_is_no_ticket_the_row_says_why(changes: dict, said: str) -> None:
+    assert row_of(quiet(**changes))[-1] == said
+
+
+def test_a_row_that_has_gone_does_not_say_that_it_fires() -> None:
+    cells = alert.cells(quiet(), now=scene.NOW, is_ghost=True)
+
+    assert cells[0][0] == "× gone"
+    assert {tone for _, tone in cells} == {Tone.DIM}
+
+
+def test_the_state_of_one_that_does_not_ring_does_not_shout() -> None:
+    states = [alert.cells(each, now=scene.NOW, is_ghost=False)[0] for each in (quiet(), quiet(late=True))]
+    hushed = alert.cells(quiet(suppressed=[scene.SILENCE]), now=scene.NOW, is_ghost=False)[0]
+
+    assert {tone for _, tone in states} == {Tone.BAD}
+    assert hushed == ("● firing", Tone.DIM)
+
+
+@pytest.mark.parametrize("room", [0, 3, 5, 8])
+def test_what_stands_below_fits_and_begins_with_why(room: int) -> None:
+    told = alert.below(scene.quiet()[2], now=scene.NOW, room=room)
+
+    assert len(told) <= room
+    assert [each.text[:9] for each in told[2:4]] == ["withheld:"] * len(told[2:4])
+    assert not any(each.wraps for each in told)
+
+
+@pytest.mark.parametrize(
+    ("shown", "is_cut", "said"),
+    [
+        (6, False, " 6 alerts · 4 withheld · 1 acknowledged"),
+        (2, False, " 2 of 6 alerts · 4 withheld · 1 acknowledged"),
+        (6, True, " the 6 worst, there may be more · 4 withheld · 1 acknowledged"),
+        (2, True, " 2 of the 6 worst, there may be more · 4 withheld · 1 acknowledged"),
+    ],
+)
+def test_the_foot_counts_what_is_shown_and_says_where_it_may_not_be_all(
+    shown: int, said: str, *, is_cut: bool
+) -> None:
+    assert "".join(text for text, _ in alert.foot(shown, scene.quiet(), is_cut=is_cut)) == said

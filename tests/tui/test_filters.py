@@ -6,7 +6,16 @@ from hypothesis import strategies as st
 from tests.tui import scene
 
 from tocsin_protocol.vocabulary import HostKind
-from tocsin_tui.filters import HOST_KEYS, TICKET_KEYS, Filter, host_fields, parse_filter, ticket_fields
+from tocsin_tui.filters import (
+    ALERT_KEYS,
+    HOST_KEYS,
+    TICKET_KEYS,
+    Filter,
+    alert_fields,
+    host_fields,
+    parse_filter,
+    ticket_fields,
+)
 from tocsin_tui.format import host_kind
 
 
@@ -46,6 +55,35 @@ def test_hosts_are_found_by_their_own_keys() -> None:
     wanted = parse_host("state:silent kind:desktop")
 
     assert [row.name for row in scene.hosts() if wanted.admits(host_fields(row))] == ["ws-0019"]
+
+
+@pytest.mark.parametrize(
+    ("text", "ids"),
+    [
+        ("why:silence", [9001]),
+        ("why:parent", [9002]),
+        ("withheld -client:oslo", [9001, 9002, 9005]),
+        ("why:none state:firing", []),
+        ("why:none", [9004]),
+        ("why:bob", [9006]),
+        ("ticket:none sev:crit", [9002]),
+        ("host:app-04 alert:clock", [9003]),
+        ("label:snmp state:pending", [9004]),
+    ],
+)
+def test_alerts_are_found_by_why_they_do_not_ring(text: str, ids: list[int]) -> None:
+    wanted = parse_filter(text, keys=ALERT_KEYS, me="alice")
+
+    assert [alert.id for alert in scene.quiet() if wanted.admits(alert_fields(alert))] == ids
+
+
+def test_alerts_are_found_by_their_ticket() -> None:
+    alert = scene.alert(scene.a_ticket())
+
+    assert [
+        parse_filter(text, keys=ALERT_KEYS, me="alice").admits(alert_fields(alert))
+        for text in ("ticket:4812", "#4812", "ticket:none", "-ticket:none")
+    ] == [True, True, False, True]
 
 
 @pytest.mark.parametrize("kind", HostKind)

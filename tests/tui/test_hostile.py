@@ -56,6 +56,8 @@ async def test_every_screen_survives_the_corpus(size: tuple[int, int]) -> None:
             ["escape", "question_mark"],
             ["q", "H"],
             ["2"],
+            ["3"],
+            ["j"],
         ):
             await pilot.press(*keys)
             assert is_harmless(screen_text(app))

@@ -10,8 +10,11 @@ import pytest
 from tests.tui import scene
 from tests.tui.console import a_console, has_read, is_live, until
 from tests.tui.fake import FakeServer
+from tests.tui.hostile import HOSTILE
 from textual.widgets import Input, TextArea
 
+from tocsin_protocol.api import Problem
+from tocsin_protocol.vocabulary import SuppressionKind
 from tocsin_tui.screens.host import HostScreen
 from tocsin_tui.screens.login import LoginScreen
 from tocsin_tui.state import LinkState
@@ -55,6 +58,17 @@ def at_host(name: str):
 async def read(pilot) -> None:
     await is_live(pilot)
     await has_read(pilot, 4812)
+
+
+async def go_offline(pilot, server: FakeServer) -> None:
+    """The line has been down for some time."""
+    session = pilot.app.session
+    server.down = "All connection attempts failed"
+    server.hang_up()
+    await until(pilot, lambda: session.link.state is LinkState.STALE)
+    session.hurry()
+    await until(pilot, lambda: session.link.state is LinkState.OFFLINE)
+    session.link = replace(session.link, as_of=scene.ago(2.2), retry_at=scene.ago(-0.14))
 
 
 @pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
@@ -108,14 +122,7 @@ def test_queue_unreachable(snap_compare, server) -> None:
 def test_queue_stale(snap_compare, told) -> None:
     async def arrange(pilot):
         await read(pilot)
-        told.down = "All connection attempts failed"
-        told.hang_up()
-        await until(pilot, lambda: pilot.app.session.link.state is LinkState.STALE)
-        pilot.app.session.hurry()
-        await until(pilot, lambda: pilot.app.session.link.state is LinkState.OFFLINE)
-        pilot.app.session.link = replace(
-            pilot.app.session.link, as_of=scene.ago(2.2), retry_at=scene.ago(-0.14)
-        )
+        await go_offline(pilot, told)
         await rest(pilot)
 
     assert snap_compare(a_console(told), terminal_size=WIDE, run_before=arrange)
@@ -185,6 +192,74 @@ def test_network_device(snap_compare, server, size) -> None:
 
 def test_application(snap_compare, server) -> None:
     assert snap_compare(a_console(server), terminal_size=NARROW, run_before=at_host("shop"))
+
+
+async def look_at_alerts(pilot) -> None:
+    await is_live(pilot)
+    await pilot.press("3")
+    await until(pilot, lambda: pilot.app.session.alerts.page is not None)
+    await rest(pilot)
+
+
+@pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
+def test_alerts(snap_compare, server, size) -> None:
+    async def arrange(pilot):
+        await look_at_alerts(pilot)
+        await pilot.press(*"jjjjjjjjj")  # to one that is withheld for two reasons
+        await rest(pilot)
+
+    assert snap_compare(a_console(server), terminal_size=size, run_before=arrange)
+
+
+def test_alerts_in_sixteen_colours_and_ascii(snap_compare, server) -> None:
+    app = a_console(server, own_palette=False, ascii_only=True)
+
+    assert snap_compare(app, terminal_size=NARROW, run_before=look_at_alerts)
+
+
+def test_alerts_empty(snap_compare) -> None:
+    assert snap_compare(a_console(FakeServer([])), terminal_size=NARROW, run_before=look_at_alerts)
+
+
+def test_alerts_loading(snap_compare, server) -> None:
+    async def arrange(pilot):
+        await is_live(pilot)
+        pilot.app.session.alerts.are_due = lambda: False  # it has not asked yet
+        await pilot.press("3")
+        await rest(pilot)
+
+    assert snap_compare(a_console(server), terminal_size=NARROW, run_before=arrange)
+
+
+def test_alerts_refused(snap_compare, server) -> None:
+    server.refusals["/alerts"] = Problem(title="no", status=503, detail="the database is being moved")
+
+    async def arrange(pilot):
+        await is_live(pilot)
+        await pilot.press("3")
+        await until(pilot, lambda: pilot.app.session.alerts.problem)
+        await rest(pilot)
+
+    assert snap_compare(a_console(server), terminal_size=NARROW, run_before=arrange)
+
+
+def test_alerts_stale(snap_compare, server) -> None:
+    async def arrange(pilot):
+        await look_at_alerts(pilot)
+        await go_offline(pilot, server)
+        await rest(pilot)
+
+    assert snap_compare(a_console(server), terminal_size=WIDE, run_before=arrange)
+
+
+def test_alerts_hostile(snap_compare, server) -> None:
+    server.quiet = [
+        scene.an_alert(id_, text, text, text, 5, suppressed=[scene.withheld(SuppressionKind.SILENCE, text * 3)])
+        for id_, text in enumerate(HOSTILE, start=1)
+    ]
+    server.details = {}
+
+    assert snap_compare(a_console(server), terminal_size=NARROW, run_before=look_at_alerts)
 
 
 def test_request(snap_compare, server) -> None:

@@ -9,13 +9,14 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from tests.tui import scene
 
 from tocsin_protocol.api import TicketRow
-from tocsin_protocol.vocabulary import TicketState
+from tocsin_protocol.vocabulary import AlertState, Severity, TicketState
 from tocsin_tui.state import (
     GHOST_S,
     Listing,
     View,
     Waiting,
     backoff_s,
+    gravity,
     is_in_view,
     is_newer,
     trouble,
@@ -136,6 +137,20 @@ def test_silent_hosts_stand_before_those_with_tickets_and_those_before_the_rest(
     assert names[0] == "ws-0019"
     assert names[1:3] == ["atlas", "db-ber-02"]
     assert names[-1] == "web-ber-07"
+
+
+def test_alerts_stand_by_state_then_severity_then_those_that_ring_then_the_latest() -> None:
+    firing = scene.an_alert(1, "DiskFull", "atlas", "acme", 9)
+    later = scene.an_alert(2, "DiskFull", "bolt", "acme", 1)
+    hushed = scene.an_alert(3, "DiskFull", "calm", "acme", 0, suppressed=[scene.SILENCE])
+    known = scene.an_alert(4, "DiskFull", "dusk", "acme", 0.5, acknowledged_by="ada")
+    critical = scene.an_alert(5, "DiskFull", "echo", "acme", 99, severity=Severity.CRITICAL)
+    waiting = msgspec.structs.replace(critical, id=6, state=AlertState.PENDING, fired_at=None)
+    dateless = msgspec.structs.replace(waiting, id=7, active_at=None)
+
+    stand = sorted([dateless, waiting, known, hushed, firing, later, critical], key=gravity)
+
+    assert [alert.id for alert in stand] == [5, 2, 1, 3, 4, 6, 7]
 
 
 @given(st.permutations([msgspec.structs.replace(ONE, version=v, title=f"v{v}") for v in range(1, 6)]))

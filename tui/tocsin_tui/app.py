@@ -115,6 +115,13 @@ class Console(App[int]):
         self.action_queue()
         self.push_screen(HostsScreen(self.session, self.painter))
 
+    def action_alerts(self) -> None:
+        # Deferred: not needed for the first frame.
+        from tocsin_tui.screens.alerts import AlertsScreen  # noqa: PLC0415
+
+        self.action_queue()
+        self.push_screen(AlertsScreen(self.session, self.painter))
+
     async def _command(self, event: events.Key) -> bool:
         """Do at once what a key commands, before the next key is looked at; false when it is none or is typed.
 

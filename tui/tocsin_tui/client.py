@@ -98,6 +98,10 @@ class Client:
         question = api.Resolution(text=text, version=version)
         return await self._post(f"/tickets/{ticket_id}/resolve", question, api.TicketDetail)
 
+    async def alerts(self) -> api.AlertPage:
+        """The worst alerts that are active, at most a page of them."""
+        return await self._get("/alerts", api.AlertPage, state="active")
+
     async def alert_chart(self, alert_id: int, minutes: int) -> api.Chart:
         return await self._get(f"/alerts/{alert_id}/chart", api.Chart, minutes=str(minutes))
 

@@ -8,9 +8,7 @@ finds `eth0:1`.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from tocsin_protocol.api import HostRow, TicketRow
-
-Row = TicketRow | HostRow
+from tocsin_protocol.api import Alert, HostRow, TicketRow
 
 NOBODY = frozenset({"none", "nobody", "-", "--"})
 
@@ -46,6 +44,22 @@ def host_fields(row: HostRow) -> dict[str, str]:
     }
 
 
+def alert_fields(alert: Alert) -> dict[str, str]:
+    """What a filter can ask of an alert, by key; `why` is why nobody is told of it."""
+    reasons = [f"withheld: {each.kind.value} {each.words}" for each in alert.suppressed]
+    known = [f"acknowledged by {alert.acknowledged_by}"] if alert.acknowledged_by else []
+    return {
+        "state": alert.state.value,
+        "sev": alert.severity.value if alert.severity else "",
+        "client": alert.client,
+        "host": alert.host or "",
+        "alert": alert.alertname,
+        "ticket": f"#{alert.ticket_id}" if alert.ticket_id is not None else "",
+        "why": " ".join([*reasons, *known]),
+        "label": " ".join(alert.labels.values()),
+    }
+
+
 @dataclass(frozen=True, slots=True)
 class Filter:
     """A parsed filter. `text` is what was typed; an empty one lets everything through."""
@@ -70,6 +84,9 @@ TICKET_KEYS = frozenset(
     {"id", "kind", "client", "site", "host", "owner", "p", "state", "sev", "alert", "title"}
 )
 HOST_KEYS = frozenset({"host", "client", "site", "state", "kind", "job", "os", "p"})
+ALERT_KEYS = frozenset({"state", "sev", "client", "host", "alert", "ticket", "why", "label"})
+_OPEN_HANDS = frozenset({"owner", "ticket", "why"})
+"""Keys of which one may ask for those that have none."""
 
 
 def _test(word: str, keys: frozenset[str], me: str) -> Callable[[Mapping[str, str]], bool]:
@@ -80,8 +97,8 @@ def _test(word: str, keys: frozenset[str], me: str) -> Callable[[Mapping[str, st
         return lambda fields: (bare in haystack(fields)) is wanted
     if key == "owner" and value == "me":
         return lambda fields: (fields["owner"] == me) is wanted
-    if key == "owner" and value in NOBODY:
-        return lambda fields: (fields["owner"] == "") is wanted
+    if key in _OPEN_HANDS and value in NOBODY:
+        return lambda fields: (fields[key] == "") is wanted
     if key in {"p", "state"}:
         return lambda fields: fields[key].casefold().startswith(value) is wanted
     return lambda fields: (value in fields[key].casefold()) is wanted

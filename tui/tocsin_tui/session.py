@@ -30,6 +30,7 @@ from tocsin_protocol.api import (
 from tocsin_protocol.vocabulary import OPEN_TICKET_STATES, TicketEventKind
 from tocsin_tui import filters
 from tocsin_tui.acts import Acts
+from tocsin_tui.alerts import Alerts
 from tocsin_tui.errors import ConsoleError, SignedOut
 from tocsin_tui.filters import Filter
 from tocsin_tui.format import Tone
@@ -87,6 +88,7 @@ class Session:
         self.ticket_filter = Filter()
         self.hosts: Listing[HostRow] = Listing(trouble)
         self.host_filter = Filter()
+        self.alerts = Alerts(self, monotonic)
         self.has_snapshot = False
         self.details: dict[int, TicketDetail] = {}
         self.charts: dict[int, Chart] = {}
@@ -186,11 +188,13 @@ class Session:
             case TicketChanged(ticket=row, happened=happened, counts=counts):
                 self.counts = counts
                 self.know(row)
+                self.alerts.hear()
                 if happened in {TicketEventKind.OPENED, TicketEventKind.REOPENED} and row.priority == 1:
                     self.rings += 1
             case HostChanged(host=host):
                 self.hosts.merge(host, self._monotonic())
             case _ if event.name == "rules":
+                self.alerts.hear()
                 await self._read_status()
 
     async def _take_snapshot(self) -> None:
@@ -208,6 +212,7 @@ class Session:
         self._replace_open(rows)
         self._last_id = first.seen  # what has changed since the first page comes again by the stream
         await self._read_hosts()
+        self.alerts.hear()
         self.has_snapshot = True
         self._heard()
 
@@ -257,7 +262,8 @@ class Session:
     def settle(self, *, is_idle: bool) -> bool:
         """Let rows take their places; whether any has moved."""
         moved = self.tickets.settle(self._monotonic(), is_idle=is_idle)
-        return self.hosts.settle(self._monotonic(), is_idle=is_idle) or moved
+        moved = self.hosts.settle(self._monotonic(), is_idle=is_idle) or moved
+        return self.alerts.settle(is_idle=is_idle) or moved
 
     def _show_tickets(self) -> None:
         view, wanted = self.view, self.ticket_filter

@@ -17,13 +17,13 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Generic, TypeVar
 
-from tocsin_protocol.api import HostRow, TicketRow
-from tocsin_protocol.vocabulary import OPEN_TICKET_STATES, HostState
+from tocsin_protocol.api import Alert, HostRow, TicketRow
+from tocsin_protocol.vocabulary import OPEN_TICKET_STATES, AlertState, HostState, Severity
 
 IDLE_S = 2.0
 GHOST_S = 60.0
 
-R = TypeVar("R", TicketRow, HostRow)
+R = TypeVar("R", TicketRow, HostRow, Alert)
 Key = tuple[float, float, str, int]
 """A sort key; its last part is the row's id, so that no two are alike."""
 
@@ -96,6 +96,28 @@ def trouble(row: HostRow) -> Key:
     """Hosts: silent ones, those with tickets by priority, then by client and name."""
     rank = 1 if row.open_tickets and row.state is HostState.UP else _TROUBLE[row.state]
     return (rank, row.worst_priority or 9, f"{row.client}\0{row.name}", row.id)
+
+
+_ALARM = {
+    AlertState.FIRING: 0,
+    AlertState.UNKNOWN: 1,
+    AlertState.PENDING: 2,
+    AlertState.RESOLVED: 3,
+    AlertState.INACTIVE: 4,
+}
+_SEVERITY = {Severity.CRITICAL: 0, Severity.WARNING: 1, None: 2, Severity.INFO: 3}
+
+
+def gravity(alert: Alert) -> Key:
+    """Alerts: by state and severity, of those alike the ones that ring, then the latest."""
+    rank = _ALARM[alert.state] * 10 + _SEVERITY[alert.severity] * 2 + is_quiet(alert)
+    began = alert.fired_at or alert.active_at
+    return (rank, -began.timestamp() if began else 0, "", alert.id)
+
+
+def is_quiet(alert: Alert) -> bool:
+    """Whether nobody is told of it."""
+    return bool(alert.suppressed) or alert.acknowledged_by is not None
 
 
 def is_newer(row: TicketRow, known: TicketRow) -> bool:

@@ -113,7 +113,7 @@ class HostsScreen(FilteredPage):
         self.app.push_screen(HostScreen(self.session, self.painter, row.id))
 
     def _read(self) -> None:
-        if self.session.link.state is LinkState.LIVE and self.is_current:
+        if self.session.link.state is LinkState.LIVE and self.is_looked_at:
             self.run_worker(self.session.read_hosts(), group="hosts", exclusive=True)
 
     def _cells(self, row: HostRow, is_ghost: bool) -> tuple[Span, ...]:  # noqa: FBT001 - as the table calls it

@@ -36,6 +36,9 @@ class Page(Screen[None]):
         Binding("1", "app.queue", "queue", show=False, id="go.queue", tooltip="The queue of tickets"),
         Binding("2", "app.hosts", "hosts", show=False, id="go.hosts", tooltip="The list of hosts"),
         Binding(
+            "3", "app.alerts", "alerts", show=False, id="go.alerts", tooltip="The alerts that are going on"
+        ),
+        Binding(
             "R", "reload", "refresh", show=False, id="go.refresh", tooltip="Read anew, or try the line again"
         ),
         Binding("ctrl+c", "app.quit", show=False, id="go.leave", tooltip="Leave the console from anywhere"),
@@ -54,6 +57,12 @@ class Page(Screen[None]):
     def is_roomy(self) -> bool:
         """Whether there is room for a second column."""
         return self.size.width >= 110
+
+    @property
+    def is_looked_at(self) -> bool:
+        """Whether no other page covers it; a question at its edge does not. Textual's `is_current` is wider."""
+        pages = [screen for screen in self.app.screen_stack if isinstance(screen, Page)]
+        return pages[-1:] == [self]
 
     def compose(self) -> ComposeResult:
         yield Lines(self.painter, id="status")

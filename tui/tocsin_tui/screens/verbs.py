@@ -101,12 +101,16 @@ class TicketPage(Page):
         row = self._in_hand()
         if row is None:
             return
-        if row.host_id is None:
-            self._say(f"#{row.id} is about no host")
+        self.open_host(row.host_id, f"#{row.id} is about no host")
+
+    def open_host(self, host_id: int | None, otherwise: str) -> None:
+        """Go to a host, or say that there is none."""
+        if host_id is None:
+            self._say(otherwise)
             return
         from tocsin_tui.screens.host import HostScreen  # noqa: PLC0415 - not needed for the first frame
 
-        self.app.push_screen(HostScreen(self.session, self.painter, row.host_id))
+        self.app.push_screen(HostScreen(self.session, self.painter, host_id))
 
     def action_copy(self) -> None:
         row = self._in_hand()

@@ -210,5 +210,5 @@ def nothing_here(view: str, filter_text: str, total: int) -> list[Line]:
     return [
         line((said[view], Tone.GOOD if view == "open" else Tone.PLAIN)),
         EMPTY,
-        line(dim("[ ] other view · 2 hosts · t new ticket")),
+        line(dim("[ ] other view · 2 hosts · 3 alerts · t new ticket")),
     ]

@@ -16,25 +16,35 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from tocsin_protocol.api import HostRow, TicketRow
+from tocsin_protocol.api import Alert, HostRow, TicketRow
 from tocsin_tui.format import Line, Span, Tone
 from tocsin_tui.state import Listing
 from tocsin_tui.widgets.paint import Painter, fit
 
-R = TypeVar("R", TicketRow, HostRow)
+R = TypeVar("R", TicketRow, HostRow, Alert)
 
 MARGIN = 1
 """Rows that stay visible beyond the cursor."""
+WIDE = 110
+"""From so many cells on there is room to spare."""
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column; width 0 takes what the others leave, and `from_width` hides it on a narrower screen."""
+    """A column; width 0 takes what the others leave, and `from_width` hides it on a narrower screen.
+
+    Where there is room to spare it is `wide`, if that says anything.
+    """
 
     title: str
     width: int
     right: bool = False
     from_width: int = 0
+    wide: int = 0
+
+    def width_in(self, room: int) -> int:
+        """Its own width in a table of so many cells."""
+        return self.wide if self.wide and room >= WIDE else self.width
 
 
 class VirtualTable(ScrollView, Generic[R], can_focus=True):
@@ -204,10 +214,10 @@ class VirtualTable(ScrollView, Generic[R], can_focus=True):
     def _measure(self) -> None:
         """Share the width out among the columns."""
         room = self.scrollable_content_region.width
-        shown = [column if room >= column.from_width else None for column in self._columns]
-        fixed = sum(column.width + 1 for column in shown if column is not None)
+        shown = [column.width_in(room) if room >= column.from_width else None for column in self._columns]
+        fixed = sum(width + 1 for width in shown if width is not None)
         flexible = max(1, room - fixed - 1)
-        self._widths = [0 if column is None else column.width or flexible for column in shown]
+        self._widths = [0 if width is None else width or flexible for width in shown]
         self.virtual_size = Size(room, len(self.listing.order))
 
     def _spans(self, cells: Sequence[Span], *, is_cursor: bool) -> list[Span]:
