@@ -11,12 +11,14 @@ from pathlib import Path
 from sqlalchemy.exc import DatabaseError
 
 from tocsin_server.alerts.rulefile import RuleFileErrors, load_rule_files
+from tocsin_server.alerts.suppressionfile import SuppressionFileErrors, Suppressions
 from tocsin_server.config import ServerConfig, find_config
 from tocsin_server.datafolder import TABLES, database, look
 from tocsin_server.errors import Misconfigured, TocsinError
 from tocsin_server.estate.declared import Problem, problems_of
 from tocsin_server.estate.devices import DeviceFileErrors, SiteProbes, load_device_files
 from tocsin_server.listening import listen
+from tocsin_server.quietbook import load_suppressions
 from tocsin_server.storage.address import Address
 from tocsin_server.storage.limits import first_line
 from tocsin_server.storage.migrate import newest, revision
@@ -52,6 +54,7 @@ def examine(data: Path, settings: ServerConfig, *, config: Path | None) -> list[
         _port(settings),
         *_rules(config),
         *_probes(data, config),
+        *_suppressions(config),
     ]
 
 
@@ -168,6 +171,24 @@ def _misplaced(data: Path, files: Sequence[SiteProbes]) -> list[Problem]:
         return look(data, lambda session: problems_of(session, files))
     except (TocsinError, DatabaseError):
         return []  # the finding on the database has said so
+
+
+def _suppressions(config: Path | None) -> Iterator[Finding]:
+    folder = find_config("suppressions", config)
+    try:
+        said = Suppressions() if folder is None else load_suppressions(folder)
+    except SuppressionFileErrors as errors:
+        for error in errors.errors:
+            yield Finding(Colour.RED, "suppressions", str(error))
+        return
+    except OSError as error:
+        yield Finding(Colour.RED, "suppressions", f"{folder} cannot be read ({error.strerror})")
+        return
+    windows, rules = (
+        counted(len(said.windows), "maintenance window"),
+        counted(len(said.rules), "inhibition rule"),
+    )
+    yield Finding(Colour.GREEN, "suppressions", f"{windows} and {rules} from {folder or 'no folder'}")
 
 
 def counted(count: int, what: str) -> str:

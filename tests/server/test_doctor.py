@@ -116,3 +116,31 @@ def test_the_shipped_folder_declares_nothing(tmp_path: Path) -> None:
     shipped = Path(__file__).resolve().parents[2] / "config"
 
     assert of_probes(tmp_path / "data", shipped) == [(Colour.GREEN, "0 devices in 0 files")]
+
+
+def of_suppressions(config: Path) -> list[tuple[Colour, str]]:
+    found = examine(config / "data", ServerConfig(port=0), config=config)
+    return [(finding.colour, finding.said) for finding in found if finding.thing == "suppressions"]
+
+
+def test_what_withholds_deliveries_is_counted_and_files_that_cannot_be_read_are_red(tmp_path: Path) -> None:
+    folder = tmp_path / "suppressions"
+    folder.mkdir()
+    none = of_suppressions(tmp_path)
+    (folder / "acme.yml").write_text("host_parents: [{name: rack, client: acme, hosts: [atlas]}]")
+    (folder / "nights.yml").write_text("maintenance_windows: [{name: patches}]")
+    bad = of_suppressions(tmp_path)
+    (folder / "latin.yml").write_bytes(b"# \xe4")
+
+    assert none == [(Colour.GREEN, f"0 maintenance windows and 0 inhibition rules from {folder}")]
+    assert [colour for colour, _ in bad] == [Colour.RED, Colour.RED]
+    assert "nights.yml:1, maintenance_windows/patches: " in bad[0][1]
+    assert of_suppressions(tmp_path) == [(Colour.RED, "latin.yml:1: not UTF-8")]
+
+
+def test_the_shipped_inhibition_rules_are_green(tmp_path: Path) -> None:
+    shipped = Path(__file__).resolve().parents[2] / "config"
+
+    ((colour, said),) = of_suppressions(shipped)
+
+    assert (colour, said.startswith("0 maintenance windows and 4 inhibition rules")) == (Colour.GREEN, True)

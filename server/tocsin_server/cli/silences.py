@@ -19,7 +19,7 @@ from tocsin_server.alerts.silences import MAX_COMMENT, Silence, Wish
 from tocsin_server.cli.command import Commands, Options, command, group, write
 from tocsin_server.cli.query import shown
 from tocsin_server.clock import SystemClock, moment
-from tocsin_server.desk.text import given_text
+from tocsin_server.desk.text import cleaned, given_text
 from tocsin_server.errors import Misconfigured
 from tocsin_server.estate.clients import client_named
 from tocsin_server.estate.store import Client, known
@@ -131,7 +131,7 @@ def read_matchers(words: Sequence[str]) -> Matchers:
 def author() -> str:
     """The login name of who calls, behind sudo too; whoever may write the database may say so."""
     try:
-        return os.environ.get("SUDO_USER") or pwd.getpwuid(os.getuid()).pw_name
+        return cleaned(os.environ.get("SUDO_USER", "")) or pwd.getpwuid(os.getuid()).pw_name
     except KeyError:
         return f"uid {os.getuid()}"
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.databases import Mould
 from tests.examples import share
 
 from tocsin_server import cli
@@ -17,6 +18,7 @@ from tocsin_server.clock import FakeClock
 from tocsin_server.datafolder import administer, database
 from tocsin_server.errors import Misconfigured
 from tocsin_server.estate.clients import add_client
+from tocsin_server.storage.address import VARIABLE
 
 DISKS = "alertname=DiskFull --client acme"
 DISK_FULL, LOAD_HIGH = '{alertname="DiskFull"}', '{alertname="LoadHigh"}'
@@ -222,6 +224,25 @@ def test_a_command_without_a_database_says_what_to_type(operator: Operator, tmp_
     operator.data.mkdir()
 
     assert f"tocsin-server migrate --data {operator.data}" in operator.fails("list")
+
+
+def test_silences_are_kept_in_either_kind_of_database(
+    tmp_path: Path, empty: Mould, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with empty.copied(tmp_path) as where:
+        if not where.is_sqlite:
+            monkeypatch.setenv(VARIABLE, where.url.render_as_string(hide_password=False))
+        administer(tmp_path, lambda session: add_client(session, "acme", "Acme", 1))
+        operator = Operator(tmp_path, FakeClock(), capsys)
+        for whose in ("--client acme", "--all-clients"):
+            operator.types(f"add 'path=\"C:\\\\Temp\\u0000ä\"' {whose} --for 2h --comment 'a\x01b'")
+        operator.types("expire 1")
+
+        told = operator.told()
+
+    assert {(each["client"], each["state"]) for each in told} == {("acme", "expired"), (None, "active")}
+    assert {each["comment"] for each in told} == {"ab"}
+    assert {parse_matchers(each["matchers"])[0].value for each in told} == {"C:\\Temp\0ä"}
 
 
 @pytest.mark.parametrize("word", ["add", "list", "expire"])
