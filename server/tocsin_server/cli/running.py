@@ -31,12 +31,12 @@ def add_running(commands: Commands) -> None:
     run.add_argument("--port", type=int, help="port to listen on (default 8443)")
     run.add_argument("--public-url", help="URL under which agents reach this server")
     run.add_argument(
-        "--config", type=Path, help="folder with rules/ and probes/ to use instead of the shipped ones"
+        "--config", type=Path, help="folder with rules/, probes/, suppressions/ to use instead of the shipped"
     )
     run.add_argument("--open-metrics", action="store_true", help="metrics without a token, on loopback only")
     command(commands, "migrate", _migrate, "bring the database to this version's tables")
     examine = command(commands, "doctor", _doctor, "look at this installation and say what is wrong")
-    examine.add_argument("--config", type=Path, help="folder with rules/ and probes/ to look at")
+    examine.add_argument("--config", type=Path, help="folder with rules/, probes/, suppressions/ to look at")
     prepare = command(commands, "prepare", _prepare, "make what 'tocsin up' needs, and print it as JSON")
     prepare.add_argument("--url", required=True, help="URL for the invitation")
     prepare.add_argument("--no-invitation", dest="invitation", action="store_false", help="no enrolment token")
