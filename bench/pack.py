@@ -140,10 +140,12 @@ class Tower:
         self.head.apply(host.number, Schema(host.number, "", ()), times, matrix)
         self._beat(host, times[-1])
 
-    def follow(self, at_ms: int) -> None:
-        """Take in what hosts have sent until now."""
-        for take in list(self.frames(at_ms)):
+    def follow(self, at_ms: int = 0) -> int:
+        """Take in what hosts have sent until then; when that was, which is now if nobody says otherwise."""
+        at_ms = at_ms or now_ms()
+        for take in self.frames(at_ms):
             take()
+        return at_ms
 
     def round(self, at_ms: int) -> float:
         """Seconds of one round."""
@@ -216,11 +218,9 @@ def alone(text: bytes, count: int) -> Alone:
     grown = resident() - before
     give_back()
     kept = resident() - before
-    tower.follow(now_ms())
-    first_s = tower.round(now_ms())
+    first_s = tower.round(tower.follow())
     for _ in range(2):
-        tower.round(now_ms())
-    tower.follow(now_ms())
+        tower.round(tower.follow())
     give_back()
     after = resident() - before
     takes, shares = zip(*every_second(tower), strict=True)
@@ -334,14 +334,13 @@ def by_turns(peer: Peer, tower: Tower, until_ms: int) -> Iterator[tuple]:
             return
         (theirs,) = peer.metrics("prometheus_rule_group_last_duration_seconds")
         told = peer.rules()
-        tower.follow(now_ms())
-        rounds = [tower.round(now_ms()) for _ in range(ROUNDS_EACH)]
+        rounds = [tower.round(tower.follow()) for _ in range(ROUNDS_EACH)]
         yield (
             theirs,
             [rule["evaluationTime"] for rule in told],
             [len(rule["alerts"]) for rule in told],
             rounds,
-            tower.each_rule(now_ms()),
+            tower.each_rule(tower.follow()),
             tower.rows(),
         )
 
