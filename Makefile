@@ -14,6 +14,8 @@ STORIES := --ignore tests/real --ignore tests/faults --ignore tests/scenarios
 SPARED := -p no:randomly -p no:textual-snapshot -p no:syrupy
 # Each of pytest's processes would rewrite all files anew the first time; who only runs it need not wait for that.
 REWRITE_TESTS := $(BIN)/pytest -n 0 --collect-only -qq >/dev/null || true
+# In memory, where that can be written: a test's folder lasts milliseconds, and a disk takes as long for each commit.
+IN_MEMORY := $(shell test -w /dev/shm && echo TMPDIR=/dev/shm)
 ORDER ?= $(shell date +%s)
 # Python keeps what it has compiled, whatever the shell says.
 export PYTHONDONTWRITEBYTECODE :=
@@ -53,7 +55,7 @@ test: $(READY)
 	$(BIN)/pytest -n 3 --dist loadgroup -m "not faults"
 
 unit: $(READY)
-	TOCSIN_EXAMPLES=10 $(BIN)/pytest -n 2 --dist worksteal --testrunuid $(ORDER) $(SPARED) \
+	$(IN_MEMORY) TOCSIN_EXAMPLES=10 $(BIN)/pytest -n 2 --dist worksteal --testrunuid $(ORDER) $(SPARED) \
 		-m "not ($(NOT_UNIT))" $(STORIES)
 
 check: $(READY)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from functools import partial
 
 import pytest
 from sqlalchemy.exc import OperationalError
@@ -14,7 +15,7 @@ from tocsin_server.clock import FakeClock
 from tocsin_server.config import ServerConfig
 from tocsin_server.desk import work
 from tocsin_server.desk.happening import Happening
-from tocsin_server.desk.intake import LIMIT
+from tocsin_server.desk.intake import consume
 from tocsin_server.errors import Unavailable
 from tocsin_server.frontdesk import FrontDesk
 from tocsin_server.health import Health
@@ -148,14 +149,15 @@ def test_a_storm_leaves_others_a_turn_and_goes_on_with_the_next(
     bell: Bell, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tocsin_server.frontdesk.BATCHES", 1)
+    monkeypatch.setattr("tocsin_server.frontdesk.consume", partial(consume, limit=20))
 
     def storm(session: Session) -> None:
-        for zone in range(LIMIT + 1):
+        for zone in range(21):
             change_alert(session, AlertState.FIRING, bell.clock.now_ms(), zone=str(zone))
 
     bell.storage.write(storm)
 
-    assert len(bell.settle()) == LIMIT
+    assert len(bell.settle()) == 20
     assert len(bell.settle()) == 1
 
 

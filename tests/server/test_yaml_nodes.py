@@ -79,4 +79,4 @@ def test_what_is_nested_without_end_is_refused_by_either_reader(reader, monkeypa
     monkeypatch.setattr(yaml_nodes, "_LOADER", getattr(yaml, reader, yaml.BaseLoader))
 
     with pytest.raises(BadYaml, match=r"nesting depth|recursion depth"):
-        composed("[" * 5000 + "]" * 5000)
+        composed("[\n" * 5000 + "]" * 5000)
