@@ -4,6 +4,7 @@
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
 
 import numpy as np
 
@@ -59,14 +60,14 @@ def _series(
 ) -> Iterator[FixedSeries]:
     """One series for each set of labels, though the host has sent it under several schemas."""
     pieces: dict[tuple[tuple[str, str], ...], list[tuple[Ints, Floats]]] = {}
-    columns: dict[int, list[tuple[int, tuple[tuple[str, str], ...]]]] = {}
-    for frame in frames:
-        wanted = columns.get(frame.schema.id)
-        if wanted is None:
-            wanted = columns[frame.schema.id] = list(_columns(frame.schema, names))
-        times = np.asarray(frame.times_ms, np.int64)
-        for column, labels in wanted:
-            pieces.setdefault(labels, []).append((times, frame.matrix[:, column]))
+    for _, run in groupby(frames, key=lambda frame: frame.schema.id):
+        sent = list(run)  # thousands, and mostly of one schema
+        wanted = list(_columns(sent[0].schema, names))
+        times = np.concatenate([np.asarray(frame.times_ms, np.int64) for frame in sent])
+        columns = [column for column, _ in wanted]
+        samples = np.concatenate([frame.matrix[:, columns] for frame in sent])
+        for place, (_, labels) in enumerate(wanted):
+            pieces.setdefault(labels, []).append((times, samples[:, place]))
     for labels, parts in pieces.items():
         times = np.concatenate([times for times, _ in parts])
         values = np.concatenate([values for _, values in parts])

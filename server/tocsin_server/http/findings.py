@@ -20,8 +20,10 @@ from tocsin_server.http.reach import may_concern
 from tocsin_server.promql import Expression, Inquiry, Vector, Verdict
 from tocsin_server.promql.budget import Budget, TooCostly
 from tocsin_server.promql.spelling import decimal
+from tocsin_server.series.arrays import Ints
 from tocsin_server.series.fixed import FixedSource
 from tocsin_server.series.labels import NAME
+from tocsin_server.series.source import Window
 
 MOST_SELECTORS = 10
 MOST_SERIES = 20
@@ -141,32 +143,31 @@ def _unread(reading: Asked) -> Iterator[str]:
 
 def _selector(look: Look, source: FixedSource, reading: Asked, case: Case) -> AskedSelector:
     selection = source.select(look.selector.name, look.selector.matchers)
-    spans = dict.fromkeys(look.span(*span) for span in reading.spans)
-    windows = [source.window(selection, *span) for span in spans]
-    found = []
-    for row in range(len(selection.labels)):
-        labels = selection.labels.row(row)
-        samples = [
-            (int(window.times[row, place]), float(window.values[row, place]))
-            for window in windows
-            for place in range(int(window.count[row]))
-        ]
-        if samples and agree(labels, case.row_labels):
-            found.append((labels, samples))
-    found.sort(key=lambda each: sorted(each[0].items()))
-    series = [_series(labels, samples) for labels, samples in found[:MOST_SERIES]]
-    return AskedSelector(selector=look.text, series=series, total=len(found))
+    windows = [
+        source.window(selection, *span) for span in dict.fromkeys(look.span(*span) for span in reading.spans)
+    ]
+    counts = np.sum([window.count for window in windows], axis=0)
+    found = [(selection.labels.row(row), row) for row in np.flatnonzero(counts).tolist()]
+    fitting = [each for each in found if agree(each[0], case.row_labels)]
+    fitting.sort(key=lambda each: sorted(each[0].items()))
+    series = [_series(labels, row, windows) for labels, row in fitting[:MOST_SERIES]]
+    return AskedSelector(selector=look.text, series=series, total=len(fitting))
 
 
-def _series(labels: dict[str, str], samples: Sequence[tuple[int, float]]) -> AskedSeries:
-    told = [SeriesSample(at=moment(at_ms), value=decimal(value)) for at_ms, value in thinned(samples)]
-    return AskedSeries(labels=labels, samples=told, total=len(samples))
+def _series(labels: dict[str, str], row: int, windows: Sequence[Window]) -> AskedSeries:
+    times = np.concatenate([window.times[row, : window.count[row]] for window in windows])
+    values = np.concatenate([window.values[row, : window.count[row]] for window in windows])
+    kept = thinned(len(times))
+    samples = [
+        SeriesSample(at=moment(at_ms), value=decimal(value))
+        for at_ms, value in zip(times[kept].tolist(), values[kept].tolist(), strict=True)
+    ]
+    return AskedSeries(labels=labels, samples=samples, total=len(times))
 
 
-def thinned(samples: Sequence[tuple[int, float]]) -> list[tuple[int, float]]:
-    """Not too many of them, evenly; the first and the last among them."""
-    places = np.unique(np.linspace(0, len(samples) - 1, MOST_POINTS).round().astype(np.int64))
-    return [samples[place] for place in places.tolist()]
+def thinned(count: int) -> Ints:
+    """The places of not too many of so many, evenly; the first and the last among them."""
+    return np.unique(np.linspace(0, count - 1, min(count, MOST_POINTS)).round().astype(np.int64))
 
 
 # -- the condition
@@ -193,12 +194,10 @@ def _condition(
 def _at(question: Question, at_ms: int, inquiry: Inquiry) -> ConditionAt:
     case = question.case
     value = _value(inquiry.vector, case)
+    if value is not None:
+        return ConditionAt(at=moment(at_ms), holds=True, value=decimal(value))
     verdict = inquiry.verdict(client_id=case.client_id, labels=case.row_labels)
-    return ConditionAt(
-        at=moment(at_ms),
-        holds=True if value is not None else _HOLDS[verdict],
-        value=None if value is None else decimal(value),
-    )
+    return ConditionAt(at=moment(at_ms), holds=_HOLDS[verdict], value=None)
 
 
 def _value(vector: Vector, case: Case) -> float | None:
@@ -241,7 +240,8 @@ def _moments(question: Question, spans: Sequence[Span]) -> list[int]:
     ]
     count = max(2, (MOST_POINTS - len(marks)) // len(spans))
     spread = [at_ms for span in spans for at_ms in np.linspace(*span, count).tolist()]
-    return sorted({*marks, *(int(at_ms) // 1000 * 1000 for at_ms in spread)})[-MOST_POINTS:]
+    seconds = {int(at_ms) // 1000 for at_ms in spread} - {at_ms // 1000 for at_ms in marks}
+    return sorted({*marks, *(second * 1000 for second in seconds)})[-MOST_POINTS:]
 
 
 def _clock(at_ms: int) -> str:
