@@ -162,12 +162,17 @@ class FakeServer(httpx.AsyncBaseTransport):
         row = detail.ticket
         if said.get("version") not in {None, row.version}:
             return _problem(412, "ticket-changed", f"ticket {number} has changed since", "read it again")
+        if verb == "acknowledge" and all(alert.acknowledged_by for alert in detail.alerts):
+            return _problem(
+                409, "conflict", f"ticket {number} has no alert that fires", "there is nothing to do"
+            )
         if verb == "take" and row.owner not in {None, "alice"}:
             return _problem(409, "taken", f"{row.owner} has it", "")
         changes, kind = {
             "take": ({"owner": "alice", "state": TicketState.IN_PROGRESS}, TicketEventKind.TAKEN),
             "release": ({"owner": None, "state": TicketState.NEW}, TicketEventKind.RELEASED),
             "comment": ({}, TicketEventKind.COMMENTED),
+            "acknowledge": ({}, TicketEventKind.ACKNOWLEDGED),
             "resolve": ({"state": TicketState.SOLVED, "solved_at": scene.NOW}, TicketEventKind.SOLVED),
             "reopen": ({"state": TicketState.NEW, "solved_at": None}, TicketEventKind.REOPENED),
         }[verb]
@@ -176,9 +181,16 @@ class FakeServer(httpx.AsyncBaseTransport):
             text=said.get("text", ""), data={},
         )  # fmt: skip
         row = msgspec.structs.replace(row, version=row.version + 1, updated_at=scene.NOW, **changes)
-        self.details[row.id] = msgspec.structs.replace(detail, ticket=row, events=[*detail.events, event])
+        alerts = [_known(alert) for alert in detail.alerts] if verb == "acknowledge" else detail.alerts
+        self.details[row.id] = msgspec.structs.replace(
+            detail, ticket=row, events=[*detail.events, event], alerts=alerts
+        )
         self.happen(row, kind)
         return _json(self.details[row.id])
+
+
+def _known(alert: api.Alert) -> api.Alert:
+    return msgspec.structs.replace(alert, acknowledged_by="alice", acknowledged_at=scene.NOW)
 
 
 def _is_active(alert: api.Alert) -> bool:

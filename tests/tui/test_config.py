@@ -21,7 +21,7 @@ def test_the_shipped_file_is_valid_and_so_is_every_line_that_it_comments_out(tmp
     file.write_text("\n".join(spoken))
 
     assert Settings() == read_settings(SHIPPED)
-    assert read_settings(file).keys["ticket.take"] == "c,a"
+    assert read_settings(file).keys["ticket.take"] == "c,f2"
 
 
 @pytest.mark.parametrize(

@@ -53,6 +53,7 @@ async def test_every_screen_survives_the_corpus(size: tuple[int, int]) -> None:
             ["n"],
             ["escape", "d"],
             ["escape", "t"],
+            ["escape", "a"],
             ["escape", "question_mark"],
             ["q", "H"],
             ["2"],

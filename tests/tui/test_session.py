@@ -206,6 +206,23 @@ async def test_a_comment_and_a_resolution_end_in_the_timeline(session: Session) 
     assert kinds == [TicketEventKind.OPENED, TicketEventKind.COMMENTED, TicketEventKind.SOLVED]
 
 
+async def test_an_acknowledgement_may_have_a_note_and_its_alerts_say_who(session: Session) -> None:
+    assert await session.acts.acknowledge(row_of(session), "it is the archive")
+
+    detail = session.details[4812]
+    assert detail.events[-1].kind is TicketEventKind.ACKNOWLEDGED
+    assert detail.events[-1].text == "it is the archive"
+    assert [alert.acknowledged_by for alert in detail.alerts] == ["alice"]
+
+
+async def test_what_is_acknowledged_already_is_said_in_the_servers_words(session: Session) -> None:
+    await session.acts.acknowledge(row_of(session), "")
+
+    assert not await session.acts.acknowledge(row_of(session), "")
+
+    assert session.notice.text == "#4812: ticket 4812 has no alert that fires: there is nothing to do"
+
+
 async def test_a_solved_ticket_can_be_reopened_from_its_view(session: Session) -> None:
     session.look(View.SOLVED)
     await session.read_solved()

@@ -39,6 +39,11 @@ class Acts:
         """Say something on a ticket."""
         return await self._act(row, row, self._session.client.comment(row.id, text), f"noted on #{row.id}")
 
+    async def acknowledge(self, row: TicketRow, text: str) -> bool:
+        """Know of a ticket's alerts: they ring no more until they have cleared."""
+        asked = self._session.client.acknowledge(row.id, text, row.version)
+        return await self._act(row, row, asked, f"acknowledged #{row.id}")
+
     async def resolve(self, row: TicketRow, text: str) -> bool:
         """Solve a ticket."""
         return await self._act(

@@ -94,6 +94,10 @@ class Client:
         """Say something on a ticket; words are welcome whatever has changed, so no version goes along."""
         return await self._post(f"/tickets/{ticket_id}/comment", api.NewComment(text=text), api.TicketDetail)
 
+    async def acknowledge(self, ticket_id: int, text: str, version: int | None) -> api.TicketDetail:
+        question = api.Acknowledgement(text=text, version=version)
+        return await self._post(f"/tickets/{ticket_id}/acknowledge", question, api.TicketDetail)
+
     async def resolve(self, ticket_id: int, text: str, version: int | None) -> api.TicketDetail:
         question = api.Resolution(text=text, version=version)
         return await self._post(f"/tickets/{ticket_id}/resolve", question, api.TicketDetail)

@@ -190,7 +190,7 @@ async def test_the_keys_can_be_others(server: FakeServer) -> None:
     from tocsin_tui.config import Settings
 
     async with opened(server, settings=Settings(keys={"ticket.take": "a"})) as (_, pilot):
-        await pilot.press("a")
+        await pilot.press("a")  # by default this acknowledges
         await until(pilot, lambda: server.details[4812].ticket.owner == "alice")
 
 

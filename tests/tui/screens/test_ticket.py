@@ -62,6 +62,41 @@ async def test_d_resolves_with_what_was_done(server: FakeServer) -> None:
     assert server.details[4812].events[-1].text == "moved the archive"
 
 
+async def test_a_acknowledges_with_a_note_or_without(server: FakeServer) -> None:
+    async with opened(server) as (app, pilot):
+        await pilot.press("a")
+        assert "Acknowledge #4812" in text_of(app, "#title")
+        await pilot.press("enter")
+        await until(pilot, lambda: not isinstance(app.screen, Composer))
+        await pilot.press("enter")
+        await has_read(pilot, 4812)
+
+        assert "acknowledged by alice, 12:45" in text_of(app, "#alerts")
+        assert "ack      alice" in text_of(app, "#timeline")
+
+
+async def test_a_note_of_an_acknowledgement_that_fails_stays(server: FakeServer) -> None:
+    async with opened(server) as (app, pilot):
+        await pilot.press("enter", "a")
+        app.screen.query_one(Input).value = "it is the archive"
+        server.down = "no route to host"
+        await pilot.press("enter")
+        await until(pilot, lambda: "no route to host" in text_of(app, "#hint"))
+        await pilot.press("escape", "a")
+
+        assert app.screen.query_one(Input).value == "it is the archive"
+
+
+@pytest.mark.parametrize("ticket_id", [4748, 4781, 4790])  # none, one that has cleared, one that waits
+async def test_where_no_alert_fires_there_is_nothing_to_acknowledge(server: FakeServer, ticket_id: int) -> None:
+    async with opened(server) as (app, pilot):
+        app.session.filter_tickets(f"#{ticket_id}")
+        await pilot.press("a")
+
+        assert f"#{ticket_id} has no alert that fires" in text_of(app, "#message")
+        assert not isinstance(app.screen, Composer)
+
+
 async def test_an_empty_note_is_not_sent(server: FakeServer) -> None:
     async with opened(server) as (app, pilot):
         await pilot.press("n", "ctrl+d")

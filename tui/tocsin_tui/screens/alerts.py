@@ -30,7 +30,7 @@ COLUMNS = (
 )
 LOOK_S = 1.0
 """How often it is asked whether the alerts are to be read again; the session says no more often than not."""
-FILTER_TIP = "Filter: words, client:acme, why:silence, ticket:none"
+FILTER_TIP = "Filter: words, why:silence, ticket:none"
 
 
 class AlertsScreen(FilteredPage, TicketPage):

@@ -12,7 +12,7 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Input, TextArea
 
-from tocsin_tui.format import Tone, dim, line, strong
+from tocsin_tui.format import Tone, dim, line, shortened, strong
 from tocsin_tui.session import Session
 from tocsin_tui.widgets.lines import Lines
 from tocsin_tui.widgets.paint import Painter
@@ -57,7 +57,7 @@ class Composer(ModalScreen[None]):
             yield Lines(self._painter, id="hint")
 
     def on_mount(self) -> None:
-        self.query_one("#title", Lines).show([line(strong(self._question))])
+        self.query_one("#title", Lines).show([shortened(strong(self._question))])
         self._hint(
             "ctrl+d sends · esc keeps it for later" if self._is_long else "enter sends · esc keeps it for later"
         )

@@ -1,15 +1,20 @@
 """What can be done with a ticket, on every screen where there is one under the cursor."""
 
+from collections.abc import Awaitable, Callable
 from typing import ClassVar
 
 from textual.binding import Binding, BindingType
 
 from tocsin_protocol.api import NewTicket, TicketRow
-from tocsin_protocol.vocabulary import OPEN_TICKET_STATES
+from tocsin_protocol.vocabulary import OPEN_TICKET_STATES, AlertState
 from tocsin_tui.format import Tone
 from tocsin_tui.screens.page import Page
 
 TITLE_LENGTH = 60
+ALARMING = frozenset({AlertState.FIRING, AlertState.UNKNOWN})
+"""States of which there is something to acknowledge."""
+
+Act = Callable[[TicketRow, str], Awaitable[bool]]
 
 
 class TicketPage(Page):
@@ -18,6 +23,7 @@ class TicketPage(Page):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("c", "take", "take", id="ticket.take", tooltip="Take the ticket"),
         Binding("n", "note", "note", id="ticket.note", tooltip="Write a comment"),
+        Binding("a", "acknowledge", "ack", id="ticket.acknowledge", tooltip="Acknowledge its alerts"),
         Binding("d", "resolve", "done", id="ticket.resolve", tooltip="Resolve it, with what was done"),
         Binding("C", "release", "release", show=False, id="ticket.release", tooltip="Give the ticket back"),
         Binding("o", "reopen", "reopen", show=False, id="ticket.reopen", tooltip="Open a solved ticket again"),
@@ -59,7 +65,18 @@ class TicketPage(Page):
     def action_note(self) -> None:
         row = self._in_hand()
         if row is not None:
-            self._ask(f"Note on #{row.id} {_short(row.title)}", f"note {row.id}", row, is_long=True)
+            title = f"Note on #{row.id} {_short(row.title)}"
+            self._ask(title, f"note {row.id}", row, self.session.acts.comment, is_long=True)
+
+    def action_acknowledge(self) -> None:
+        row = self._in_hand()
+        if row is None:
+            return
+        if row.alert_state not in ALARMING:
+            self._say(f"#{row.id} has no alert that fires")
+            return
+        title = f"Acknowledge #{row.id} {_short(row.title)}: a note, if any"
+        self._ask(title, f"acknowledge {row.id}", row, self.session.acts.acknowledge, is_long=False)
 
     def action_resolve(self) -> None:
         row = self._in_hand()
@@ -68,9 +85,8 @@ class TicketPage(Page):
         if row.state not in OPEN_TICKET_STATES:
             self._say(f"#{row.id} is {row.state.value} already")
             return
-        self._ask(
-            f"Resolve #{row.id} {_short(row.title)}: what was it?", f"resolve {row.id}", row, is_long=False
-        )
+        title = f"Resolve #{row.id} {_short(row.title)}: what was it?"
+        self._ask(title, f"resolve {row.id}", row, self.session.acts.resolve, is_long=False)
 
     def action_reopen(self) -> None:
         row = self._in_hand()
@@ -124,12 +140,11 @@ class TicketPage(Page):
             self._say("there is no ticket here")
         return row
 
-    def _ask(self, title: str, draft: str, row: TicketRow, *, is_long: bool) -> None:
+    def _ask(self, title: str, draft: str, row: TicketRow, act: Act, *, is_long: bool) -> None:
         from tocsin_tui.screens.composer import Composer  # noqa: PLC0415 - not needed for the first frame
 
         async def send(text: str) -> bool:
             current = self.session.tickets.rows.get(row.id, row)
-            act = self.session.acts.comment if is_long else self.session.acts.resolve
             return await act(current, text)
 
         self.app.push_screen(
