@@ -6,8 +6,8 @@ An alert whose delivery is withheld is judged and written as ever. When nothing 
 delivered as it then stands, if it still fires. What ends by itself together with its cause (a dead parent, an
 alert that inhibits) gets some grace first, or the return of a switch would ring for everything behind it.
 
-One that flaps is told of once. It is withheld whichever way it goes from then on, and delivered as it stands
-when it has ceased to.
+One that flaps is told of once, unless something else withholds it. From then on it is withheld whichever way it
+goes, and delivered as it stands when it has ceased to.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -130,13 +130,14 @@ class Deliveries:
         is_alarming = alert.life.state in ALARMING
         if not found and (self._has_grace(alert, around.now_ms) if is_alarming else _flaps(before.suppressed)):
             found = before.suppressed  # what has flapped to its end is told of once it has ceased to
-        news = [each for each in found if _is_flapping(each) and not _flaps(before.suppressed)]
+        is_news = _only_flaps(found) and not _is_told(before.suppressed, is_alarming=is_alarming)
+        is_lifted = is_alarming and bool(before.suppressed) and (is_news or not found)
         return replace(
             change,
             alert=_suppressed(alert, found, around.now_ms),
-            withheld=tuple(each for each in found if each not in news),
-            words=news[0].words if news else change.words,
-            redelivers=is_alarming and bool(before.suppressed) and not found,
+            withheld=() if is_news else found,
+            words=found[0].words if is_news else change.words,
+            redelivers=is_lifted,
         )
 
     def _of_reasons(self, alerts: Iterable[Alert], around: Circumstances) -> Iterator[Change]:
@@ -145,12 +146,15 @@ class Deliveries:
             found = self._reasons(alert, around)
             if found == alert.suppressed or (not found and self._is_held(alert, around.now_ms)):
                 continue
+            is_news = _only_flaps(found) and not _is_told(
+                alert.suppressed, is_alarming=alert.life.state in ALARMING
+            )
             yield Change(
                 alert.life.state,
                 _suppressed(alert, found, around.now_ms),
                 around.now_ms,
-                redelivers=not found,
-                words="" if found else _lifted(alert.suppressed),
+                redelivers=is_news or not found,
+                words=found[0].words if is_news else "" if found else _lifted(alert.suppressed),
             )
 
     def _reasons(self, alert: Alert, around: Circumstances) -> tuple[Reason, ...]:
@@ -186,6 +190,16 @@ def _flaps(found: Iterable[Reason]) -> bool:
     return any(map(_is_flapping, found))
 
 
+def _is_told(before: Sequence[Reason], *, is_alarming: bool) -> bool:
+    """Whether the desk knows that it flaps; of one that has ended there is nothing to know."""
+    return _only_flaps(before) if is_alarming else _flaps(before)
+
+
+def _only_flaps(found: Sequence[Reason]) -> bool:
+    """Whether that it flaps is all that withholds it."""
+    return bool(found) and all(map(_is_flapping, found))
+
+
 def _is_flapping(reason: Reason) -> bool:
     return reason.kind is SuppressionKind.FLAPPING
 
@@ -197,6 +211,6 @@ def _suppressed(alert: Alert, found: tuple[Reason, ...], now_ms: int) -> Alert:
 
 def _lifted(before: Sequence[Reason]) -> str:
     """What the desk is told when an alert is delivered after all."""
-    if _flaps(before):
+    if _only_flaps(before):
         return "it has ceased to flap"
     return f"no longer withheld ({'; '.join(each.words for each in before)})"

@@ -158,7 +158,7 @@ class _Batch:
 
     def _change(self, row: Row[Any], record: Record | None) -> Change | None:
         """What it makes of the ticket of its key; a new one may take that one's place."""
-        if _is_withheld(row) and (record is None or not record.standing.is_open or _flaps(row.withheld)):
+        if not _is_heard(row, record):
             return None
         evidence = evidence_of(row)
         if row.new is AlertState.FIRING or (row.redelivers and row.new is AlertState.UNKNOWN):
@@ -218,12 +218,21 @@ def holds(alert: Row[Any]) -> bool:
 
 
 def _flaps(reasons: Sequence[Mapping[str, str]]) -> bool:
-    return any(reason["kind"] == SuppressionKind.FLAPPING for reason in reasons)
+    return not all(map(_is_bar, reasons))
 
 
-def _is_withheld(row: Row[Any]) -> bool:
-    """Whether no ticket is to come of it; one that is open hears of it all the same, but for what flaps."""
-    return bool(row.withheld) or row.acknowledged_ms is not None
+def _is_heard(row: Row[Any], record: Record | None) -> bool:
+    """Whether its ticket hears of it. An open one does, but for what flaps on; else nobody is to be woken."""
+    has_open = record is not None and record.standing.is_open
+    if _flaps(row.withheld) and (has_open or row.new is not AlertState.FIRING):
+        return False
+    is_barred = row.acknowledged_ms is not None or any(map(_is_bar, row.withheld))
+    return has_open or not is_barred
+
+
+def _is_bar(reason: Mapping[str, str]) -> bool:
+    """Whether it keeps a ticket from being opened; that an alert flaps does not."""
+    return reason["kind"] != SuppressionKind.FLAPPING
 
 
 def _told_before(session: Session, ids: Sequence[int]) -> set[int]:

@@ -9,6 +9,7 @@ from sqlmodel import Session, col, select
 
 from tocsin_protocol.vocabulary import HostKind, SeriesKind
 from tocsin_protocol.wire import STALE_NAN
+from tocsin_server.alerts.deliveries import PLAIN
 from tocsin_server.alerts.judge import Judge
 from tocsin_server.alerts.rulefile import load_rule_files
 from tocsin_server.alerts.store import AlertRow, Transition
@@ -116,9 +117,13 @@ class Bell:
         self.judge.replace_rules(rules)
 
 
-def new_judge(head, storage, health, hosts):
+def new_judge(head, storage, health, hosts, surroundings=PLAIN):
     return Judge(
-        head=head, storage=storage, health=health, host_of=lambda client_id, name: hosts.get((client_id, name))
+        head=head,
+        storage=storage,
+        health=health,
+        host_of=lambda client_id, name: hosts.get((client_id, name)),
+        surroundings=surroundings,
     )
 
 

@@ -205,6 +205,17 @@ def test_an_alert_that_flaps_is_told_of_once_and_then_withheld_whichever_way_it_
     assert all(kinds == ["flapping"] for _, kinds, _ in desk.heard[6:])
 
 
+def test_what_flaps_while_it_is_silenced_is_told_of_when_the_silence_ends():
+    desk = flap(silenced(), 6).round(FIRING, after_ms=SLOT_MS)
+    withheld = [kinds for _, kinds, _ in desk.heard[:-1] if not kinds]
+    desk.around.silences = []
+    desk.round()
+
+    assert len(withheld) == 3  # that it has ended, before it flapped and as it began to
+    assert desk.heard[-1][:2] == ("firing", [])
+    assert desk.heard[-1][2].startswith("flapping: ")
+
+
 def test_what_has_flapped_and_ended_is_delivered_as_ended_once_it_has_ceased_to():
     desk = flap(Desk(), 6)
     for _ in range(20):

@@ -5,8 +5,8 @@ judge, its tables and the desk's intake. Beside it runs a simple account of what
 """
 
 import itertools
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
@@ -21,13 +21,22 @@ from sqlmodel import Session, col, select
 from tests.examples import share
 from tests.server.alerts.conftest import ATLAS, BOREA, HOSTS, START_MS, ZEPHYR, new_judge
 
-from tocsin_protocol.vocabulary import OPEN_TICKET_STATES, AlertState, SeriesKind
+from tocsin_protocol.vocabulary import OPEN_TICKET_STATES, AlertState, SeriesKind, SuppressionKind
 from tocsin_protocol.wire import STALE_NAN
+from tocsin_server.alerts.alert import Alert
+from tocsin_server.alerts.alert import Key as AlertKey
+from tocsin_server.alerts.deliveries import GRACE_MS
+from tocsin_server.alerts.flapping import Flaps
+from tocsin_server.alerts.inhibition import Firing
+from tocsin_server.alerts.maintenance import Place
+from tocsin_server.alerts.matchertext import parse_matchers
 from tocsin_server.alerts.rulefile import load_rule_files
 from tocsin_server.alerts.rules import RuleSet
 from tocsin_server.alerts.settle import active_alerts
+from tocsin_server.alerts.silences import LAST_MS, Silence
 from tocsin_server.alerts.state import ALARMING
 from tocsin_server.alerts.store import AlertRow, Transition
+from tocsin_server.alerts.suppression import Circumstances
 from tocsin_server.desk.intake import consume
 from tocsin_server.desk.recovery import settle_recovered
 from tocsin_server.desk.relapse import reopen_still_firing
@@ -78,6 +87,33 @@ class Disk:
         if self.is_full:
             raise Unavailable("the disk with the database is full")
         return done
+
+
+@dataclass
+class Around:
+    """What withholds deliveries, host by host."""
+
+    kinds: dict[int, str] = field(default_factory=dict)
+
+    def withhold(self, host_id: int, kind: str) -> None:
+        self.kinds[host_id] = kind
+
+    def circumstances(self, now_ms: int, firing: Firing, flaps: Mapping[AlertKey, Flaps]) -> Circumstances:
+        names = {host_id: name for host_id, (_, name) in HOSTS.items()}
+        return Circumstances(
+            now_ms,
+            silences=[
+                Silence(host_id, client_id, parse_matchers(f'instance="{name}"'), 0, LAST_MS, "ada")
+                for host_id, (client_id, name) in HOSTS.items()
+                if self.kinds.get(host_id) == "silence"
+            ],
+            unreachable={host_id: (99,) for host_id, kind in self.kinds.items() if kind == "cut off"},
+            host_names=names,
+            flaps=flaps,
+        )
+
+    def place_of(self, alert: Alert) -> Place:
+        return Place("acme")
 
 
 @dataclass
@@ -135,6 +171,7 @@ class Story(RuleBasedStateMachine):
         self.disk = Disk(storage)
         self.folder = folder
         self.now_ms = START_MS
+        self.around = Around()
         self.hosts = {(client_id, name): host_id for host_id, (client_id, name) in HOSTS.items()}
         self.in_force: dict[str, Terms] = {}
         self.samples: dict[int, tuple[int, float]] = {}
@@ -147,7 +184,7 @@ class Story(RuleBasedStateMachine):
             if host_id in self.hosts.values():
                 target = {"instance": name, "job": "node", "site": "berlin"}
                 head.enlist(host_id, client_id=client_id, target=target)
-        self.judge = new_judge(head, self.disk, Health(), self.hosts)
+        self.judge = new_judge(head, self.disk, Health(), self.hosts, self.around)
         self.judge.restore(self.now_ms)
         self._load()
 
@@ -187,6 +224,11 @@ class Story(RuleBasedStateMachine):
             with self.head.lock:
                 self.head.retire(BOREA)
             self.samples.pop(BOREA, None)
+
+    @rule(host_id=ALL_HOSTS, kind=st.sampled_from(["silence", "cut off", "open"]))
+    def withhold(self, host_id: int, kind: str) -> None:
+        """Somebody silences a host's alerts, its parent dies, or neither is so any longer."""
+        self.around.withhold(host_id, kind)
 
     @rule(severity=SEVERITIES, terms=st.one_of(TERMS, st.none()))
     def load(self, severity: str, terms: Terms | None) -> None:
@@ -238,8 +280,11 @@ class Story(RuleBasedStateMachine):
         assert not self.disk.write(lambda session: reopen_still_firing(session, now_ms, after_ms=0))
 
     def teardown(self) -> None:
-        """In the end all is written: nothing may have been lost on the way."""
-        self.round(1, is_full=False)
+        """In the end all is written and nothing is withheld: nothing may have been lost on the way."""
+        for host_id in HOSTS:
+            self.around.withhold(host_id, "open")
+        for _ in range(2):
+            self.round(GRACE_MS // 1000, is_full=False)
         self.work_at_the_desk()
 
     def _apply(self, host_id: int, value: float, at_ms: int | None = None) -> None:
@@ -273,11 +318,13 @@ class Story(RuleBasedStateMachine):
 
     def _check_tickets(self) -> None:
         alarming = self.disk.read(
-            lambda session: [alert.id for alert in active_alerts(session) if alert.life.state in ALARMING]
+            lambda session: [alert for alert in active_alerts(session) if alert.life.state in ALARMING]
         )
         heard = self.disk.read(open_tickets)
-        for alert_id in alarming:
-            assert len([ticket for ticket, alerts in heard.items() if alert_id in alerts]) == 1
+        for alert in alarming:
+            telling = len([ticket for ticket, alerts in heard.items() if alert.id in alerts])
+            is_barred = any(reason.kind is not SuppressionKind.FLAPPING for reason in alert.suppressed)
+            assert telling <= 1 if is_barred else telling == 1
 
 
 def forget(session: Session) -> None:
