@@ -58,19 +58,27 @@ class Operator:
         return found
 
 
+@pytest.fixture(scope="module")
+def founded(tmp_path_factory: pytest.TempPathFactory, empty_database: bytes) -> bytes:
+    """A database with two clients."""
+    folder = tmp_path_factory.mktemp("founded")
+    database(folder).path.write_bytes(empty_database)
+    for slug in ("acme", "globex"):
+        administer(folder, lambda session, slug=slug: add_client(session, slug, slug, 1))
+    return database(folder).path.read_bytes()
+
+
 @pytest.fixture
 def operator(
     tmp_path: Path,
-    empty_database: bytes,
+    founded: bytes,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> Operator:
-    database(tmp_path).path.write_bytes(empty_database)
+    database(tmp_path).path.write_bytes(founded)
     clock = FakeClock()
     monkeypatch.setattr(silence_command, "SystemClock", lambda: clock)
     monkeypatch.setenv("SUDO_USER", "ann")
-    for slug in ("acme", "globex"):
-        administer(tmp_path, lambda session, slug=slug: add_client(session, slug, slug, 1))
     return Operator(tmp_path, clock, capsys)
 
 
