@@ -164,13 +164,16 @@ class Judge:
 
     def _adopt(self, rules: RuleSet) -> None:
         """Put rules in force; alerts go on where a rule of the same key still names them so."""
-        alerts = [*self._restored, *self._active(), *self._gone.values()]
+        gone = self._gone
+        alerts = [*self._restored, *self._active(), *gone.values()]
         self._restored, self._gone, self._places = [], {}, {}
         self._roster = Roster(rules, host_of=self._host_of, before=self._roster)
         for alert in alerts:
             watch = self._roster.watches.get(alert.rule_key)
             if watch is not None and watch.owns(alert):
                 self._keep(alert)
+                if (alert.rule_key, alert.key) in gone:
+                    watch.begin_anew(alert)
             else:
                 self._gone[alert.rule_key, alert.key] = alert
         keys = {rule.key for rule in rules.rules()}

@@ -94,6 +94,11 @@ class Watch:
         since_ms = alert.life.active_ms
         self.unwritten[alert.key] = UNBORN if since_ms is None else Life(AlertState.PENDING, since_ms)
 
+    def begin_anew(self, alert: Alert) -> None:
+        """Its rule was gone, and nothing of that could be written: what was pending is no longer."""
+        if alert.life.state is AlertState.PENDING:
+            self.unwritten[alert.key] = UNBORN
+
     def inherit(self, before: "Watch") -> None:
         """Go on from an earlier version of the rule with what it could not write."""
         self.unwritten = before.unwritten

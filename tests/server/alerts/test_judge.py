@@ -564,6 +564,20 @@ def test_rules_may_ask_for_alerts(bell):
     assert {"Hot", "Many"} == {alert.alertname for alert in bell.alerts()}
 
 
+def test_a_rule_that_was_gone_begins_its_for_anew_even_if_nothing_of_that_was_written(bell, full):
+    bell.rules(HOT_FOR_2S)
+    bell.send(ATLAS, temperature=81)
+    bell.round()
+    with full():
+        bell.rules("groups: []")
+        bell.round(after_s=5)
+        bell.rules(HOT_FOR_2S)
+
+    assert bell.round() == []
+    assert bell.alerts()[0].active_ms == bell.now_ms
+    assert bell.round(after_s=2) == [("pending", "firing")]
+
+
 def test_health_counts_rules_alerts_and_transitions(bell):
     bell.rules(HOT)
     bell.send(ATLAS, temperature=81)
