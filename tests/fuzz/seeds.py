@@ -84,6 +84,17 @@ SERIES = (
     *(" ", "\n", "é"),
 )
 VALUES = (*_words("_ x stale + - 0 1 . e Inf NaN {{ }} 1e308 9999999 _x5 1+1x5 0x1000000 ١"), " ", "9" * 5000)
+MATCHERS = (*SERIES, *PATTERNS, *_words("=~ !~ != alertname=~ \\x41 \\u00e9 \\101"))
+SUPPRESSIONS = (
+    *YAML,
+    *MATCHERS[::2],
+    *_words("""
+    time_intervals: maintenance_windows: inhibit_rules: host_parents: name: client: site: host: hosts: parents:
+    reason: matchers: source_matchers: target_matchers: equal: from: until: times: start_time: end_time: 24:00
+    weekdays: monday:friday days_of_month: -1 1:-1 months: january:march years: 2026:9999 location:
+    Europe/Berlin ../etc/passwd 2026-11-26T22:00+01:00 9999-12-31T23:59Z
+    """),
+)
 TESTS = (
     *YAML,
     *SERIES,
@@ -93,6 +104,19 @@ TESTS = (
     alertname: exp_alerts: exp_labels: promql_expr_test: expr: exp_samples: value: labels: group_eval_order:
     """),
 )
+
+
+_SUPPRESSIONS = """
+time_intervals:
+- {name: nights, time_intervals: [{times: [{start_time: "22:00", end_time: "24:00"}], location: Europe/Berlin}]}
+maintenance_windows:
+- {name: w, client: acme, reason: patches, time_intervals: [nights, {days_of_month: ["-7:-1"]}]}
+- {name: v, matchers: ['job="node"'], reason: r, from: "2026-11-26T22:00Z", until: "2026-11-27T22:00Z"}
+inhibit_rules:
+- {name: r, source_matchers: ['a="b"'], target_matchers: ['c=~"d|e"'], equal: [instance]}
+host_parents:
+- {name: p, client: acme, hosts: [atlas], parents: [switch-a, switch-b]}
+"""
 
 
 @cache
@@ -129,6 +153,24 @@ def patterns() -> Sequence[str]:
         ".*\n",
         "[^a]\nb",
     )
+
+
+def matchers() -> Sequence[str]:
+    return (
+        'alertname="DiskFull", instance=~"db-.+"',
+        "{alertname=DiskFull,}",
+        r'"a b"!="c\n\x41" , x!~y',
+        'job=~"(?i)node|snmp"',
+        "{}",
+    )
+
+
+@cache
+def suppression_files() -> Sequence[str]:
+    """The house's own, whole and entry by entry."""
+    shipped = (HOUSE / "config" / "suppressions" / "shipped.yml").read_text()
+    entries = yaml.safe_load(_SUPPRESSIONS)
+    return (shipped, _SUPPRESSIONS, *(_written({section: entries[section]}) for section in entries))
 
 
 def series() -> Sequence[str]:

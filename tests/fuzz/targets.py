@@ -14,9 +14,12 @@ from pathlib import Path
 
 from tests.fuzz import seeds
 
+from tocsin_server.alerts.matchertext import parse_matchers, spelled
 from tocsin_server.alerts.notation import parse_series, parse_values
 from tocsin_server.alerts.rulefile import RuleFileErrors, load_rule_files
 from tocsin_server.alerts.rules import AlertingRule
+from tocsin_server.alerts.silences import LAST_MS
+from tocsin_server.alerts.suppressionfile import SuppressionFileErrors, read_suppressions
 from tocsin_server.alerts.templates import BadTemplate, Facts, Template, TemplateFailed, parse_template
 from tocsin_server.alerts.testfile import read_unit_tests
 from tocsin_server.promql import BadExpression, parse
@@ -34,6 +37,8 @@ _FILLINGS = tuple(
         ({"instance": "9" * 400}, 1e300),
     )
 )
+_MOMENTS_MS = (0, 1_795_694_400_000, 1_774_746_000_000, LAST_MS - 1)
+"""An ordinary one, one in the hour that the summer leaves out, and the first and the last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +101,23 @@ def read_values(text: str) -> None:
         parse_values(text)
 
 
+def read_matchers(text: str) -> None:
+    """Matchers as people write them; what they are spelled as is read as the same."""
+    with suppress(ValueError):
+        matchers = parse_matchers(text)
+        assert parse_matchers(spelled(matchers)) == matchers, "spelled anew they are others"
+        for matcher in matchers:
+            matcher.matches(text)
+
+
+def read_suppression_file(text: str) -> None:
+    """A file of what withholds deliveries; each of its windows is asked whether it is open."""
+    with suppress(SuppressionFileErrors):
+        for window in read_suppressions({"a.yml": text}).windows:
+            for moment_ms in _MOMENTS_MS:
+                window.is_open(moment_ms)
+
+
 def _fill(template: Template) -> None:
     for facts in _FILLINGS:
         with suppress(TemplateFailed):
@@ -122,6 +144,8 @@ TARGETS: Mapping[str, Target] = {
     "rules": Target(read_rules, seeds.rule_files, seeds.RULES),
     "template": Target(read_template, seeds.templates, seeds.TEMPLATES),
     "matcher": Target(read_matcher, seeds.patterns, seeds.PATTERNS),
+    "matchers": Target(read_matchers, seeds.matchers, seeds.MATCHERS),
+    "suppressions": Target(read_suppression_file, seeds.suppression_files, seeds.SUPPRESSIONS),
     "tests": Target(read_tests, seeds.test_files, seeds.TESTS),
     "series": Target(read_series, seeds.series, seeds.SERIES),
     "values": Target(read_values, seeds.values, seeds.VALUES),
