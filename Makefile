@@ -12,8 +12,9 @@ NOT_UNIT := real or scenario or faults or screen or peers
 STORIES := --ignore tests/real --ignore tests/faults --ignore tests/scenarios
 # Each process loads them for half a second; the order is drawn in tests/conftest.py, by this number.
 SPARED := -p no:randomly -p no:textual-snapshot -p no:syrupy
-# Each of pytest's processes would rewrite all files anew the first time; who only runs it need not wait for that.
-REWRITE_TESTS := $(BIN)/pytest -n 0 --collect-only -qq >/dev/null || true
+# The first time pytest rewrites all files, and Hypothesis reads them for constants: once, not in each process.
+# One property test asks for both; who only runs the server need not wait for that.
+REWRITE_TESTS := TOCSIN_EXAMPLES=1 $(BIN)/pytest -n 0 -qq -k test_a_line_has_no_breaks >/dev/null || true
 # In memory, where that can be written: a test's folder lasts milliseconds, and a disk takes as long for each commit.
 IN_MEMORY := $(shell test -w /dev/shm && echo TMPDIR=/dev/shm)
 ORDER ?= $(shell date +%s)
