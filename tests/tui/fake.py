@@ -11,7 +11,14 @@ import msgspec
 from tests.tui import scene
 
 from tocsin_protocol import api
-from tocsin_protocol.vocabulary import OPEN_TICKET_STATES, ActorKind, AlertState, TicketEventKind, TicketState
+from tocsin_protocol.vocabulary import (
+    OPEN_TICKET_STATES,
+    ActorKind,
+    AlertState,
+    SilenceState,
+    TicketEventKind,
+    TicketState,
+)
 
 
 class FakeServer(httpx.AsyncBaseTransport):
@@ -23,6 +30,7 @@ class FakeServer(httpx.AsyncBaseTransport):
         self.hosts = {row.id: row for row in scene.hosts()}
         self.quiet = scene.quiet() if tickets is None else []
         """The alerts that have no ticket."""
+        self.silences: list[api.Silence] = []
         self.status = scene.STATUS
         self.token = "tok"
         self.page = api.MAX_PAGE
@@ -133,6 +141,19 @@ class FakeServer(httpx.AsyncBaseTransport):
         except KeyError:
             return _problem(404, "not-found", f"there is no {path}", "")
 
+    def _silence(self, wish: api.NewSilence) -> httpx.Response:
+        if not wish.matchers.startswith("{"):
+            return _problem(422, "unprocessable", f"matchers: {wish.matchers!r} is not a matcher", "mend it")
+        self.silences.append(
+            api.Silence(
+                id=len(self.silences) + 1, client=wish.client, matchers=wish.matchers,
+                state=SilenceState.ACTIVE, starts_at=scene.NOW, ends_at=wish.ends_at, author="alice",
+                comment=wish.comment,
+            )
+        )  # fmt: skip
+        self.tell("rules")
+        return _json(self.silences[-1], 201)
+
     def _host(self, row: api.HostRow) -> api.HostDetail:
         alerts = [alert for alert in self.alerts() if alert.host == row.name]
         return msgspec.structs.replace(scene.host_detail(row), alerts=alerts)
@@ -156,6 +177,8 @@ class FakeServer(httpx.AsyncBaseTransport):
             )
             self.details[row.id] = api.TicketDetail(ticket=row, events=[], alerts=[])
             return _json(self.details[row.id], 201)
+        if path == "/silences":
+            return self._silence(msgspec.json.decode(body, type=api.NewSilence))
         number, verb = re.fullmatch(r"/tickets/(\d+)/(\w+)", path).groups()
         detail = self.details[int(number)]
         said = msgspec.json.decode(body)

@@ -54,11 +54,13 @@ async def test_every_screen_survives_the_corpus(size: tuple[int, int]) -> None:
             ["escape", "d"],
             ["escape", "t"],
             ["escape", "a"],
+            ["escape", "S"],
             ["escape", "question_mark"],
             ["q", "H"],
             ["2"],
             ["3"],
-            ["j"],
+            ["j", "S"],
+            ["escape"],
         ):
             await pilot.press(*keys)
             assert is_harmless(screen_text(app))

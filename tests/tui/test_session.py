@@ -13,7 +13,7 @@ from tests.tui.fake import FakeServer
 from tocsin_protocol import api
 from tocsin_protocol.vocabulary import TicketEventKind, TicketState
 from tocsin_tui.client import Client
-from tocsin_tui.session import Session, chart_minutes
+from tocsin_tui.session import DETAIL_S, Session, chart_minutes
 from tocsin_tui.state import LinkState, View
 
 
@@ -27,10 +27,12 @@ async def until(question: Callable[[], object]) -> None:
 
 
 @asynccontextmanager
-async def following(server: FakeServer) -> AsyncIterator[Session]:
+async def following(server: FakeServer, hands: Hands | None = None) -> AsyncIterator[Session]:
     """A session that has its snapshot and follows the stream."""
     session = Session(
-        lambda: Client(URL, token=server.token, transport=server), wall=lambda: scene.NOW, monotonic=Hands()
+        lambda: Client(URL, token=server.token, transport=server),
+        wall=lambda: scene.NOW,
+        monotonic=hands or Hands(),
     )
     task = asyncio.create_task(session.run())
     try:
@@ -221,6 +223,38 @@ async def test_what_is_acknowledged_already_is_said_in_the_servers_words(session
     assert not await session.acts.acknowledge(row_of(session), "")
 
     assert session.notice.text == "#4812: ticket 4812 has no alert that fires: there is nothing to do"
+
+
+async def test_a_silence_is_for_the_client_and_says_until_when(session: Session, server: FakeServer) -> None:
+    wish = api.NewSilence(matchers='{alertname="A"}', ends_at=scene.ago(-30), client="acme")
+
+    assert await session.acts.silence(wish)
+
+    assert session.notice.text == "silence 1 until 13:15"
+    assert server.silences[0].client == "acme"
+
+
+async def test_a_silence_that_cannot_be_is_said(session: Session) -> None:
+    wish = api.NewSilence(matchers="nonsense", ends_at=scene.ago(-30), client="acme")
+
+    assert not await session.acts.silence(wish)
+
+    assert "is not a matcher" in session.notice.text
+
+
+async def test_how_a_tickets_alerts_stand_is_read_anew_while_one_looks(server: FakeServer) -> None:
+    hands = Hands()
+    async with following(server, hands) as session:
+        session.want(row_of(session))
+        await session.freshen()
+        server.details[4812] = scene.hushed(server.details[4812])
+        await session.freshen()
+        before = session.details[4812]
+        hands.rest(DETAIL_S + 1)
+        await session.freshen()
+
+        assert not before.alerts[0].suppressed
+        assert session.details[4812].alerts[0].suppressed
 
 
 async def test_a_solved_ticket_can_be_reopened_from_its_view(session: Session) -> None:

@@ -166,6 +166,38 @@ def test_note_that_was_not_sent(snap_compare, told) -> None:
     assert snap_compare(a_console(told), terminal_size=WIDE, run_before=arrange)
 
 
+@pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
+def test_silence_that_was_refused(snap_compare, server, size) -> None:
+    server.refusals["/silences"] = Problem(
+        title="no", status=422, detail='matchers: \'instance=\' is not a matcher such as alertname="DiskFull"',
+        remedy='write them as {alertname="DiskFull",instance=~"db-.+"}',
+    )  # fmt: skip
+
+    async def arrange(pilot):
+        await is_live(pilot)
+        await read(pilot)
+        await pilot.press("enter", "S")
+        pilot.app.screen.query_one("#comment", Input).value = "disk swap, Ada is on site"
+        await pilot.press("enter")
+        await until(pilot, lambda: pilot.app.session.notice)
+        await rest(pilot)
+
+    assert snap_compare(a_console(server), terminal_size=size, run_before=arrange)
+
+
+def test_silence_of_a_hostile_alert(snap_compare, server) -> None:
+    labels = {f"label{at}": text for at, text in enumerate(HOSTILE)}
+    server.quiet = [scene.an_alert(1, HOSTILE[0], HOSTILE[1], HOSTILE[2], 5, labels=labels)]
+    server.details = {}
+
+    async def arrange(pilot):
+        await look_at_alerts(pilot)
+        await pilot.press("S")
+        await rest(pilot)
+
+    assert snap_compare(a_console(server), terminal_size=NARROW, run_before=arrange)
+
+
 def test_hosts(snap_compare, server) -> None:
     async def arrange(pilot):
         await is_live(pilot)

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from tocsin_protocol.api import NewTicket, TicketDetail, TicketRow
+from tocsin_protocol.api import NewSilence, NewTicket, TicketDetail, TicketRow
 from tocsin_protocol.vocabulary import TicketState
 from tocsin_tui.errors import ConsoleError, Overtaken
-from tocsin_tui.format import Tone
+from tocsin_tui.format import Tone, clock
 
 if TYPE_CHECKING:
     from tocsin_tui.session import Session
@@ -55,6 +55,15 @@ class Acts:
         return await self._act(
             row, row, self._session.client.reopen(row.id, row.version), f"reopened #{row.id}"
         )
+
+    async def silence(self, wish: NewSilence) -> bool:
+        """Have nobody be told of such alerts for some time."""
+        made = await self._session.answer(self._session.client.silence(wish))
+        if made is None:
+            return False
+        self._session.alerts.hear()
+        self._session.say(f"silence {made.id} until {clock(made.ends_at, self._session.now())}", Tone.GOOD)
+        return True
 
     async def open_ticket(self, ticket: NewTicket) -> TicketDetail | None:
         """Open a ticket by hand."""

@@ -106,6 +106,9 @@ class Client:
         """The worst alerts that are active, at most a page of them."""
         return await self._get("/alerts", api.AlertPage, state="active")
 
+    async def silence(self, wish: api.NewSilence) -> api.Silence:
+        return await self._post("/silences", wish, api.Silence)
+
     async def alert_chart(self, alert_id: int, minutes: int) -> api.Chart:
         return await self._get(f"/alerts/{alert_id}/chart", api.Chart, minutes=str(minutes))
 

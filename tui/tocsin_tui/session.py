@@ -57,6 +57,8 @@ WANTED_S = 0.15
 """How long the cursor has to rest on a ticket at most before it is read."""
 CHART_S = 10.0
 """The age at which a chart that goes on is drawn anew."""
+DETAIL_S = 10.0
+"""The age at which a ticket is read anew: how its alerts stand is no change of the ticket."""
 KEPT = 300
 """How many tickets, charts and hosts are kept once they have been read."""
 
@@ -97,6 +99,7 @@ class Session:
         self.wanted: int | None = None
         """The ticket that is looked at."""
         self._charted_s: dict[int, float] = {}
+        self._detailed_s: dict[int, float] = {}
         self.drafts: dict[str, str] = {}
         """What was typed and not sent, by what it was for."""
         self.underway: set[int] = set()
@@ -298,17 +301,25 @@ class Session:
             self.tickets.merge(row, self._monotonic())
 
     async def watch_wanted(self) -> None:
-        """Read the ticket that is looked at, where it has changed since, and its chart as it goes on."""
+        """Keep fresh what is looked at."""
         while True:
             await asyncio.sleep(WANTED_S)
-            row = self.tickets.rows.get(self.wanted or 0)
-            if row is None or self.link.state is not LinkState.LIVE:
-                continue
-            detail = self.details.get(row.id)
-            if detail is None or detail.ticket.version != row.version:
-                detail = await self.read_ticket(row.id)
-            if detail is not None and detail.alerts and self._is_chart_old(detail.alerts[0]):
-                await self.read_chart(detail)
+            await self.freshen()
+
+    async def freshen(self) -> None:
+        """Read the ticket that is looked at, where that has changed or is old, and its chart as it goes on."""
+        row = self.tickets.rows.get(self.wanted or 0)
+        if row is None or self.link.state is not LinkState.LIVE:
+            return
+        detail = self.details.get(row.id)
+        if detail is None or detail.ticket.version != row.version or self._is_detail_old(detail):
+            detail = await self.read_ticket(row.id)
+        if detail is not None and detail.alerts and self._is_chart_old(detail.alerts[0]):
+            await self.read_chart(detail)
+
+    def _is_detail_old(self, detail: TicketDetail) -> bool:
+        read_s = self._detailed_s.get(detail.ticket.id, 0.0)
+        return bool(detail.alerts) and self._monotonic() - read_s > DETAIL_S
 
     def _is_chart_old(self, alert: Alert) -> bool:
         read_s = self._charted_s.get(alert.id)
@@ -350,6 +361,7 @@ class Session:
 
     def keep(self, detail: TicketDetail) -> None:
         _remember(self.details, detail.ticket.id, detail)
+        _remember(self._detailed_s, detail.ticket.id, self._monotonic())
         self.know(detail.ticket)
 
     # ------------------------------------------------------------------ what goes wrong

@@ -196,7 +196,19 @@ async def test_the_keys_can_be_others(server: FakeServer) -> None:
 
 def test_every_key_has_an_id_and_says_what_it_does() -> None:
     from tocsin_tui import app
-    from tocsin_tui.screens import alerts, composer, host, hosts, keys, login, page, queue, ticket, verbs
+    from tocsin_tui.screens import (
+        alerts,
+        composer,
+        host,
+        hosts,
+        keys,
+        login,
+        page,
+        queue,
+        silence,
+        ticket,
+        verbs,
+    )
     from tocsin_tui.widgets import lines, table
 
     modules = [
@@ -209,6 +221,7 @@ def test_every_key_has_an_id_and_says_what_it_does() -> None:
         login,
         page,
         queue,
+        silence,
         ticket,
         verbs,
         lines,

@@ -39,6 +39,7 @@ class AlertsScreen(FilteredPage, TicketPage):
     HERE = "Alerts"
 
     BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("S", "silence", "silence", id="ticket.silence", tooltip="Silence alerts like this one"),
         Binding("slash", "filter", "filter", key_display="/", id="list.filter", tooltip=FILTER_TIP),
         Binding("backslash", "unfilter", show=False, id="list.unfilter", tooltip="Clear the filter"),
         Binding("H", "host", "host", id="ticket.host", tooltip="The alert's host"),
@@ -80,6 +81,9 @@ class AlertsScreen(FilteredPage, TicketPage):
     def in_hand(self) -> TicketRow | None:
         current = self.session.alerts.listing.current
         return self.session.tickets.rows.get(current.ticket_id or 0) if current else None
+
+    def alert_in_hand(self) -> Alert | None:
+        return self.session.alerts.listing.current
 
     def crumb(self) -> str:
         wanted = self.session.alerts.wanted.text

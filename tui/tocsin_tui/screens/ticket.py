@@ -26,6 +26,7 @@ class TicketScreen(TicketPage):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("J", "step(1)", "next", show=False, id="ticket.next", tooltip="The next ticket of the queue"),
         Binding("K", "step(-1)", "previous", show=False, id="ticket.previous", tooltip="The ticket before"),
+        Binding("S", "silence", "silence", id="ticket.silence", tooltip="Silence alerts like its alert"),
         Binding("H", "host", "host", id="ticket.host", tooltip="The ticket's host"),
         Binding("q,escape,h,left,backspace", "back", "back", key_display="q", id="go.back", tooltip="Back"),
     ]

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from textual.binding import Binding, BindingType
 
-from tocsin_protocol.api import NewTicket, TicketRow
+from tocsin_protocol.api import Alert, NewTicket, TicketRow
 from tocsin_protocol.vocabulary import OPEN_TICKET_STATES, AlertState
 from tocsin_tui.format import Tone
 from tocsin_tui.screens.page import Page
@@ -30,6 +30,9 @@ class TicketPage(Page):
         Binding(
             "t", "new", "new", show=False, id="ticket.new", tooltip="Open a new ticket for this client and host"
         ),
+        Binding(
+            "S", "silence", "silence", show=False, id="ticket.silence", tooltip="Silence alerts like its alert"
+        ),
         Binding("H", "host", "host", show=False, id="ticket.host", tooltip="The ticket's host"),
         Binding("y", "copy", "copy", show=False, id="ticket.copy", tooltip="Copy number and title"),
     ]
@@ -37,6 +40,12 @@ class TicketPage(Page):
     def in_hand(self) -> TicketRow | None:
         """The ticket that the keys are for."""
         raise NotImplementedError
+
+    def alert_in_hand(self) -> Alert | None:
+        """The alert that is silenced: the worst of the ticket."""
+        row = self.in_hand()
+        detail = self.session.details.get(row.id) if row else None
+        return detail.alerts[0] if detail and detail.alerts else None
 
     def action_take(self) -> None:
         row = self._in_hand()
@@ -77,6 +86,15 @@ class TicketPage(Page):
             return
         title = f"Acknowledge #{row.id} {_short(row.title)}: a note, if any"
         self._ask(title, f"acknowledge {row.id}", row, self.session.acts.acknowledge, is_long=False)
+
+    def action_silence(self) -> None:
+        alert = self.alert_in_hand()
+        if alert is None:
+            self._say("there is no alert here to silence")
+            return
+        from tocsin_tui.screens.silence import SilenceScreen  # noqa: PLC0415 - not needed for the first frame
+
+        self.app.push_screen(SilenceScreen(self.session, self.painter, alert))
 
     def action_resolve(self) -> None:
         row = self._in_hand()
