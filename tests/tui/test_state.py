@@ -15,6 +15,7 @@ from tocsin_tui.state import (
     Listing,
     View,
     Waiting,
+    acknowledged_by,
     backoff_s,
     gravity,
     is_in_view,
@@ -151,6 +152,16 @@ def test_alerts_stand_by_state_then_severity_then_those_that_ring_then_the_lates
     stand = sorted([dateless, waiting, known, hushed, firing, later, critical], key=gravity)
 
     assert [alert.id for alert in stand] == [5, 2, 1, 3, 4, 6, 7]
+
+
+def test_a_ticket_is_acknowledged_once_all_that_fires_is() -> None:
+    known = scene.an_alert(1, "DiskFull", "atlas", "acme", 9, acknowledged_by="ada")
+    unknown = scene.an_alert(2, "DiskFull", "atlas", "acme", 9)
+    over = msgspec.structs.replace(unknown, state=AlertState.RESOLVED)
+
+    assert acknowledged_by([known, over]) == "ada"
+    assert acknowledged_by([known, unknown]) is None
+    assert acknowledged_by([over]) is None
 
 
 @given(st.permutations([msgspec.structs.replace(ONE, version=v, title=f"v{v}") for v in range(1, 6)]))

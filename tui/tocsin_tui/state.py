@@ -98,6 +98,8 @@ def trouble(row: HostRow) -> Key:
     return (rank, row.worst_priority or 9, f"{row.client}\0{row.name}", row.id)
 
 
+ALARMING = frozenset({AlertState.FIRING, AlertState.UNKNOWN})
+"""The states of an alert that somebody can acknowledge."""
 _ALARM = {
     AlertState.FIRING: 0,
     AlertState.UNKNOWN: 1,
@@ -118,6 +120,12 @@ def gravity(alert: Alert) -> Key:
 def is_quiet(alert: Alert) -> bool:
     """Whether nobody is told of it."""
     return bool(alert.suppressed) or alert.acknowledged_by is not None
+
+
+def acknowledged_by(alerts: Iterable[Alert]) -> str | None:
+    """Who knows of all that fires; nobody while something is still to be known of."""
+    alarming = [alert.acknowledged_by for alert in alerts if alert.state in ALARMING]
+    return alarming[0] if alarming and all(alarming) else None
 
 
 def is_newer(row: TicketRow, known: TicketRow) -> bool:

@@ -87,6 +87,15 @@ async def test_a_note_of_an_acknowledgement_that_fails_stays(server: FakeServer)
         assert app.screen.query_one(Input).value == "it is the archive"
 
 
+async def test_what_somebody_has_acknowledged_is_said_at_once(server: FakeServer) -> None:
+    server.details[4812] = scene.hushed(server.details[4812])
+    async with opened(server) as (app, pilot):
+        await has_read(pilot, 4812)
+        await pilot.press("a")
+
+        assert "ada has acknowledged #4812" in text_of(app, "#message")
+
+
 @pytest.mark.parametrize("ticket_id", [4748, 4781, 4790])  # none, one that has cleared, one that waits
 async def test_where_no_alert_fires_there_is_nothing_to_acknowledge(server: FakeServer, ticket_id: int) -> None:
     async with opened(server) as (app, pilot):

@@ -39,6 +39,8 @@ class AlertsScreen(FilteredPage, TicketPage):
     HERE = "Alerts"
 
     BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("n", "note", show=False, id="ticket.note", tooltip="Write a comment on its ticket"),
+        Binding("d", "resolve", show=False, id="ticket.resolve", tooltip="Resolve its ticket"),
         Binding("S", "silence", "silence", id="ticket.silence", tooltip="Silence alerts like this one"),
         Binding("slash", "filter", "filter", key_display="/", id="list.filter", tooltip=FILTER_TIP),
         Binding("backslash", "unfilter", show=False, id="list.unfilter", tooltip="Clear the filter"),

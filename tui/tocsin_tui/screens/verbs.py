@@ -6,13 +6,12 @@ from typing import ClassVar
 from textual.binding import Binding, BindingType
 
 from tocsin_protocol.api import Alert, NewTicket, TicketRow
-from tocsin_protocol.vocabulary import OPEN_TICKET_STATES, AlertState
+from tocsin_protocol.vocabulary import OPEN_TICKET_STATES
 from tocsin_tui.format import Tone
 from tocsin_tui.screens.page import Page
+from tocsin_tui.state import ALARMING, acknowledged_by
 
 TITLE_LENGTH = 60
-ALARMING = frozenset({AlertState.FIRING, AlertState.UNKNOWN})
-"""States of which there is something to acknowledge."""
 
 Act = Callable[[TicketRow, str], Awaitable[bool]]
 
@@ -83,6 +82,10 @@ class TicketPage(Page):
             return
         if row.alert_state not in ALARMING:
             self._say(f"#{row.id} has no alert that fires")
+            return
+        detail = self.session.details.get(row.id)
+        if detail is not None and (who := acknowledged_by(detail.alerts)):
+            self._say(f"{who} has acknowledged #{row.id}")
             return
         title = f"Acknowledge #{row.id} {_short(row.title)}: a note, if any"
         self._ask(title, f"acknowledge {row.id}", row, self.session.acts.acknowledge, is_long=False)
