@@ -52,6 +52,7 @@ async def main() -> None:
     )
     await paint("ticket", story, "enter")
     await paint("host", a_server(minutes=7), "H")
+    await paint("alerts", a_server(minutes=7), "3", *"jjjjjjjjj")
     await paint("queue-80x24", a_server(minutes=0.4), size=(80, 24))
 
 
