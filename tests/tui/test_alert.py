@@ -137,13 +137,21 @@ def test_the_state_of_one_that_does_not_ring_does_not_shout() -> None:
     assert hushed == ("● firing", Tone.DIM)
 
 
-@pytest.mark.parametrize("room", [0, 3, 5, 8])
+@pytest.mark.parametrize("room", [0, 4, 5, 8])
 def test_what_stands_below_fits_and_begins_with_why(room: int) -> None:
     told = alert.below(scene.quiet()[2], now=scene.NOW, room=room)
 
     assert len(told) <= room
     assert [each.text[:9] for each in told[2:4]] == ["withheld:"] * len(told[2:4])
     assert not any(each.wraps for each in told)
+
+
+def test_where_not_all_reasons_fit_it_is_said_how_many_are_left() -> None:
+    crowd = quiet(suppressed=[scene.SILENCE] * 5, acknowledged_by="ada")
+
+    told = [each.text for each in alert.below(crowd, now=scene.NOW, room=5)]
+
+    assert told[2:] == [f"withheld: {scene.SILENCE.words}"] * 2 + ["and 4 more"]
 
 
 @pytest.mark.parametrize(

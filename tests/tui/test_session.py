@@ -242,6 +242,20 @@ async def test_a_silence_that_cannot_be_is_said(session: Session) -> None:
     assert "is not a matcher" in session.notice.text
 
 
+async def test_alerts_whose_reading_was_broken_off_are_due_at_once(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session.client, "alerts", asyncio.Event().wait)
+    reading = asyncio.create_task(session.alerts.read())
+    await asyncio.sleep(0)
+    while_reading = session.alerts.are_due()
+    reading.cancel()
+    await asyncio.gather(reading, return_exceptions=True)
+
+    assert not while_reading
+    assert session.alerts.are_due()
+
+
 async def test_how_a_tickets_alerts_stand_is_read_anew_while_one_looks(server: FakeServer) -> None:
     hands = Hands()
     async with following(server, hands) as session:

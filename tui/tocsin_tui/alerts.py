@@ -59,8 +59,11 @@ class Alerts:
 
     def are_due(self) -> bool:
         """Whether it is time to read them again."""
-        age_s = self._monotonic() - self._asked_s
-        return not self._is_reading and age_s >= (REST_S if self._has_news else OLD_S)
+        if self._is_reading:
+            return False
+        if self.page is None and not self.problem:
+            return True  # never asked, or the screen was left before the answer
+        return self._monotonic() - self._asked_s >= (REST_S if self._has_news else OLD_S)
 
     async def read(self) -> None:
         """Read them; what goes wrong is said, and what was known stays."""

@@ -65,7 +65,13 @@ def below(alert: Alert, *, now: datetime, room: int) -> list[Line]:
     )
     value = shortened(dim("value  "), _value(alert), dim("  when  "), one_line(alert.expression))
     rest = (shortened(*each.spans) for each in _own(alert))
-    return [RULE, first, *standing(alert, now=now), value, *rest][:room]
+    return [RULE, first, *_at_most(room - 2, [*standing(alert, now=now)]), value, *rest][:room]
+
+
+def _at_most(count: int, told: list[Line]) -> list[Line]:
+    """So many of the lines; the last of them says how many are left out."""
+    left = len(told) - count + 1
+    return told if left < 2 else [*told[: max(0, count - 1)], line(dim(f"and {left} more"))]
 
 
 def foot(shown: int, alerts: Collection[Alert], *, is_cut: bool) -> list[Span]:
