@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tocsin_protocol.vocabulary import SeriesKind
-from tocsin_server.series.arrays import NEVER, Floats, Ints, Places, stale
+from tocsin_server.series.arrays import NEVER, Codes, Floats, Ints, Places, stale
 from tocsin_server.series.banks import Bank
 from tocsin_server.series.depths import covered_ms
 from tocsin_server.series.layouts import Layout, metrics_of
@@ -31,7 +31,7 @@ class Seat:
     line: int
     slot: int
     rows: Places
-    columns: Places
+    columns: Codes
     leaving: Ints | None = None
 
     def is_too_shallow(self, time_ms: int, pace_ms: float) -> bool:
@@ -59,7 +59,7 @@ class Seat:
         self.rows, self.columns = self.rows[places], self.columns[places]
         self.leave(until)
 
-    def add(self, rows: Places, columns: Places, until: Ints) -> None:
+    def add(self, rows: Places, columns: Codes, until: Ints) -> None:
         """More rows."""
         until = np.concatenate([self.until, until])
         self.rows = np.concatenate([self.rows, rows])
@@ -94,7 +94,7 @@ class Feed:
         """Where its series are."""
         yield from self._seats.values()
 
-    def kinds(self, columns: Places) -> list[SeriesKind]:
+    def kinds(self, columns: Codes) -> list[SeriesKind]:
         """What the series of these columns of a frame are."""
         return [] if self.layout is None else [SeriesKind(kind) for kind in self.layout.kinds[columns].tolist()]
 
@@ -154,11 +154,11 @@ class Feed:
     def _is_too_fast(self, time_ms: int) -> bool:
         return any(seat.is_too_shallow(time_ms, self._pace_ms) for seat in self._seats.values())
 
-    def _fill(self, seat: Seat, keys: Ints, columns: Places, *, nothing: int) -> None:
+    def _fill(self, seat: Seat, keys: Ints, columns: Codes, *, nothing: int) -> None:
         """Give the rows of a seat their columns; `nothing` is the column that is always stale."""
         bank = seat.bank
         _, staying, known = np.intersect1d(bank.keys(seat.rows), keys, assume_unique=True, return_indices=True)
-        seat.columns = np.full(len(seat.rows), nothing, np.intp)
+        seat.columns = np.full(len(seat.rows), nothing, np.int32)
         seat.columns[staying] = columns[known]
         until = np.minimum(seat.until, self._count + bank.depth)
         until[staying] = _STAYS
@@ -185,7 +185,7 @@ class Feed:
             bank = self._rings.bank(depth)
             line = bank.add_line(self.owner, self._history(depth))
             nothing = np.zeros(0, np.intp)
-            seat = Seat(bank, line, int(bank.slots[line]), nothing, nothing)
+            seat = Seat(bank, line, int(bank.slots[line]), nothing, nothing.astype(np.int32))
             self._seats[depth] = seat
         return seat
 

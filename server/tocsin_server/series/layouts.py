@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tocsin_protocol.vocabulary import SeriesKind
-from tocsin_server.series.arrays import Codes, Ints, Places
+from tocsin_server.series.arrays import Codes, Ints
 from tocsin_server.series.labels import NAME
 from tocsin_server.series.schema import Schema, own_labels
 from tocsin_server.series.symbols import LabelSets, Symbols
@@ -40,7 +40,7 @@ class Layout:
     """Distinct keys and the frame's column of each; `kinds` and `width` are the frame's."""
 
     keys: Ints
-    columns: Places
+    columns: Codes
     kinds: NDArray[np.uint8]
     schema_id: int | None = None
 
@@ -119,4 +119,4 @@ class Catalogue:
 def _layout(keys: Sequence[int], kinds: NDArray[np.uint8], *, schema_id: int | None = None) -> Layout:
     """Of two columns with the same key the first counts, as in Prometheus."""
     distinct, columns = np.unique(np.array(keys, np.int64), return_index=True)
-    return Layout(distinct, columns, kinds, schema_id)
+    return Layout(distinct, columns.astype(np.int32), kinds, schema_id)
