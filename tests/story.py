@@ -309,7 +309,9 @@ class Story:
         return ticket
 
     def timeline(self, ticket_id: int) -> list[api.TicketEvent]:
-        return self.server.storage.read(lambda session: queue.ticket_detail(session, ticket_id)).events
+        """As it comes over the wire."""
+        detail = self.server.storage.read(lambda session: queue.ticket_detail(session, ticket_id))
+        return msgspec.json.decode(msgspec.json.encode(detail), type=api.TicketDetail).events
 
     def kinds(self, ticket_id: int) -> list[str]:
         """What has happened to a ticket, in words."""

@@ -165,7 +165,7 @@ class TicketPage(Message, frozen=True, kw_only=True):
 
 
 class TicketEvent(Message, frozen=True, kw_only=True):
-    """One row of a ticket's timeline. `data` is evidence, such as `value`, `labels`, `expression`."""
+    """One row of a ticket's timeline. `data` is evidence, such as `value`, `labels`, `withheld`."""
 
     id: int
     at: datetime
@@ -173,7 +173,7 @@ class TicketEvent(Message, frozen=True, kw_only=True):
     actor_kind: ActorKind
     actor: str
     text: str
-    data: dict[str, str | float | dict[str, str] | None]
+    data: dict[str, str | float | list[str] | dict[str, str] | None]
 
 
 class Suppression(Message, frozen=True, kw_only=True):

@@ -18,6 +18,7 @@ def named_paths(document: Path) -> set[str]:
     "name",
     [
         "docs/architecture.md",
+        "docs/console.md",
         "docs/operations.md",
         "docs/postgresql.md",
         "docs/silences.md",

@@ -95,6 +95,14 @@ async def test_no_hostile_string_gets_through(text: str, server: FakeServer, cli
     assert all(is_harmless(word) for word in words)
 
 
+async def test_a_timeline_may_list_why_nobody_was_told(client: Client, server: FakeServer) -> None:
+    detail = server.details[4812]
+    event = msgspec.structs.replace(detail.events[0], data={"withheld": ["parent sw-1 is down\x1b[2J"]})
+    server.details[4812] = msgspec.structs.replace(detail, events=[event])
+
+    assert (await client.ticket(4812)).events[0].data == {"withheld": ["parent sw-1 is down[2J"]}
+
+
 async def test_events_come_with_their_types_and_ids(client: Client, server: FakeServer) -> None:
     stream = client.events("")
     opened = await anext(stream)

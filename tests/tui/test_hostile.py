@@ -29,7 +29,9 @@ def poisoned(words: list[str]) -> FakeServer:
             labels={text: text}, annotations={"description": text}, acknowledged_by=text, late=True,
             suppressed=[scene.withheld(SuppressionKind.SILENCE, text)],
         )  # fmt: skip
-        event = msgspec.structs.replace(detail.events[0], text=text, actor=text, data={"labels": {text: text}})
+        event = msgspec.structs.replace(
+            detail.events[0], text=text, actor=text, data={"labels": {text: text}, "withheld": [text]}
+        )
         server.details[row.id] = msgspec.structs.replace(detail, alerts=[alert], events=[event])
     first = server.hosts[1]
     everything = "".join(words)[:300]

@@ -171,7 +171,7 @@ def _in_words(event: TicketEvent) -> str:
 
 def _evidence(event: TicketEvent) -> Iterable[str]:
     """What the event proves itself with: why nobody was told, the value and the labels, in that order."""
-    withheld: object = event.data.get("withheld")
+    withheld = event.data.get("withheld")
     if isinstance(withheld, list):
         yield from (f"withheld: {words}" for words in withheld)
     value = event.data.get("value")
