@@ -19,8 +19,11 @@ MAX_MATCHERS = 64
 MAX_NAME = 256
 MAX_VALUE = 4096
 
-_WORD = r"""(?:"(?:[^"\\\n]|\\.)*"|[^\s{}!=~,\\"'`]+)"""
-_ITEM = re.compile(rf"(?P<name>{_WORD})\s*(?P<kind>=~|!~|!=|=)\s*(?P<value>{_WORD})\s*(?:,\s*|\Z)")
+_SPACE = f"\t\n\v\f\r \x85\xa0\u1680{''.join(map(chr, range(0x2000, 0x200B)))}\u2028\u2029\u202f\u205f\u3000"
+"""What is white to Go; Python would have the separators of files and records too."""
+_GAP = f"[{_SPACE}]*"
+_WORD = rf"""(?:"(?:[^"\\\n]|\\.)*"|[^{_SPACE}{{}}!=~,\\"'`]+)"""
+_ITEM = re.compile(rf"(?P<name>{_WORD}){_GAP}(?P<kind>=~|!~|!=|=){_GAP}(?P<value>{_WORD}){_GAP}(?:,{_GAP}|\Z)")
 _PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 _ESCAPE = re.compile(
     rb'\\(?:(?P<letter>[abfnrtv\\"])|x(?P<hex>[0-9a-fA-F]{2})|(?P<octal>[0-7]{3})'
@@ -33,7 +36,7 @@ def parse_matchers(text: str) -> Matchers:
     """The matchers, none for an empty list; raises `ValueError` with what is wrong."""
     if len(text) > MAX_TEXT:
         raise ValueError(f"matchers of {len(text)} characters are longer than {MAX_TEXT}")
-    body = _without_braces(text.strip())
+    body = _without_braces(text.strip(_SPACE))
     found: list[Matcher] = []
     position = 0
     while position < len(body):
@@ -81,7 +84,7 @@ def _without_braces(text: str) -> str:
         return text
     if len(text) < 2 or not text.endswith("}"):
         raise ValueError(f"{_excerpt(text)} has no closing brace")
-    return text[1:-1].strip()
+    return text[1:-1].strip(_SPACE)
 
 
 def _check_text(what: str, text: str, most: int) -> None:

@@ -42,6 +42,8 @@ EQUAL, NOT_EQUAL, REGEX, NOT_REGEX = MatchKind
         (r'foo="\U0001f642\u00e9\101"', [("foo", EQUAL, "🙂éA")]),
         (r'foo="\"bar\"\\\n\t"', [("foo", EQUAL, '"bar"\\\n\t')]),
         ("foo=:8080", [("foo", EQUAL, ":8080")]),
+        ("\xa0foo\u2003=\u3000bar\x85", [("foo", EQUAL, "bar")]),
+        ("\x1cfoo=\x1fbar\x1e", [("\x1cfoo", EQUAL, "\x1fbar\x1e")]),
     ],
 )
 def test_what_alertmanager_takes(text, matchers):
@@ -77,6 +79,7 @@ def test_what_alertmanager_takes(text, matchers):
         "foo='bar'",
         "foo=~(",
         '{foo="bar"}}',
+        "\x1f",
     ],
 )
 def test_what_alertmanager_refuses_is_refused(text):
