@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 from sqlalchemy import Row, func, select
 from sqlmodel import Session
 
@@ -25,7 +26,6 @@ from tocsin_server.promql.spelling import decimal
 
 MOST_STEPS = 200
 MOST_ALERTS = 20
-_ALERTS_NAMED = "tocsin-server rules why names those that are active"
 _ENDED = (AlertState.INACTIVE, AlertState.RESOLVED)
 
 
@@ -131,7 +131,7 @@ def _told(step: Row[Any]) -> AlertStep:
         value=None if step.value is None else decimal(step.value),
         sample_at=None if step.sample_ms is None else moment(step.sample_ms),
         words=_words(step),
-        withheld=[Suppression(**reason) for reason in step.withheld],
+        withheld=msgspec.convert(step.withheld, list[Suppression]),
         redelivered=step.redelivers,
         late=step.late,
         ticket_id=step.ticket_id,
