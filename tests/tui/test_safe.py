@@ -3,11 +3,14 @@
 import unicodedata
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.examples import share
 from tests.tui.hostile import HOSTILE
 
-from tocsin_tui.safe import MAX_LINE, safe_line, safe_text, safe_tree
+from tocsin_server.alerts.matchertext import parse_matchers, spelled
+from tocsin_server.series.matchers import Matcher, MatchKind
+from tocsin_tui.safe import MAX_LINE, safe_line, safe_matchers, safe_text, safe_tree
 
 ANY_TEXT = st.text(st.characters(exclude_categories=()), max_size=400)
 JSON = st.recursive(
@@ -85,6 +88,28 @@ def test_a_tree_keeps_its_shape_and_loses_what_is_harmful(tree: object) -> None:
 
 def test_a_comment_keeps_its_lines_and_a_title_does_not() -> None:
     assert safe_tree({"text": "one\r\ntwo", "title": "one\ntwo"}) == {"text": "one\ntwo", "title": "one two"}
+
+
+def test_a_label_that_is_called_like_a_field_is_one_line_all_the_same() -> None:
+    tree = {"labels": {"reason": "one\ntwo", "text": "one\ntwo", "matchers": "one\u200b"}}
+
+    assert safe_tree(tree) == {"labels": {"reason": "one two", "text": "one two", "matchers": "one"}}
+
+
+@given(ANY_TEXT)
+def test_nothing_harmful_is_left_in_matchers(text: str) -> None:
+    assert is_harmless(safe_matchers(text))
+    assert "\n" not in safe_matchers(text)
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"]), max_size=40))
+@settings(max_examples=share(60))
+def test_matchers_are_read_back_as_they_were(text: str) -> None:
+    matchers = (Matcher("instance", MatchKind.EQUAL, text), Matcher(f"größe{text}", MatchKind.EQUAL, "x"))
+
+    shown = safe_matchers(spelled(matchers))
+
+    assert matchers == parse_matchers(shown)
 
 
 @pytest.mark.parametrize("text", HOSTILE)
