@@ -142,10 +142,7 @@ async def test_a_note_typed_in_one_burst_is_whole(server: FakeServer) -> None:
 async def test_a_filter_that_hides_all_says_so(server: FakeServer) -> None:
     async with opened(server) as (app, pilot):
         app.session.filter_tickets("nobody has this")
-        app._paint()
-        await pilot.pause()
-
-        assert '0 of 13 match "nobody has this"' in text_of(app, "#empty")
+        await until(pilot, lambda: '0 of 13 match "nobody has this"' in text_of(app, "#empty"))
 
 
 async def test_the_solved_are_another_view(server: FakeServer) -> None:
