@@ -12,6 +12,7 @@ from tocsin_protocol.api import (
     HostRow,
     Person,
     Reading,
+    RuleProblem,
     ServerStatus,
     Suppression,
     TicketDetail,
@@ -45,6 +46,29 @@ STATUS = ServerStatus(
     rule_problems=[],
     evaluation_ms=3.1,
 )
+
+
+def problem(file: str, group: str, rule: str, reason: str) -> RuleProblem:
+    return RuleProblem(file=file, group=group, rule=rule, reason=reason)
+
+
+PROBLEMS = [
+    problem(
+        "/etc/tocsin/rules/datacenter.yml", "filesystems", "FilesystemFull",
+        "line 14: 'for' must be a duration such as 5m, got '5'",
+    ),
+    problem(
+        "/etc/tocsin/rules/datacenter.yml", "", "",
+        "line 31: the group 'filesystems' stands here for the second time; the first is at line 3",
+    ),
+    problem(
+        "/etc/tocsin/rules/mail.yml", "queues", "QueueGrows",
+        "line 7: predict_linear(mailq_length[1h]) wants 2 arguments, has 1:\n"
+        "predict_linear(mailq_length{queue=~'deferred|active', instance!~'test-.+', job='node'}[1h]) > 5000",
+    ),
+    problem("/etc/tocsin/suppressions", "", "monthly patches", "no client is called 'acmee'"),
+]  # fmt: skip
+"""What is wrong with the files on a bad morning."""
 FULL = "node_filesystem_avail_bytes / node_filesystem_size_bytes < 0.03"
 DEFAULT_TITLE = "/srv/mail on atlas is 97.7 % full"
 

@@ -36,6 +36,9 @@ def poisoned(words: list[str]) -> FakeServer:
     first = server.hosts[1]
     everything = "".join(words)[:300]
     server.hosts[1] = msgspec.structs.replace(first, name=everything, client=everything, os=everything)
+    server.status = msgspec.structs.replace(
+        scene.STATUS, rule_problems=[scene.problem(text, text, text, text) for text in words]
+    )
     server.refusals["/take"] = Problem(title="no", status=403, detail=everything)
     return server
 
@@ -62,7 +65,9 @@ async def test_every_screen_survives_the_corpus(size: tuple[int, int]) -> None:
             ["2"],
             ["3"],
             ["j", "S"],
-            ["escape"],
+            ["escape", "exclamation_mark"],
+            ["G"],
+            ["q"],
         ):
             await pilot.press(*keys)
             assert is_harmless(screen_text(app))

@@ -294,6 +294,52 @@ def test_alerts_hostile(snap_compare, server) -> None:
     assert snap_compare(a_console(server), terminal_size=NARROW, run_before=look_at_alerts)
 
 
+async def look_at_files(pilot) -> None:
+    await is_live(pilot)
+    await pilot.press("exclamation_mark")
+    await rest(pilot)
+
+
+@pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
+def test_files(snap_compare, server, size) -> None:
+    server.status = msgspec.structs.replace(scene.STATUS, rule_problems=scene.PROBLEMS)
+
+    assert snap_compare(a_console(server), terminal_size=size, run_before=look_at_files)
+
+
+def test_files_all_in_force(snap_compare, server) -> None:
+    assert snap_compare(a_console(server), terminal_size=NARROW, run_before=look_at_files)
+
+
+def test_files_loading(snap_compare, server) -> None:
+    async def arrange(pilot):
+        pilot.app.action_files()
+        await rest(pilot)
+
+    app = a_console(server)
+    app._begin = lambda: None  # it has not asked yet
+    assert snap_compare(app, terminal_size=NARROW, run_before=arrange)
+
+
+def test_files_stale(snap_compare, server) -> None:
+    server.status = msgspec.structs.replace(scene.STATUS, rule_problems=scene.PROBLEMS[:1])
+
+    async def arrange(pilot):
+        await look_at_files(pilot)
+        await go_offline(pilot, server)
+        await rest(pilot)
+
+    assert snap_compare(a_console(server), terminal_size=NARROW, run_before=arrange)
+
+
+def test_files_hostile(snap_compare, server) -> None:
+    server.status = msgspec.structs.replace(
+        scene.STATUS, rule_problems=[scene.problem(text, text, text, text * 2) for text in HOSTILE]
+    )
+
+    assert snap_compare(a_console(server), terminal_size=NARROW, run_before=look_at_files)
+
+
 def test_request(snap_compare, server) -> None:
     async def arrange(pilot):
         await is_live(pilot)

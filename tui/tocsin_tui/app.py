@@ -122,6 +122,13 @@ class Console(App[int]):
         self.action_queue()
         self.push_screen(AlertsScreen(self.session, self.painter))
 
+    def action_files(self) -> None:
+        # Deferred: not needed for the first frame.
+        from tocsin_tui.screens.files import FilesScreen  # noqa: PLC0415
+
+        if not isinstance(self.screen, FilesScreen):  # it comes over whatever one is at, and goes again
+            self.push_screen(FilesScreen(self.session, self.painter))
+
     async def _command(self, event: events.Key) -> bool:
         """Do at once what a key commands, before the next key is looked at; false when it is none or is typed.
 

@@ -39,6 +39,15 @@ class Page(Screen[None]):
             "3", "app.alerts", "alerts", show=False, id="go.alerts", tooltip="The alerts that are going on"
         ),
         Binding(
+            "exclamation_mark",
+            "app.files",
+            "files",
+            show=False,
+            key_display="!",
+            id="go.files",
+            tooltip="What of the files is not in force",
+        ),
+        Binding(
             "R", "reload", "refresh", show=False, id="go.refresh", tooltip="Read anew, or try the line again"
         ),
         Binding("ctrl+c", "app.quit", show=False, id="go.leave", tooltip="Leave the console from anywhere"),

@@ -4,6 +4,7 @@ from datetime import datetime
 
 from tocsin_protocol.api import Person, ServerStatus, TicketCounts
 from tocsin_tui.format import Line, Span, Tone, dim, line, priority, seconds, strong
+from tocsin_tui.sheets.files import file_count
 from tocsin_tui.state import Link, LinkState
 
 _LINKS: dict[LinkState, Span] = {
@@ -75,12 +76,13 @@ def _counts(counts: TicketCounts, *, roomy: bool) -> list[Span]:
 
 def _server(server: ServerStatus, *, roomy: bool) -> list[Span]:
     spans: list[Span] = []
+    if server.rule_problems:  # first, for what comes last is cut on a narrow screen
+        count = file_count(server.rule_problems)
+        spans += [dim(" │ "), (f"! files: {count}" if roomy else f"! {count}", Tone.WARN)]
     if server.hosts_silent:
         spans += [dim(" │ "), (f"○ {server.hosts_silent} silent", Tone.UNKNOWN)]
     elif roomy:
         spans += [dim(f" │ {server.hosts} {'host' if server.hosts == 1 else 'hosts'} up")]
-    if server.rule_problems:
-        spans += [dim(" │ "), (f"! rules: {len(server.rule_problems)}", Tone.WARN)]
     return spans
 
 
