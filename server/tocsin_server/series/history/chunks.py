@@ -22,6 +22,8 @@ from tocsin_server.series.history.stretches import MAX_CELLS, MAX_INSTANTS, MAX_
 
 VERSION = 1
 LEVEL = 6
+MAX_ROWS = 4 * MAX_SERIES
+"""Roll-ups are chunks too, of four rows a series."""
 _SEAL = struct.Struct("<BI")
 _COUNTS = struct.Struct("<III")
 _FIRST = struct.Struct("<q")
@@ -58,7 +60,7 @@ def unpack_chunk(chunk: bytes, wanted: Places | None = None) -> tuple[Ints, Floa
 
 
 def _within_caps(series: int, instants: int) -> tuple[int, int]:
-    if not (0 < series <= MAX_SERIES and 0 < instants <= MAX_INSTANTS and series * instants <= MAX_CELLS):
+    if not (0 < series <= MAX_ROWS and 0 < instants <= MAX_INSTANTS and series * instants <= MAX_CELLS):
         raise ValueError(f"no chunk holds {series} series at {instants} instants")
     return series, instants
 

@@ -19,9 +19,9 @@ from tocsin_server.series.arrays import Floats, Ints, is_stale, stale
 from tocsin_server.series.schema import Schema, SeriesEntry
 
 HOUR_MS = 3_600_000
-MAX_SERIES = 1 << 16
+MAX_SERIES = 1 << 14
 MAX_INSTANTS = 1 << 14
-MAX_CELLS = 1 << 25
+MAX_CELLS = 1 << 23
 
 
 class Frame(Protocol):

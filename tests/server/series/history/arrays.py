@@ -50,7 +50,7 @@ def matrices(draw, *, most_series: int = 6, most_instants: int = 20):
     return times, np.stack([draw(_rows(instants)) for _ in range(series)])
 
 
-def entry(name: str, kind: SeriesKind = SeriesKind.GAUGE, **labels: str) -> SeriesEntry:
+def entry(name: str, kind: SeriesKind = SeriesKind.GAUGE, /, **labels: str) -> SeriesEntry:
     return SeriesEntry(name, kind, tuple(sorted(labels.items())))
 
 

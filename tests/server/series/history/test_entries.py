@@ -13,9 +13,11 @@ from tocsin_server.series.history.entries import pack_entries, unpack_entries
 from tocsin_server.series.history.errors import Damaged
 
 texts = st.text(max_size=12)
-labels = st.dictionaries(texts, texts, max_size=3)
+all_labels = st.dictionaries(texts, texts, max_size=3)
 series = st.lists(
-    st.builds(lambda name, kind, said: entry(name, kind, **said), texts, st.sampled_from(SeriesKind), labels)
+    st.builds(
+        lambda name, kind, said: entry(name, kind, **said), texts, st.sampled_from(SeriesKind), all_labels
+    )
 )
 
 

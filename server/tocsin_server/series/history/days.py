@@ -1,0 +1,186 @@
+"""The folder of days: its one writer, and how long what is kept.
+
+Writing an hour reads what is there, merges it and replaces it, in one transaction with its roll-up. So late
+data joins the hour, an hour that is written twice is there once, and a crash leaves the old or the new. All
+hours of one call and day share one transaction, hence one wait for the disk.
+"""
+
+import contextlib
+import re
+import threading
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import NamedTuple
+
+import structlog
+
+from tocsin_protocol.wire import SPOOL_HOURS
+from tocsin_server.series.history.chunks import pack_chunk, unpack_chunk
+from tocsin_server.series.history.dayfile import DAY_MS, DayFile, Grain, Key, Row, remove
+from tocsin_server.series.history.entries import pack_entries, unpack_entries
+from tocsin_server.series.history.errors import Damaged
+from tocsin_server.series.history.rollups import pack_rollup
+from tocsin_server.series.history.stretches import Stretch, by_hour, united
+from tocsin_server.series.schema import SeriesEntry
+
+_log = structlog.get_logger()
+
+_NAME = re.compile(r"\d{4}-\d{2}-\d{2}\.db", re.ASCII)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_LATEST_MS = 253_402_300_800_000
+"""The year 10,000: no file is named after it."""
+LEAST_DAYS = SPOOL_HOURS // 24 + 2
+"""So long late data may come, and then its hour's samples must be there."""
+
+
+class Closing(NamedTuple):
+    """A host's samples of an hour that is over, or that have come late for one."""
+
+    client_id: int
+    host_id: int
+    stretch: Stretch
+
+
+@dataclass(frozen=True, slots=True)
+class Keep:
+    """For how many days samples and roll-ups are kept."""
+
+    samples_days: int = 15
+    rollup_days: int = 396
+
+    def __post_init__(self) -> None:
+        if min(self.samples_days, self.rollup_days) < LEAST_DAYS:
+            raise ValueError(f"history is kept for {LEAST_DAYS} days at least, since data may come so late")
+
+    def days(self, grain: Grain) -> int:
+        return self.samples_days if grain is Grain.SAMPLES else self.rollup_days
+
+
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """What is kept of clients, and of those that have something of their own."""
+
+    default: Keep = Keep()
+    clients: Mapping[int, Keep] = field(default_factory=dict)
+
+    def is_past(self, end_ms: int, now_ms: int, grain: Grain, client_id: int) -> bool:
+        """Whether what was over then is to be deleted now."""
+        return now_ms >= end_ms + self.clients.get(client_id, self.default).days(grain) * DAY_MS
+
+    def span(self) -> tuple[int, int]:
+        """The shortest and the longest that anything is kept, in milliseconds."""
+        days = [keep.days(grain) for keep in (self.default, *self.clients.values()) for grain in Grain]
+        return min(days) * DAY_MS, max(days) * DAY_MS
+
+
+class Days:
+    """The writer; one a folder. Calls may come from any thread."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._folder = folder
+        self._lock = threading.Lock()
+
+    def write(self, closings: Iterable[Closing]) -> int:
+        """Store these samples; how many hours have changed. When it returns they are durable.
+
+        After an error what was not stored can be written again, and what was stored too.
+        """
+        days: dict[int, list[tuple[Key, Stretch]]] = defaultdict(list)
+        for client_id, host_id, stretch in closings:
+            for hour_ms, part in by_hour(stretch):
+                if part.series and 0 <= hour_ms < _LATEST_MS:
+                    key = Key(Grain.SAMPLES, client_id, host_id, hour_ms)
+                    days[hour_ms // DAY_MS * DAY_MS].append((key, part))
+        with self._lock:
+            return sum(self._write_day(day_ms, hours) for day_ms, hours in sorted(days.items()))
+
+    def sweep(self, now_ms: int, retention: Retention) -> int:
+        """Delete what is past; how many files have gone."""
+        shortest_ms, longest_ms = retention.span()
+        gone = 0
+        with self._lock:
+            for day_ms, path in day_paths(self._folder):
+                end_ms = day_ms + DAY_MS
+                if now_ms < end_ms + shortest_ms:
+                    break
+                if now_ms >= end_ms + longest_ms or not _left(path, end_ms, now_ms, retention):
+                    remove(path)
+                    gone += 1
+        return gone
+
+    def _write_day(self, day_ms: int, hours: Sequence[tuple[Key, Stretch]]) -> int:
+        with DayFile(day_path(self._folder, day_ms), read_only=False) as day, day.transaction():
+            return sum(_write_hour(day, key, stretch) for key, stretch in hours)
+
+
+def day_path(folder: Path, day_ms: int) -> Path:
+    """Where a day is."""
+    return folder / f"{_EPOCH + timedelta(milliseconds=day_ms):%Y-%m-%d}.db"
+
+
+def day_paths(folder: Path) -> list[tuple[int, Path]]:
+    """The days that are there, oldest first, with when they began."""
+    found = []
+    for path in folder.iterdir():
+        if _NAME.fullmatch(path.name):
+            with contextlib.suppress(ValueError):  # the 45th of a month is not ours
+                began = datetime.fromisoformat(f"{path.stem}T00:00+00:00")
+                found.append(((began - _EPOCH) // timedelta(milliseconds=1), path))
+    return sorted(found)
+
+
+def _write_hour(day: DayFile, key: Key, stretch: Stretch) -> bool:
+    """Whether anything has changed."""
+    stored = day.get(key)
+    if stored is None and day.has(key._replace(grain=Grain.ROLLUP)):
+        _log.warning("data came later than its hour is kept", action="history_too_late", host=key.host_id)
+        return False
+    merged = stretch if stored is None else _merged(day, key, stored, stretch)
+    digest, names = pack_entries(merged.series)
+    row = Row(digest, len(merged.times), pack_chunk(merged.times, merged.values))
+    if row == stored:
+        return False
+    buckets, rollup = pack_rollup(merged)
+    day.put_entries(digest, names)
+    day.put(key, row)
+    day.put(key._replace(grain=Grain.ROLLUP), Row(digest, buckets, rollup))
+    return True
+
+
+def _merged(day: DayFile, key: Key, stored: Row, stretch: Stretch) -> Stretch:
+    """What is there with what is new; a chunk that is damaged gives way."""
+    try:
+        series = unpack_entries(stored.digest, day.get_entries(stored.digest))
+        kept = _stretch(series, stored.content)
+    except Damaged as damage:
+        _log.warning(str(damage), action="history_damaged", file=day.path.name, host=key.host_id)
+        return stretch
+    return united([kept, stretch])
+
+
+def _stretch(series: tuple[SeriesEntry, ...], content: bytes) -> Stretch:
+    times, values = unpack_chunk(content)
+    if len(values) != len(series):
+        raise Damaged(f"a chunk of {len(values)} series has names of {len(series)}")
+    return Stretch(series, times, values)
+
+
+def _left(path: Path, end_ms: int, now_ms: int, retention: Retention) -> bool:
+    """Delete what is past in a file; whether anything is left. A file that cannot be read is left alone."""
+    try:
+        with DayFile(path, read_only=False) as day:
+            holders = day.holders()
+            past = [holder for holder in holders if retention.is_past(end_ms, now_ms, *holder)]
+            with day.transaction():
+                for grain, client_id in past:
+                    day.forget(grain, client_id)
+            if past and len(past) < len(holders):
+                day.tidy()
+    except Damaged as damage:
+        _log.warning(str(damage), action="history_damaged", file=path.name)
+        return True
+    return len(past) < len(holders)

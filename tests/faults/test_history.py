@@ -1,0 +1,86 @@
+"""kill -9 of whoever writes history: what was told to be written is there, and every file is sound."""
+
+import random
+import sqlite3
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tocsin_server.series.history.chunks import unpack_chunk
+from tocsin_server.series.history.dayfile import DayFile, Grain, Key
+from tocsin_server.series.history.days import day_paths
+from tocsin_server.series.history.entries import unpack_entries
+
+HOUR_MS = 1_699_999_200_000
+HOSTS = 5
+LOOPS = 10
+
+WRITER = f"""
+import sys
+from pathlib import Path
+import numpy as np
+from tocsin_protocol.vocabulary import SeriesKind
+from tocsin_server.series.history.days import Closing, Days
+from tocsin_server.series.history.stretches import Stretch
+from tocsin_server.series.schema import SeriesEntry
+
+days, number = Days(Path(sys.argv[1])), int(sys.argv[2])
+series = tuple(SeriesEntry(f"metric_{{place}}", SeriesKind.GAUGE, ()) for place in range(50))
+print("ready", flush=True)
+while True:
+    times = {HOUR_MS} + np.array([number % 3600, number % 3600 + 86_400]) * 1000
+    values = np.full((50, 2), float(number))
+    days.write(Closing(1, host, Stretch(series, times, values)) for host in range({HOSTS}))
+    print(number, flush=True)
+    number += 1
+"""
+
+
+def write_and_kill(folder: Path, number: int, after_s: float) -> int:
+    """Write from this number on, for so long; the last one that was told to be written."""
+    command = [sys.executable, "-c", WRITER, str(folder), str(number)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        time.sleep(after_s)  # real time: the moment of the kill is what is tested
+        process.kill()
+        told = [int(line) for line in process.stdout.read().splitlines(keepends=True) if line.endswith("\n")]
+    return max(told, default=number - 1)
+
+
+def written(path: Path, host: int, grain: Grain) -> int:
+    """How many instants, or samples in buckets, the hours of a host have; each is read wholly."""
+    count = 0
+    with DayFile(path, read_only=True) as day:
+        for listed in day.listed(grain, 1, host, 0, 1 << 60):
+            row = day.get(Key(*listed.key))
+            assert row is not None
+            series = unpack_entries(row.digest, day.get_entries(row.digest))
+            times, values = unpack_chunk(row.content)
+            assert len(times) == row.instants
+            assert len(values) == len(series) * (4 if grain else 1)
+            count += len(times) if grain is Grain.SAMPLES else int(values[3 * len(series)].sum())
+    return count
+
+
+@pytest.mark.faults
+def test_killing_the_writer_loses_no_hour_that_was_told_to_be_written(tmp_path: Path) -> None:
+    chance = random.Random(LOOPS)
+    number = 0
+
+    for _ in range(LOOPS):
+        last = write_and_kill(tmp_path, number, chance.uniform(0.01, 0.3))
+
+        for _, path in day_paths(tmp_path):
+            with sqlite3.connect(path) as connection:
+                assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+            connection.close()
+            counts = {written(path, host, grain) for host in range(HOSTS) for grain in Grain}
+            assert len(counts) == 1  # all hosts of a call or none, and roll-ups are those of the samples
+            assert counts.pop() in (last + 1, last + 2)
+        number = last + 1
+
+    assert number > LOOPS
