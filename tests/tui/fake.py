@@ -119,6 +119,8 @@ class FakeServer(httpx.AsyncBaseTransport):
         return httpx.Response(200, headers={"content-type": "text/event-stream"}, content=bytes_of())
 
     async def _answer(self, request: httpx.Request, path: str) -> httpx.Response:
+        if request.method == "DELETE":
+            return self._end_silence(int(path.rpartition("/")[2]))
         if request.method == "POST":
             await self.is_free.wait()
             return self._act(path, request.content)
@@ -131,6 +133,7 @@ class FakeServer(httpx.AsyncBaseTransport):
             "/tickets/N": lambda id_: self.details[id_],
             "/alerts": lambda _: api.AlertPage(alerts=self.alerts()[: api.MAX_PAGE]),
             "/alerts/N/chart": lambda id_: scene.chart(alerts[id_]),
+            "/silences": lambda _: self._silences(params["which"]),
             "/hosts": lambda _: api.HostPage(hosts=list(self.hosts.values())),
             "/hosts/N": lambda id_: self._host(self.hosts[id_]),
             "/hosts/N/chart": lambda _: scene.cpu_chart(),
@@ -144,15 +147,36 @@ class FakeServer(httpx.AsyncBaseTransport):
     def _silence(self, wish: api.NewSilence) -> httpx.Response:
         if not wish.matchers.startswith("{"):
             return _problem(422, "unprocessable", f"matchers: {wish.matchers!r} is not a matcher", "mend it")
-        self.silences.append(
-            api.Silence(
-                id=len(self.silences) + 1, client=wish.client, matchers=wish.matchers,
-                state=SilenceState.ACTIVE, starts_at=scene.NOW, ends_at=wish.ends_at, author="alice",
-                comment=wish.comment,
-            )
+        made = api.Silence(
+            id=max((each.id for each in self.silences), default=0) + 1, client=wish.client,
+            matchers=wish.matchers, state=SilenceState.ACTIVE, starts_at=scene.NOW, ends_at=wish.ends_at,
+            author="alice", comment=wish.comment,
         )  # fmt: skip
+        for at, was in enumerate(self.silences):
+            if was.id == wish.id and was.state is not SilenceState.EXPIRED:
+                if (was.client, was.matchers) == (wish.client, wish.matchers):
+                    made = msgspec.structs.replace(made, id=was.id, state=was.state, starts_at=was.starts_at)
+                    del self.silences[at]
+                else:
+                    self.silences[at] = _ended(was)
+                break
+        self.silences.append(made)
         self.tell("rules")
-        return _json(self.silences[-1], 201)
+        return _json(made, 201)
+
+    def _end_silence(self, silence_id: int) -> httpx.Response:
+        at = next((at for at, each in enumerate(self.silences) if each.id == silence_id), None)
+        if at is None:
+            return _problem(404, "not-found", f"there is no silence {silence_id}", "")
+        self.silences[at] = _ended(self.silences[at])
+        self.tell("rules")
+        return _json(self.silences[at])
+
+    def _silences(self, which: str) -> api.SilencePage:
+        found = sorted(self.silences, key=lambda each: each.ends_at, reverse=True)
+        if which == "all":
+            return api.SilencePage(silences=found[:500])
+        return api.SilencePage(silences=[each for each in found if each.state is not SilenceState.EXPIRED])
 
     def _host(self, row: api.HostRow) -> api.HostDetail:
         alerts = [alert for alert in self.alerts() if alert.host == row.name]
@@ -210,6 +234,10 @@ class FakeServer(httpx.AsyncBaseTransport):
         )
         self.happen(row, kind)
         return _json(self.details[row.id])
+
+
+def _ended(silence: api.Silence) -> api.Silence:
+    return msgspec.structs.replace(silence, state=SilenceState.EXPIRED, ends_at=scene.NOW)
 
 
 def _known(alert: api.Alert) -> api.Alert:

@@ -14,6 +14,7 @@ from tocsin_protocol.api import (
     Reading,
     RuleProblem,
     ServerStatus,
+    Silence,
     Suppression,
     TicketDetail,
     TicketEvent,
@@ -28,6 +29,7 @@ from tocsin_protocol.vocabulary import (
     Role,
     SeriesKind,
     Severity,
+    SilenceState,
     SuppressionKind,
     TicketEventKind,
     TicketKind,
@@ -218,6 +220,38 @@ def withheld(kind: SuppressionKind, words: str) -> Suppression:
 
 
 SILENCE = withheld(SuppressionKind.SILENCE, "silence 3 by ada until 14:00 UTC: disk swap")
+
+
+def a_silence(id_: int = 3, **changes) -> Silence:
+    """A silence that holds, for another hour and a quarter."""
+    fields = {
+        "client": "nord", "matchers": '{alertname="InterfaceDown",instance="sw-core-1"}',
+        "state": SilenceState.ACTIVE, "starts_at": ago(45), "ends_at": ago(-75), "author": "ada",
+        "comment": "disk swap",
+    }  # fmt: skip
+    return Silence(id=id_, **(fields | changes))
+
+
+def silences() -> list[Silence]:
+    """Two that hold, one of all clients; one to come; two that are over, one of them for long."""
+    over = {"state": SilenceState.EXPIRED}
+    return [
+        a_silence(),
+        a_silence(
+            7, client=None, author="alice", ends_at=ago(-12), starts_at=ago(108),
+            matchers='{alertname=~"CertificateExpires.*",severity!="critical",instance=~"(www|shop|mail)-.+"}',
+            comment="the new certificates are ordered, the old ones last until Friday; see change 4711",
+        ),
+        a_silence(
+            8, client="oslo", author="bob", state=SilenceState.PENDING, starts_at=ago(-555), ends_at=ago(-915),
+            matchers='{site="oslo"}', comment="the electricians come",
+        ),
+        a_silence(5, client="acme", starts_at=ago(300), ends_at=ago(180), comment="", **over),
+        a_silence(
+            1, client="kiel", author="bob", starts_at=ago(600_000), ends_at=ago(599_000),
+            matchers='{alertname="HostSilent"}', comment="moved to the other building", **over,
+        ),
+    ]  # fmt: skip
 
 
 def an_alert(id_: int, alertname: str, host: str | None, client: str, minutes: float, **changes) -> Alert:

@@ -39,6 +39,10 @@ def poisoned(words: list[str]) -> FakeServer:
     server.status = msgspec.structs.replace(
         scene.STATUS, rule_problems=[scene.problem(text, text, text, text) for text in words]
     )
+    server.silences = [
+        scene.a_silence(id_, client=text, author=text, comment=text, matchers=text)
+        for id_, text in enumerate(words, start=1)
+    ]
     server.refusals["/take"] = Problem(title="no", status=403, detail=everything)
     return server
 
@@ -65,6 +69,11 @@ async def test_every_screen_survives_the_corpus(size: tuple[int, int]) -> None:
             ["2"],
             ["3"],
             ["j", "S"],
+            ["escape", "4"],
+            ["e"],
+            ["escape", "x"],
+            ["n", "j", "enter"],
+            ["x"],
             ["escape", "exclamation_mark"],
             ["G"],
             ["q"],

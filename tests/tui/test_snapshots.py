@@ -294,6 +294,129 @@ def test_alerts_hostile(snap_compare, server) -> None:
     assert snap_compare(a_console(server), terminal_size=NARROW, run_before=look_at_alerts)
 
 
+async def look_at_silences(pilot) -> None:
+    await is_live(pilot)
+    await pilot.press("4")
+    await until(pilot, lambda: pilot.app.session.silences.page is not None)
+    await rest(pilot)
+
+
+@pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
+def test_silences(snap_compare, server, size) -> None:
+    server.silences = scene.silences()
+
+    assert snap_compare(a_console(server), terminal_size=size, run_before=look_at_silences)
+
+
+@pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
+def test_silences_with_expired(snap_compare, server, size) -> None:
+    server.silences = scene.silences()
+
+    async def arrange(pilot):
+        await look_at_silences(pilot)
+        await pilot.press("t")
+        await until(pilot, lambda: len(pilot.app.session.silences.listing.order) == 5)
+        await pilot.press("j", "j", "j")
+        await rest(pilot)
+
+    assert snap_compare(a_console(server), terminal_size=size, run_before=arrange)
+
+
+def test_silences_in_sixteen_colours_and_ascii(snap_compare, server) -> None:
+    server.silences = scene.silences()
+    app = a_console(server, own_palette=False, ascii_only=True)
+
+    assert snap_compare(app, terminal_size=NARROW, run_before=look_at_silences)
+
+
+def test_silences_empty(snap_compare, server) -> None:
+    assert snap_compare(a_console(server), terminal_size=NARROW, run_before=look_at_silences)
+
+
+def test_silences_loading(snap_compare, server) -> None:
+    async def arrange(pilot):
+        await is_live(pilot)
+        pilot.app.session.silences.are_due = lambda: False  # it has not asked yet
+        await pilot.press("4")
+        await rest(pilot)
+
+    assert snap_compare(a_console(server), terminal_size=NARROW, run_before=arrange)
+
+
+def test_silences_refused(snap_compare, server) -> None:
+    server.refusals["/silences"] = Problem(title="no", status=503, detail="the database is being moved")
+
+    async def arrange(pilot):
+        await is_live(pilot)
+        await pilot.press("4")
+        await until(pilot, lambda: pilot.app.session.silences.problem)
+        await rest(pilot)
+
+    assert snap_compare(a_console(server), terminal_size=NARROW, run_before=arrange)
+
+
+def test_silences_stale(snap_compare, server) -> None:
+    server.silences = scene.silences()
+
+    async def arrange(pilot):
+        await look_at_silences(pilot)
+        await go_offline(pilot, server)
+        await rest(pilot)
+
+    assert snap_compare(a_console(server), terminal_size=WIDE, run_before=arrange)
+
+
+def test_silences_hostile(snap_compare, server) -> None:
+    server.silences = [
+        scene.a_silence(id_, client=text, author=text, comment=text * 2, matchers=f'{{a="{text}"}}')
+        for id_, text in enumerate(HOSTILE, start=1)
+    ]
+
+    assert snap_compare(a_console(server), terminal_size=NARROW, run_before=look_at_silences)
+
+
+@pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
+def test_one_silence(snap_compare, server, size) -> None:
+    server.silences = scene.silences()
+
+    async def arrange(pilot):
+        await look_at_silences(pilot)
+        await pilot.press("enter")
+        await rest(pilot)
+
+    assert snap_compare(a_console(server), terminal_size=size, run_before=arrange)
+
+
+def test_silence_that_is_extended(snap_compare, server) -> None:
+    server.silences = scene.silences()
+
+    async def arrange(pilot):
+        await look_at_silences(pilot)
+        await pilot.press("e")
+        await rest(pilot)
+
+    assert snap_compare(a_console(server), terminal_size=NARROW, run_before=arrange)
+
+
+@pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
+def test_silence_that_could_not_be_ended(snap_compare, server, size) -> None:
+    server.silences = scene.silences()
+    server.refusals["/silences/7"] = Problem(
+        title="no",
+        status=403,
+        detail="alice does not work for all clients",
+        remedy="make a silence of one client's",
+    )
+
+    async def arrange(pilot):
+        await look_at_silences(pilot)
+        await pilot.press("x", "y")
+        await until(pilot, lambda: pilot.app.session.notice)
+        await rest(pilot)
+
+    assert snap_compare(a_console(server), terminal_size=size, run_before=arrange)
+
+
 async def look_at_files(pilot) -> None:
     await is_live(pilot)
     await pilot.press("exclamation_mark")

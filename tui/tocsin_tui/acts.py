@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from tocsin_protocol.api import NewSilence, NewTicket, TicketDetail, TicketRow
+from tocsin_protocol.api import NewSilence, NewTicket, Silence, TicketDetail, TicketRow
 from tocsin_protocol.vocabulary import TicketState
 from tocsin_tui.errors import ConsoleError, Overtaken
 from tocsin_tui.format import Tone, clock
@@ -62,7 +62,20 @@ class Acts:
         if made is None:
             return False
         self._session.alerts.hear()
+        self._session.silences.hear()
+        self._session.silences.know(made)
         self._session.say(f"silence {made.id} until {clock(made.ends_at, self._session.now())}", Tone.GOOD)
+        return True
+
+    async def end_silence(self, silence: Silence) -> bool:
+        """End a silence now: what it withholds and still fires is delivered."""
+        ended = await self._session.answer(self._session.client.expire(silence.id))
+        if ended is None:
+            return False
+        self._session.alerts.hear()
+        self._session.silences.hear()
+        self._session.silences.know(ended)
+        self._session.say(f"silence {ended.id} has ended", Tone.GOOD)
         return True
 
     async def open_ticket(self, ticket: NewTicket) -> TicketDetail | None:

@@ -122,6 +122,13 @@ class Console(App[int]):
         self.action_queue()
         self.push_screen(AlertsScreen(self.session, self.painter))
 
+    def action_silences(self) -> None:
+        # Deferred: not needed for the first frame.
+        from tocsin_tui.screens.silences import SilencesScreen  # noqa: PLC0415
+
+        self.action_queue()
+        self.push_screen(SilencesScreen(self.session, self.painter))
+
     def action_files(self) -> None:
         # Deferred: not needed for the first frame.
         from tocsin_tui.screens.files import FilesScreen  # noqa: PLC0415

@@ -109,6 +109,14 @@ class Client:
     async def silence(self, wish: api.NewSilence) -> api.Silence:
         return await self._post("/silences", wish, api.Silence)
 
+    async def silences(self, *, which: str) -> api.SilencePage:
+        """Those that are `active`, to come among them, or `all` with the latest of those that are over."""
+        return await self._get("/silences", api.SilencePage, which=which)
+
+    async def expire(self, silence_id: int) -> api.Silence:
+        """End a silence now."""
+        return await self._ask("DELETE", f"/silences/{silence_id}", api.Silence)
+
     async def alert_chart(self, alert_id: int, minutes: int) -> api.Chart:
         return await self._get(f"/alerts/{alert_id}/chart", api.Chart, minutes=str(minutes))
 

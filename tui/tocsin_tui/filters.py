@@ -8,7 +8,7 @@ finds `eth0:1`.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from tocsin_protocol.api import Alert, HostRow, TicketRow
+from tocsin_protocol.api import Alert, HostRow, Silence, TicketRow
 
 NOBODY = frozenset({"none", "nobody", "-", "--"})
 
@@ -60,6 +60,18 @@ def alert_fields(alert: Alert) -> dict[str, str]:
     }
 
 
+def silence_fields(silence: Silence) -> dict[str, str]:
+    """What a filter can ask of a silence, by key."""
+    return {
+        "id": f"#{silence.id}",
+        "state": silence.state.value,
+        "client": "all" if silence.client is None else silence.client,
+        "author": silence.author,
+        "comment": silence.comment,
+        "matchers": silence.matchers,
+    }
+
+
 @dataclass(frozen=True, slots=True)
 class Filter:
     """A parsed filter. `text` is what was typed; an empty one lets everything through."""
@@ -76,7 +88,7 @@ class Filter:
 
 
 def parse_filter(text: str, *, keys: frozenset[str], me: str) -> Filter:
-    """The filter for what was typed; `owner:me` means `me`."""
+    """The filter for what was typed; `owner:me` and `author:me` mean `me`."""
     return Filter(text.strip(), tuple(_test(word, keys, me) for word in text.casefold().split()))
 
 
@@ -85,6 +97,7 @@ TICKET_KEYS = frozenset(
 )
 HOST_KEYS = frozenset({"host", "client", "site", "state", "kind", "job", "os", "p"})
 ALERT_KEYS = frozenset({"state", "sev", "client", "host", "alert", "ticket", "why", "label"})
+SILENCE_KEYS = frozenset({"id", "state", "client", "author", "comment", "matchers"})
 _OPEN_HANDS = frozenset({"owner", "ticket", "why"})
 """Keys of which one may ask for those that have none."""
 
@@ -95,8 +108,8 @@ def _test(word: str, keys: frozenset[str], me: str) -> Callable[[Mapping[str, st
     key, colon, value = bare.partition(":")
     if not (colon and key in keys):
         return lambda fields: (bare in haystack(fields)) is wanted
-    if key == "owner" and value == "me":
-        return lambda fields: (fields["owner"] == me) is wanted
+    if key in {"owner", "author"} and value == "me":
+        return lambda fields: (fields[key] == me) is wanted
     if key in _OPEN_HANDS and value in NOBODY:
         return lambda fields: (fields[key] == "") is wanted
     if key in {"p", "state"}:

@@ -11,7 +11,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from tocsin_protocol.vocabulary import AlertState, HostKind, HostState, Severity, TicketKind, TicketState
+from tocsin_protocol.vocabulary import (
+    AlertState,
+    HostKind,
+    HostState,
+    Severity,
+    SilenceState,
+    TicketKind,
+    TicketState,
+)
 
 
 class Tone(StrEnum):
@@ -117,6 +125,11 @@ _SEVERITIES: dict[Severity, Span] = {
     Severity.WARNING: ("warn", Tone.WARN),
     Severity.INFO: ("info", Tone.PLAIN),
 }
+_SILENCES: dict[SilenceState, Span] = {
+    SilenceState.ACTIVE: ("● active", Tone.WARN),
+    SilenceState.PENDING: ("◌ pending", Tone.PLAIN),
+    SilenceState.EXPIRED: ("· expired", Tone.DIM),
+}
 _TICKETS: dict[TicketState, Span] = {
     TicketState.NEW: ("NEW", Tone.FRESH),
     TicketState.IN_PROGRESS: ("IN PROGRESS", Tone.MINE),
@@ -154,6 +167,10 @@ def severity(of: Severity | None) -> Span:
     return ("–", Tone.DIM) if of is None else _SEVERITIES[of]
 
 
+def silence_state(state: SilenceState) -> Span:
+    return _SILENCES[state]
+
+
 def ticket_state(state: TicketState) -> Span:
     return _TICKETS[state]
 
@@ -188,11 +205,11 @@ def seconds(span: timedelta) -> str:
 
 
 def clock(moment: datetime, now: datetime) -> str:
-    """A moment in local time: `12:37` today, `24 Nov 12:37` before."""
-    local = moment.astimezone()
-    if local.date() == now.astimezone().date():
+    """A moment in local time: `12:37` today, `24 Nov 12:37` else, `24 Nov 2027 12:37` in another year."""
+    local, today = moment.astimezone(), now.astimezone().date()
+    if local.date() == today:
         return f"{local:%H:%M}"
-    return f"{local.day} {local:%b %H:%M}"
+    return f"{local.day} {local:%b %H:%M}" if local.year == today.year else f"{local.day} {local:%b %Y %H:%M}"
 
 
 def number(value: float | None) -> str:

@@ -34,6 +34,7 @@ from tocsin_tui.alerts import Alerts
 from tocsin_tui.errors import ConsoleError, SignedOut
 from tocsin_tui.filters import Filter
 from tocsin_tui.format import Tone
+from tocsin_tui.silences import Silences
 from tocsin_tui.state import (
     Link,
     LinkState,
@@ -91,6 +92,7 @@ class Session:
         self.hosts: Listing[HostRow] = Listing(trouble)
         self.host_filter = Filter()
         self.alerts = Alerts(self, monotonic)
+        self.silences = Silences(self, monotonic)
         self.has_snapshot = False
         self.details: dict[int, TicketDetail] = {}
         self.charts: dict[int, Chart] = {}
@@ -198,6 +200,7 @@ class Session:
                 self.hosts.merge(host, self._monotonic())
             case _ if event.name == "rules":
                 self.alerts.hear()
+                self.silences.hear()
                 await self._read_status()
 
     async def _take_snapshot(self) -> None:
@@ -216,6 +219,7 @@ class Session:
         self._last_id = first.seen  # what has changed since the first page comes again by the stream
         await self._read_hosts()
         self.alerts.hear()
+        self.silences.hear()
         self.has_snapshot = True
         self._heard()
 
@@ -266,7 +270,8 @@ class Session:
         """Let rows take their places; whether any has moved."""
         moved = self.tickets.settle(self._monotonic(), is_idle=is_idle)
         moved = self.hosts.settle(self._monotonic(), is_idle=is_idle) or moved
-        return self.alerts.settle(is_idle=is_idle) or moved
+        moved = self.alerts.settle(is_idle=is_idle) or moved
+        return self.silences.settle(is_idle=is_idle) or moved
 
     def _show_tickets(self) -> None:
         view, wanted = self.view, self.ticket_filter

@@ -17,13 +17,13 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Generic, TypeVar
 
-from tocsin_protocol.api import Alert, HostRow, TicketRow
-from tocsin_protocol.vocabulary import OPEN_TICKET_STATES, AlertState, HostState, Severity
+from tocsin_protocol.api import Alert, HostRow, Silence, TicketRow
+from tocsin_protocol.vocabulary import OPEN_TICKET_STATES, AlertState, HostState, Severity, SilenceState
 
 IDLE_S = 2.0
 GHOST_S = 60.0
 
-R = TypeVar("R", TicketRow, HostRow, Alert)
+R = TypeVar("R", TicketRow, HostRow, Alert, Silence)
 Key = tuple[float, float, str, int]
 """A sort key; its last part is the row's id, so that no two are alike."""
 
@@ -115,6 +115,16 @@ def gravity(alert: Alert) -> Key:
     rank = _ALARM[alert.state] * 10 + _SEVERITY[alert.severity] * 2 + is_quiet(alert)
     began = alert.fired_at or alert.active_at
     return (rank, -began.timestamp() if began else 0, "", alert.id)
+
+
+_HOLD = {SilenceState.ACTIVE: 0, SilenceState.PENDING: 1, SilenceState.EXPIRED: 2}
+
+
+def nearness(silence: Silence) -> Key:
+    """Silences: what ends next, what begins next, and of those that are over the latest first."""
+    ends, starts = silence.ends_at.timestamp(), silence.starts_at.timestamp()
+    at = {SilenceState.ACTIVE: ends, SilenceState.PENDING: starts, SilenceState.EXPIRED: -ends}
+    return (_HOLD[silence.state], at[silence.state], "", silence.id)
 
 
 def is_quiet(alert: Alert) -> bool:

@@ -9,7 +9,7 @@ from textual.widgets import Input
 
 from tocsin_protocol.api import MAX_PAGE, Problem
 from tocsin_protocol.vocabulary import TicketEventKind
-from tocsin_tui.alerts import OLD_S, REST_S
+from tocsin_tui.board import OLD_S, REST_S
 from tocsin_tui.screens.alerts import AlertsScreen
 from tocsin_tui.screens.host import HostScreen
 from tocsin_tui.screens.ticket import TicketScreen

@@ -38,6 +38,7 @@ class Page(Screen[None]):
         Binding(
             "3", "app.alerts", "alerts", show=False, id="go.alerts", tooltip="The alerts that are going on"
         ),
+        Binding("4", "app.silences", "silences", show=False, id="go.silences", tooltip="The silences"),
         Binding(
             "exclamation_mark",
             "app.files",

@@ -1,4 +1,4 @@
-"""Silencing alerts like one: which labels, for how long, and why; nothing typed is lost to an error."""
+"""A silence that is made or extended: which alerts, how long, and why; nothing typed is lost to an error."""
 
 from collections.abc import Iterable
 from typing import ClassVar
@@ -10,20 +10,20 @@ from textual.screen import ModalScreen
 from textual.widget import Widget
 from textual.widgets import Input, TextArea
 
-from tocsin_protocol.api import Alert, NewSilence
+from tocsin_protocol.api import NewSilence
 from tocsin_tui.format import Tone, clock, dim, line, shortened, strong
 from tocsin_tui.session import Session
-from tocsin_tui.silence import USUAL, length_of, matchers_of
+from tocsin_tui.silence import Proposal
 from tocsin_tui.widgets.lines import Lines
 from tocsin_tui.widgets.paint import Painter
 
 FIELDS = {"matchers": "alerts", "length": "for", "comment": "because"}
 """The fields by id, each with the word before it."""
-KEYS = "enter silences · tab next field · esc keeps it for later"
+KEYS = "tab next field · esc keeps it for later"
 
 
 class SilenceScreen(ModalScreen[None]):
-    """A form at the lower edge, filled in with what makes the alert what it is."""
+    """A form at the lower edge, filled in with what is proposed."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter,ctrl+d", "send", "silence", priority=True, id="silence.send", tooltip="Silence them"),
@@ -32,11 +32,11 @@ class SilenceScreen(ModalScreen[None]):
         Binding("shift+tab,up", "app.focus_previous", id="silence.previous", tooltip="To the field before"),
     ]
 
-    def __init__(self, session: Session, painter: Painter, alert: Alert) -> None:
+    def __init__(self, session: Session, painter: Painter, proposal: Proposal) -> None:
         super().__init__()
         self._session = session
         self._painter = painter
-        self._alert = alert
+        self._proposal = proposal
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="composer -form"):
@@ -46,10 +46,8 @@ class SilenceScreen(ModalScreen[None]):
             yield Lines(self._painter, id="hint")
 
     def on_mount(self) -> None:
-        what = f"Silence {self._alert.alertname} of {self._alert.client}"
-        self.query_one("#title", Lines).show(
-            [shortened(strong(what), dim(": these ring no more for some time"))]
-        )
+        title = shortened(strong(self._proposal.title), dim(f": {self._proposal.about}"))
+        self.query_one("#title", Lines).show([title])
         for name, word in FIELDS.items():
             self.query_one(f"#of-{name}", Lines).show([line(dim(word))])
         self._say_until()
@@ -67,18 +65,13 @@ class SilenceScreen(ModalScreen[None]):
         self.dismiss()
 
     def action_send(self) -> None:
+        typed = {name: self._typed(name) for name in FIELDS}
         try:
-            ends_at = self._session.now() + length_of(self._typed("length"))
+            wish = self._proposal.wish(**typed, now=self._session.now())
         except ValueError as error:
             self._hint(f"not sent: {error}", Tone.BAD)
             self.query_one("#length").focus()
             return
-        wish = NewSilence(
-            matchers=self._typed("matchers").replace("\n", " ").strip(),
-            ends_at=ends_at,
-            client=self._alert.client,
-            comment=self._typed("comment").strip(),
-        )
         self._hint("sending…")
         self.run_worker(self._deliver(wish), group="send", exclusive=True)
 
@@ -93,24 +86,33 @@ class SilenceScreen(ModalScreen[None]):
 
     def _fields(self) -> Iterable[Widget]:
         drafts = self._session.drafts
-        matchers = drafts.get(self._draft("matchers"), matchers_of(self._alert, comma=", "))
-        yield TextArea(matchers, id="matchers", soft_wrap=True, highlight_cursor_line=False)
-        yield Input(drafts.get(self._draft("length"), USUAL), id="length", select_on_focus=True)
-        yield Input(drafts.get(self._draft("comment"), ""), id="comment", select_on_focus=False)
+        given = {name: drafts.get(self._draft(name), self._proposed(name)) for name in FIELDS}
+        yield TextArea(given["matchers"], id="matchers", soft_wrap=True, highlight_cursor_line=False)
+        yield Input(given["length"], id="length", select_on_focus=True)
+        yield Input(given["comment"], id="comment", select_on_focus=False)
 
     def _say_until(self) -> None:
         """Say until when it would hold, or what is wrong with what is typed so far."""
         now = self._session.now()
         try:
-            ends_at = now + length_of(self._typed("length"))
+            ends_at = self._proposal.ends_at(self._typed("length"), now)
         except ValueError as error:
             self._hint(str(error), Tone.WARN)
         else:
-            self._hint(f"until {clock(ends_at, now)} · {KEYS}")
+            self._hint(f"until {clock(ends_at, now)} · enter {self._proposal.verb} · {KEYS}")
 
     def _keep(self) -> None:
+        """Keep what was typed; what was only proposed is proposed anew, as it is then."""
         for name in FIELDS:
-            self._session.drafts[self._draft(name)] = self._typed(name)
+            typed = self._typed(name)
+            if typed == self._proposed(name):
+                self._session.drafts.pop(self._draft(name), None)
+            else:
+                self._session.drafts[self._draft(name)] = typed
+
+    def _proposed(self, name: str) -> str:
+        text: str = getattr(self._proposal, name)
+        return text
 
     def _typed(self, name: str) -> str:
         # From the field itself: keys may come faster than the messages that tell of them.
@@ -119,7 +121,7 @@ class SilenceScreen(ModalScreen[None]):
         return self.query_one(f"#{name}", Input).value
 
     def _draft(self, name: str) -> str:
-        return f"silence {self._alert.id} {name}"
+        return f"{self._proposal.name} {name}"
 
     def _hint(self, text: str, tone: Tone = Tone.DIM) -> None:
         self.query_one("#hint", Lines).show([line((text, tone))])

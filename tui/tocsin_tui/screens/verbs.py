@@ -9,6 +9,7 @@ from tocsin_protocol.api import Alert, NewTicket, TicketRow
 from tocsin_protocol.vocabulary import OPEN_TICKET_STATES
 from tocsin_tui.format import Tone
 from tocsin_tui.screens.page import Page
+from tocsin_tui.silence import like
 from tocsin_tui.state import ALARMING, acknowledged_by
 
 TITLE_LENGTH = 60
@@ -97,7 +98,7 @@ class TicketPage(Page):
             return
         from tocsin_tui.screens.silence import SilenceScreen  # noqa: PLC0415 - not needed for the first frame
 
-        self.app.push_screen(SilenceScreen(self.session, self.painter, alert))
+        self.app.push_screen(SilenceScreen(self.session, self.painter, like(alert)))
 
     def action_resolve(self) -> None:
         row = self._in_hand()

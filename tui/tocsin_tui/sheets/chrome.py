@@ -40,7 +40,7 @@ def status(
 def place(*, width: int, here: str, crumb: str, note: str) -> Line:
     """Which screen this is, and where in it."""
     tabs: list[Span] = [(" ", Tone.PLAIN)]
-    for key, name in (("1", "Queue"), ("2", "Hosts"), ("3", "Alerts")):
+    for key, name in (("1", "Queue"), ("2", "Hosts"), ("3", "Alerts"), ("4", "Silences")):
         tabs += [
             (f"[{key} {name}]", Tone.TITLE) if name == here else (f" {key} {name} ", Tone.DIM),
             (" ", Tone.PLAIN),

@@ -16,12 +16,12 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from tocsin_protocol.api import Alert, HostRow, TicketRow
+from tocsin_protocol.api import Alert, HostRow, Silence, TicketRow
 from tocsin_tui.format import Line, Span, Tone
 from tocsin_tui.state import Listing
 from tocsin_tui.widgets.paint import Painter, fit
 
-R = TypeVar("R", TicketRow, HostRow, Alert)
+R = TypeVar("R", TicketRow, HostRow, Alert, Silence)
 
 MARGIN = 1
 """Rows that stay visible beyond the cursor."""
