@@ -197,7 +197,7 @@ def _prepare(connection: sqlite3.Connection, path: Path, *, read_only: bool) -> 
         raise Damaged(f"{path.name} has version {version}, this server knows {_VERSION}")
     if read_only:
         if version == 0:
-            raise Unavailable(f"{path.name} is only being made")
+            raise Damaged(f"{path.name} holds nothing yet")
         return
     if version == 0:
         connection.execute("PRAGMA auto_vacuum=INCREMENTAL")

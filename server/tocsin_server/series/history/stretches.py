@@ -48,6 +48,8 @@ class Stretch:
     def __post_init__(self) -> None:
         if self.values.shape != (len(self.series), len(self.times)):
             raise ValueError(f"{len(self.series)} series at {len(self.times)} instants: {self.values.shape}")
+        if self.values.dtype != np.float64 or self.times.dtype != np.int64:
+            raise ValueError(f"instants are int64, values float64: {self.times.dtype}, {self.values.dtype}")
         if not (np.diff(self.times) > 0).all():
             raise ValueError("instants must ascend, each there once")
 

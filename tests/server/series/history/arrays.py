@@ -1,5 +1,7 @@
 """Values such as hosts send, drawn by Hypothesis; and comparison to the bit."""
 
+import sqlite3
+
 import numpy as np
 from hypothesis import strategies as st
 
@@ -62,3 +64,11 @@ def stretch(times, /, **rows) -> Stretch:
         np.array(times, np.int64),
         np.array(values, np.float64).reshape(len(rows), len(times)),
     )
+
+
+def execute(path, *statements: str) -> list:
+    """What SQLite answers to the last of these."""
+    with sqlite3.connect(path) as connection:
+        found = [connection.execute(statement).fetchall() for statement in statements]
+    connection.close()
+    return found[-1]

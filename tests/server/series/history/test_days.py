@@ -4,7 +4,7 @@ import sqlite3
 
 import numpy as np
 import pytest
-from tests.server.series.history.arrays import HOUR_MS, bits, stretch
+from tests.server.series.history.arrays import HOUR_MS, bits, execute, stretch
 
 from tocsin_protocol.wire import STALE_NAN
 from tocsin_server.errors import Unavailable
@@ -45,13 +45,6 @@ def samples(host: int = 7, client: int = 1, hour_ms: int = HOUR_MS) -> Key:
 
 def as_bits(*row: float) -> list:
     return bits(np.array(row, np.float64))
-
-
-def execute(path, *statements: str) -> list:
-    with sqlite3.connect(path) as connection:
-        found = [connection.execute(statement).fetchall() for statement in statements]
-    connection.close()
-    return found[-1]
 
 
 def test_what_is_written_is_there_for_another_reader(days, folder):

@@ -152,3 +152,8 @@ def test_instants_that_come_too_fast_are_thinned_evenly(monkeypatch):
 def test_instants_that_stand_there_twice_are_no_stretch():
     with pytest.raises(ValueError, match="each there once"):
         stretch([1, 1], a=[1, 2])
+
+
+def test_numbers_of_another_type_are_no_stretch():
+    with pytest.raises(ValueError, match="values float64"):
+        Stretch((entry("a"),), np.array([1]), np.array([[1]]))
