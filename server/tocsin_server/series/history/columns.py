@@ -6,12 +6,13 @@
     SLOPE     each difference less the one before it: counters that grow evenly
     BITS      the bits of each, exclusive or those before: what is no decimal number
 
-Multiples are used only where the division gives the very same bits again, so `-0.0`, infinities and every NaN
-go as BITS. Stale markers stand apart, a bit an instant, and do not spoil a row's form; their place is taken by
+Multiples are used only where the scale gives the very same bits again, so `-0.0`, infinities and every NaN go
+as BITS. There are two scales a power, since `7 / 1000` and `7 * 0.001` are different numbers, and exporters do
+either. Stale markers stand apart, a bit an instant, and do not spoil a row's form; their place is taken by
 the value before. Differences are stored as the bytes that the largest of the row needs, lowest bytes first and
 together, because equal bytes compress best side by side.
 
-    body   forms [s] · powers [s] · widths [s] · bases [8, s] · gaps · for each form and width: [rows, width, n]
+    body   forms [s] · scales [s] · widths [s] · bases [8, s] · gaps · for each form and width: [rows, width, n]
 """
 
 from collections.abc import Iterator
@@ -27,7 +28,11 @@ Bytes = NDArray[np.uint8]
 
 CONSTANT, OFFSET, DELTA, SLOPE, BITS = range(5)
 HAS_GAPS = 0x80
-POWERS = (0, 1, 2, 3, 6, 9)
+DIVIDED = np.array([1.0, 10.0, 1e2, 1e3, 1e6, 1e9])
+TIMES = np.array([1e-2, 1e-3, 1e-6, 1e-9])
+SCALES = len(DIVIDED) + len(TIMES)
+"""A scale is a place in both, one behind the other."""
+_FIRST_LOOK = 16
 _EXACT = float(1 << 53)
 """Whole numbers up to here are the same in float64."""
 _HEAD_BYTES = 3 + 8
@@ -37,7 +42,7 @@ class _Heads(NamedTuple):
     """What is known of each row before its differences."""
 
     forms: Bytes
-    powers: Bytes
+    scales: Bytes
     widths: Bytes
     bases: Ints
 
@@ -49,7 +54,7 @@ def pack_columns(values: Floats) -> bytes:
     filled = _filled(values, missing, gappy)
     heads, differences = _formed(filled)
     heads.forms[gappy] |= HAS_GAPS
-    parts = [heads.forms, heads.powers, heads.widths, _planes(heads.bases[None], 8)]
+    parts = [heads.forms, heads.scales, heads.widths, _planes(heads.bases[None], 8)]
     parts += [np.packbits(missing[gappy], axis=1)]
     for _, width, rows in _groups(heads):
         parts.append(_planes(differences[rows], width))
@@ -106,31 +111,48 @@ def _formed(bits: Ints) -> tuple[_Heads, Ints]:
     heads.forms[:] = CONSTANT
     heads.forms[changing] = BITS
     differences[changing, 1:] = bits[changing, 1:] ^ bits[changing, :-1]
-    for power, rows, multiples in _decimals(bits, changing):
+    for scale, rows, multiples in _decimals(bits, changing):
         forms, bases, small = _least(multiples)
-        heads.forms[rows], heads.powers[rows], heads.bases[rows] = forms, power, bases
+        heads.forms[rows], heads.scales[rows], heads.bases[rows] = forms, scale, bases
         differences[rows] = small
     heads.widths[:] = _widths(differences)
     return heads, differences
 
 
 def _decimals(bits: Ints, rows: Places) -> Iterator[tuple[int, Places, Ints]]:
-    """Rows that are whole multiples of a power of ten, by the largest that does; the multiples."""
-    for power in POWERS:
-        if not len(rows):
-            return
-        multiples, fits = _multiples(bits[rows], power)
-        yield power, rows[fits], multiples[fits]
-        rows = rows[~fits]
+    """Rows that are whole multiples at a scale, by the first that does; the multiples.
+
+    Most scales are ruled out by the first samples.
+    """
+    for scale in range(SCALES):
+        likely = rows[_multiples(bits[rows, :_FIRST_LOOK], scale)[1]]
+        multiples, fits = _multiples(bits[likely], scale)
+        yield scale, likely[fits], multiples[fits]
+        rows = np.setdiff1d(rows, likely[fits], assume_unique=True)
 
 
-def _multiples(bits: Ints, power: int) -> tuple[Ints, Bools]:
+def _multiples(bits: Ints, scale: int) -> tuple[Ints, Bools]:
+    values = bits.view(np.float64)
     with np.errstate(all="ignore"):
-        scaled = np.rint(bits.view(np.float64) * 10.0**power)
+        scaled = np.rint(_unscaled(values, scale))
         inside = np.abs(scaled) < _EXACT
     multiples = np.where(inside, scaled, 0).astype(np.int64)
-    again = multiples / 10.0**power
+    again = _scaled(multiples, np.full((len(bits), 1), scale))
     return multiples, np.asarray(inside.all(axis=1) & (again.view(np.int64) == bits).all(axis=1))
+
+
+def _unscaled(values: Floats, scale: int) -> Floats:
+    if scale < len(DIVIDED):
+        return np.asarray(values * DIVIDED[scale])
+    return np.asarray(values / TIMES[scale - len(DIVIDED)])
+
+
+def _scaled(multiples: Ints, scales: Places) -> Floats:
+    """What multiples mean, `scales` being `[rows, 1]`: one operation, as whoever made them had it."""
+    is_divided = scales < len(DIVIDED)
+    divisor = np.where(is_divided, DIVIDED[np.where(is_divided, scales, 0)], 1.0)
+    factor = np.where(is_divided, 1.0, TIMES[np.where(is_divided, 0, scales - len(DIVIDED))])
+    return np.asarray(multiples * factor / divisor)
 
 
 def _least(multiples: Ints) -> tuple[Bytes, Ints, Ints]:
@@ -178,16 +200,16 @@ def _joined(planes: Bytes) -> Ints:
 def _heads(body: Bytes, series: int) -> _Heads:
     if len(body) < series * _HEAD_BYTES:
         raise Damaged(f"{len(body)} bytes are too few for {series} series")
-    forms, powers, widths = body[: 3 * series].reshape(3, series)
+    forms, scales, widths = body[: 3 * series].reshape(3, series)
     bases = _joined(body[3 * series : _HEAD_BYTES * series].reshape(1, 8, series))[0]
-    return _Heads(forms, powers, widths, bases)
+    return _Heads(forms, scales, widths, bases)
 
 
 def _check(heads: _Heads) -> None:
     whole = (heads.forms >= OFFSET) & (heads.forms <= SLOPE)
     sound = (heads.forms <= BITS) & (heads.widths <= 8)
     sound &= (heads.forms != CONSTANT) | (heads.widths == 0)
-    sound &= np.isin(heads.powers, POWERS) & (whole | (heads.powers == 0))
+    sound &= (heads.scales < SCALES) & (whole | (heads.scales == 0))
     if not sound.all():
         raise Damaged(f"series {int(np.argmin(sound))} is in no form that there is")
 
@@ -203,8 +225,7 @@ def _restored(form: int, differences: Ints, heads: _Heads, rows: Places) -> Ints
         differences = (differences >> 1 & np.int64((1 << 63) - 1)) ^ -(differences & 1)
     for _ in range(form - OFFSET):
         differences = np.cumsum(differences, axis=1)
-    scale = 10.0 ** heads.powers[rows, None].astype(np.float64)
-    return ((base + differences) / scale).view(np.int64)
+    return _scaled(base + differences, heads.scales[rows, None].astype(np.intp)).view(np.int64)
 
 
 def _mark(bits: Ints, gaps: Bytes, gappy: Places, mine: Bools) -> None:

@@ -42,6 +42,7 @@ def test_of_a_counter_the_highest_is_typical():
 
     assert read(counter, Facet.TYPICAL)[1] == bits(np.array([7.0, 8.0, 9.0]))
     assert read(counter, Facet.MEAN)[1] == bits(np.array([6.0, 8.0, 9.0]))
+    assert read(counter, Facet.COUNT)[1] == bits(np.array([2.0, 1.0, 1.0]))
 
 
 def test_what_is_no_number_counts_for_nothing():
