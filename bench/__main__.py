@@ -3,7 +3,7 @@
 import importlib
 import sys
 
-NAMES = ("agent_cycle", "push", "evaluate", "pack", "tickets", "breach", "console", "varbinds")
+NAMES = ("agent_cycle", "push", "evaluate", "pack", "tickets", "breach", "console", "varbinds", "history")
 
 
 def main(names: list[str]) -> int:
