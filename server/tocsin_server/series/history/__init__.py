@@ -1,6 +1,6 @@
 """Closed hours on disk: what the journal holds for hours is kept here for days, and rolled up for months.
 
-    stretches   a host's samples over some time, one array; made of frames, merged with what came late
+    stretches   a host's samples over some time, one array: made of frames, merged with what came late
     columns     series as few bytes before they are compressed
     chunks      one stretch of one hour as one sealed piece of bytes
     entries     the names and labels of a chunk, stored once for all hours that have them

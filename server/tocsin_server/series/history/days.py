@@ -137,29 +137,35 @@ def _write_hour(day: DayFile, key: Key, stretch: Stretch) -> bool:
     """Whether anything has changed."""
     stored = day.get(key)
     if stored is None and day.has(key._replace(grain=Grain.ROLLUP)):
-        _log.warning("data came later than its hour is kept", action="history_too_late", host=key.host_id)
+        _warn("data came later than its hour is kept", "history_too_late", day, key)
         return False
-    merged = stretch if stored is None else _merged(day, key, stored, stretch)
-    digest, names = pack_entries(merged.series)
-    row = Row(digest, len(merged.times), pack_chunk(merged.times, merged.values))
+    whole = united([*_kept(day, key, stored), stretch])
+    if whole.left_out:
+        _warn(f"there is no room for {whole.left_out} series of an hour", "history_left_out", day, key)
+    try:
+        digest, names = pack_entries(whole.series)
+    except ValueError as error:  # what one host sends must not keep others' hours from being written
+        _warn(str(error), "history_refused", day, key)
+        return False
+    row = Row(digest, len(whole.times), pack_chunk(whole.times, whole.values))
     if row == stored:
         return False
-    buckets, rollup = pack_rollup(merged)
+    buckets, rollup = pack_rollup(whole)
     day.put_entries(digest, names)
     day.put(key, row)
     day.put(key._replace(grain=Grain.ROLLUP), Row(digest, buckets, rollup))
     return True
 
 
-def _merged(day: DayFile, key: Key, stored: Row, stretch: Stretch) -> Stretch:
-    """What is there with what is new; a chunk that is damaged gives way."""
+def _kept(day: DayFile, key: Key, stored: Row | None) -> list[Stretch]:
+    """What is there already; a chunk that is damaged gives way."""
+    if stored is None:
+        return []
     try:
-        series = unpack_entries(stored.digest, day.get_entries(stored.digest))
-        kept = _stretch(series, stored.content)
+        return [_stretch(unpack_entries(stored.digest, day.get_entries(stored.digest)), stored.content)]
     except Damaged as damage:
-        _log.warning(str(damage), action="history_damaged", file=day.path.name, host=key.host_id)
-        return stretch
-    return united([kept, stretch])
+        _warn(str(damage), "history_damaged", day, key)
+        return []
 
 
 def _stretch(series: tuple[SeriesEntry, ...], content: bytes) -> Stretch:
@@ -184,3 +190,7 @@ def _left(path: Path, end_ms: int, now_ms: int, retention: Retention) -> bool:
         _log.warning(str(damage), action="history_damaged", file=path.name)
         return True
     return len(past) < len(holders)
+
+
+def _warn(said: str, action: str, day: DayFile, key: Key) -> None:
+    _log.warning(said, action=action, file=day.path.name, client=key.client_id, host=key.host_id)

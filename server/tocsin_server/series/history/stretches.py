@@ -8,6 +8,7 @@ Churn must not make an hour unbounded: series beyond the caps are left out, thos
 instants that come faster than is kept are thinned evenly.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -54,9 +55,13 @@ class Stretch:
             raise ValueError("instants must ascend, each there once")
 
 
-def stretch_of(frames: Iterable[Frame]) -> Stretch:
-    """All that these frames hold. Of frames of the same instant the first counts."""
-    return united([_run(list(run)) for _, run in groupby(frames, key=lambda frame: frame.schema.id)])
+def hours_of(frames: Iterable[Frame]) -> dict[int, Stretch]:
+    """All that these frames hold, by the beginnings of hours. Of frames of an instant the first counts."""
+    parts: dict[int, list[Stretch]] = defaultdict(list)
+    for _, run in groupby(frames, key=lambda frame: frame.schema.id):
+        for hour_ms, part in by_hour(_run(list(run))):
+            parts[hour_ms].append(part)
+    return {hour_ms: united(parts[hour_ms]) for hour_ms in sorted(parts)}
 
 
 def united(parts: Sequence[Stretch]) -> Stretch:

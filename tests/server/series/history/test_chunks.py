@@ -143,3 +143,19 @@ def test_a_gap_does_not_spoil_the_form_of_a_counter():
 
     assert len(holed) < len(whole) + 60
     assert bits(unpack_chunk(holed)[1]) == bits(gappy)
+
+
+@pytest.mark.parametrize("scale", [lambda whole: whole / 1000, lambda whole: whole * 0.001])
+def test_thousandths_take_as_few_bytes_as_whole_numbers_however_they_were_made(scale):
+    whole = np.cumsum(np.arange(360) * 7919 % 1000)[None].astype(np.float64)
+
+    size, scaled = len(pack_chunk(TIMES, whole)), pack_chunk(TIMES, scale(whole))
+
+    assert len(scaled) <= size + 1
+    assert bits(unpack_chunk(scaled)[1]) == bits(scale(whole))
+
+
+def test_a_negative_zero_stays_negative():
+    values = np.array([[0.0, -0.0, 1.0, -0.0]])
+
+    assert bits(unpack_chunk(pack_chunk(TIMES[:4], values))[1]) == bits(values)

@@ -131,6 +131,25 @@ def test_a_call_that_fails_leaves_the_day_as_it_was(days, folder, monkeypatch):
     assert stored(folder, samples(8)) is None
 
 
+def test_a_host_with_too_many_names_keeps_nobody_else_s_hour_from_being_written(days, folder, monkeypatch):
+    monkeypatch.setattr("tocsin_server.series.history.entries.MAX_BYTES", 20)
+    huge = stretch([HOUR_MS], **{"a" * 30: [1]})
+
+    written = days.write([Closing(1, 7, huge), Closing(1, 8, stretch([HOUR_MS], a=[1]))])
+
+    assert written == 1
+    assert stored(folder, samples(7)) is None
+    assert stored(folder, samples(8)) is not None
+
+
+def test_what_is_written_never_has_more_than_a_chunk_holds(days, folder, monkeypatch):
+    monkeypatch.setattr("tocsin_server.series.history.stretches.MAX_CELLS", 2)
+
+    days.write([Closing(1, 7, stretch([HOUR_MS, HOUR_MS + 1], a=[1, 2], b=[3, 4]))])
+
+    assert stored(folder, samples()) == {"times": [HOUR_MS, HOUR_MS + 1], "a": as_bits(1, 2)}
+
+
 def test_files_are_for_their_owner_only(days, folder):
     days.write([Closing(1, 7, stretch([HOUR_MS], a=[1]))])
 

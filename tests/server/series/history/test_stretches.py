@@ -12,7 +12,7 @@ from tests.server.series.history.arrays import HOUR_MS, bits, entry, stretch
 from tocsin_protocol.vocabulary import SeriesKind
 from tocsin_protocol.wire import STALE_NAN
 from tocsin_server.series.history import stretches
-from tocsin_server.series.history.stretches import Stretch, by_hour, stretch_of, united
+from tocsin_server.series.history.stretches import Stretch, by_hour, hours_of, united
 from tocsin_server.series.schema import Schema
 
 
@@ -27,6 +27,11 @@ def sent(names: str, times_ms: list[int], *rows: list[float]) -> Sent:
     return Sent(schema, times_ms, np.array(rows, np.float64))
 
 
+def only_hour(*frames: Sent) -> Stretch:
+    (found,) = hours_of(frames).values()
+    return found
+
+
 def held(found: Stretch) -> dict[str, list]:
     return {one.name: row for one, row in zip(found.series, bits(found.values), strict=True)}
 
@@ -36,14 +41,14 @@ def as_bits(*row: float) -> list:
 
 
 def test_frames_of_one_schema_become_a_row_a_series():
-    found = stretch_of([sent("ab", [1, 2], [10, 20], [11, 21]), sent("ab", [3], [12, 22])])
+    found = only_hour(sent("ab", [1, 2], [10, 20], [11, 21]), sent("ab", [3], [12, 22]))
 
     assert found.times.tolist() == [1, 2, 3]
     assert held(found) == {"a": as_bits(10, 11, 12), "b": as_bits(20, 21, 22)}
 
 
 def test_a_series_that_a_schema_does_not_have_is_stale_there():
-    found = stretch_of([sent("ab", [1], [10, 20]), sent("bc", [2], [21, 31])])
+    found = only_hour(sent("ab", [1], [10, 20]), sent("bc", [2], [21, 31]))
 
     assert held(found) == {
         "a": as_bits(10, STALE_NAN),
@@ -53,14 +58,14 @@ def test_a_series_that_a_schema_does_not_have_is_stale_there():
 
 
 def test_frames_in_any_order_are_sorted_and_the_first_of_an_instant_counts():
-    found = stretch_of([sent("a", [3], [3]), sent("a", [1], [1]), sent("a", [3, 3], [8], [9])])
+    found = only_hour(sent("a", [3], [3]), sent("a", [1], [1]), sent("a", [3, 3], [8], [9]))
 
     assert found.times.tolist() == [1, 3]
     assert held(found) == {"a": as_bits(1, 3)}
 
 
-def test_no_frames_are_an_empty_stretch():
-    assert len(stretch_of([]).times) == 0
+def test_no_frames_are_no_hours():
+    assert hours_of([]) == {}
 
 
 def test_what_was_there_is_kept_on_equal_times_where_it_is_a_sample():
@@ -131,10 +136,20 @@ def test_a_stretch_is_cut_at_full_hours():
     assert held(found[HOUR_MS]) == {"a": as_bits(2, 3)}
 
 
+def test_frames_of_many_hours_are_put_together_hour_by_hour(monkeypatch):
+    monkeypatch.setattr(stretches, "MAX_CELLS", 4)
+    frames = [sent("ab", [hour * 3_600_000, hour * 3_600_000 + 1], [1, 2], [3, 4]) for hour in range(5)]
+
+    found = hours_of(frames)
+
+    assert list(found) == [hour * 3_600_000 for hour in range(5)]
+    assert all(held(hour) == {"a": as_bits(1, 3), "b": as_bits(2, 4)} for hour in found.values())
+
+
 def test_series_for_which_there_is_no_room_are_left_out_and_counted(monkeypatch):
     monkeypatch.setattr(stretches, "MAX_CELLS", 5)
 
-    found = stretch_of([sent("abc", [1], [1, 2, 3]), sent("abd", [2], [4, 5, 6])])
+    found = only_hour(sent("abc", [1], [1, 2, 3]), sent("abd", [2], [4, 5, 6]))
 
     assert held(found) == {"a": as_bits(1, 4), "b": as_bits(2, 5)}
     assert found.left_out == 2
