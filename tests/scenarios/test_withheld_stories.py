@@ -178,7 +178,7 @@ host_parents: [{name: rack, client: acme, hosts: [atlas, borea], parents: [switc
     story.turn_until(120)
     tickets = sorted(ticket.host or "" for ticket in story.tickets())
     withheld = {alert.host: reasons(alert) for alert in story.alerts()}
-    story.turn_until(500)
+    story.turn_until(500, step_s=2)
 
     assert tickets == ["switch-a", "switch-b"]
     assert withheld["atlas"] == ["parents switch-a, switch-b are down"]
@@ -219,11 +219,11 @@ def test_an_alert_that_flaps_is_one_ticket_that_says_so_and_ends_when_it_is_calm
         story.push(atlas, BUSY if number % 2 else CALM, at=2 + number * 180, until=172 + number * 180)
     story.push(atlas, CALM, at=3600, until=9000)
 
-    story.turn_until(3500)
+    story.turn_until(3500, step_s=10)
     while_it_flaps = named(story, "LoadHigh"), story.ticket()
     kinds = story.kinds(story.ticket().id)
     texts = [event.text for event in story.timeline(story.ticket().id)]
-    story.turn_until(8000, step_s=5)
+    story.turn_until(8000, step_s=30)
 
     alert, ticket = while_it_flaps
     assert [reason.kind.value for reason in alert.suppressed] == ["flapping"]
@@ -245,7 +245,7 @@ def test_an_acknowledged_alert_rings_no_more_until_it_has_cleared(story: Story) 
     story.act(work.acknowledge, ticket_id, text="the vendor knows")
     story.resolve(ticket_id)
     known = named(story, "LoadHigh")
-    story.turn_until(990)
+    story.turn_until(990, step_s=5)
     left_alone = story.ticket().state
     story.turn_until(1100)
     cleared = named(story, "LoadHigh")
@@ -262,7 +262,7 @@ def test_what_nobody_has_acknowledged_rings_again(story: Story) -> None:
     story.turn_until(20)
 
     story.resolve(story.ticket().id)
-    story.turn_until(990)
+    story.turn_until(990, step_s=5)
 
     assert story.kinds(story.ticket().id)[-1] == "reopened"
 
@@ -273,6 +273,6 @@ def test_who_is_silenced_is_not_reopened_by_going_on(story: Story) -> None:
 
     story.resolve(story.ticket().id)
     story.silence('alertname="LoadHigh"', seconds=LATER)
-    story.turn_until(990)
+    story.turn_until(990, step_s=5)
 
     assert story.ticket().state == "solved"

@@ -268,7 +268,7 @@ def known(bell: Bell) -> dict[Identity, list[tuple[float, float]]]:
 
 
 @given(atlas=aways(), borea=aways())
-@settings(max_examples=share(30), suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=share(12), suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_late_frames_in_any_order_give_the_episodes_that_they_would_have_given_in_time(
     bell: Bell, rules: RuleSet, atlas: Away, borea: Away
 ) -> None:
