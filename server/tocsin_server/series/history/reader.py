@@ -3,7 +3,8 @@
 Of each hour samples are read where they are kept, else its roll-up; a question in steps of five minutes or
 more, with no window that would hold too few of them, is answered from roll-ups where there are any. What an
 answer holds is counted before anything is read, from what stands beside the chunks; of a chunk only the columns
-that are wanted are put together. What is damaged is passed over, and logged: it costs what it covers.
+that are wanted are put together. What is damaged is passed over, and logged: it costs what it covers. A series
+that a host has sent for the last time in one hour is stale from the beginning of the next that the host has.
 
 Hosts are described with the labels that they have now, as the head describes them.
 """
@@ -18,7 +19,7 @@ import numpy as np
 import structlog
 
 from tocsin_server.errors import Unavailable
-from tocsin_server.series.arrays import Floats, Ints, Places
+from tocsin_server.series.arrays import Floats, Ints, Places, stale
 from tocsin_server.series.fixed import FixedSeries
 from tocsin_server.series.history.chunks import unpack_chunk
 from tocsin_server.series.history.dayfile import DAY_MS, DayFile, Grain, Listed
@@ -39,6 +40,7 @@ FEWEST_IN_A_WINDOW = 4
 _REMEMBERED_SERIES = 200_000
 
 _Identity = tuple[tuple[str, str], ...]
+_Parts = dict[tuple[int, _Identity], list[tuple[Ints, Floats]]]
 
 
 class Watched(NamedTuple):
@@ -87,7 +89,7 @@ class Series(NamedTuple):
 
 
 class Piece(NamedTuple):
-    """One chunk that has something of what is wanted."""
+    """One chunk and what it has of what is wanted."""
 
     listed: Listed
     every: Sequence[SeriesEntry]
@@ -104,7 +106,8 @@ class Archive:
 
     def series(self, question: Question) -> list[FixedSeries]:
         """All series with something in this time; raises `TooManySamples` where there is more than is given."""
-        parts: dict[tuple[int, _Identity], list[tuple[Ints, Floats]]] = defaultdict(list)
+        parts: _Parts = defaultdict(list)
+        last: dict[int, Sequence[_Identity]] = {}
         room = self.most_samples
         for day in self._days(question):
             for piece in self._pieces(day, question):
@@ -114,7 +117,11 @@ class Archive:
                         f"that is more than {self.most_samples} samples",
                         remedy="ask for fewer series, a shorter time or longer steps",
                     )
-                _collect(day, piece, question, parts)
+                host_id, found = piece.listed.key.host_id, piece.found
+                _end(last.get(host_id, ()), piece, question, parts)
+                last[host_id] = found.identities
+                if len(found.columns):
+                    _collect(day, piece, question, parts)
         return [(question.client_id, host, dict(key), *_joined(rows)) for (host, key), rows in parts.items()]
 
     def heard(self, client_id: int, host: Watched, start_ms: int, end_ms: int) -> Ints:
@@ -148,7 +155,7 @@ class Archive:
                         yield day
 
     def _pieces(self, day: DayFile, question: Question) -> Iterator[Piece]:
-        """The chunks of a day that have something of what is wanted."""
+        """The chunks of a day, with what each has of what is wanted, be it nothing."""
         for host in question.hosts:
             known: dict[bytes, Series] = {}
             for listed in _hours(day, question, host.host_id):
@@ -159,8 +166,7 @@ class Archive:
                     continue
                 if listed.digest not in known:
                     known[listed.digest] = _found(every, host, question)
-                if len(known[listed.digest].columns):
-                    yield Piece(listed, every, known[listed.digest])
+                yield Piece(listed, every, known[listed.digest])
 
     def _entries_of(self, day: DayFile, digest: bytes) -> tuple[SeriesEntry, ...]:
         entries = self._entries.get(digest)
@@ -217,12 +223,16 @@ def _is_meant(wanted: Wanted, entry: SeriesEntry, labels: Mapping[str, str]) -> 
     return wanted.name in (None, entry.name) and matches_all(wanted.matchers, labels)
 
 
-def _collect(
-    day: DayFile,
-    piece: Piece,
-    question: Question,
-    parts: dict[tuple[int, _Identity], list[tuple[Ints, Floats]]],
-) -> None:
+def _end(before: Sequence[_Identity], piece: Piece, question: Question, parts: _Parts) -> None:
+    """Mark as stale, as this hour begins, the series that the host had in its hour before."""
+    _, _, host_id, hour_ms = piece.listed.key
+    if before is not piece.found.identities and question.start_ms <= hour_ms <= question.end_ms:
+        for identity in set(before).difference(piece.found.identities):
+            if (host_id, identity) in parts:
+                parts[host_id, identity].append((np.array([hour_ms]), stale(1)))
+
+
+def _collect(day: DayFile, piece: Piece, question: Question, parts: _Parts) -> None:
     times, values = _read(day, piece.listed, piece.every, piece.found.columns, question)
     begin, end = np.searchsorted(times, [question.start_ms, question.end_ms + 1]).tolist()
     if begin == end:

@@ -103,6 +103,17 @@ def test_a_series_that_comes_and_goes_with_the_schema_is_one(days, archive):
     assert ask(archive, "a")[("a", "atlas")][1] == [1.0, 2.0]
 
 
+def test_a_series_that_is_not_in_the_host_s_next_hour_is_stale_from_its_beginning(days, archive):
+    days.write([Closing(1, 7, stretch([HOUR_MS + 5, HOUR_MS + HOUR + 5], b=[1, 2]))])
+    days.write([Closing(1, 7, stretch([HOUR_MS + 5], a=[1])), Closing(1, 8, stretch([HOUR_MS + 5], a=[1]))])
+
+    found = archive.series(Question(1, [ATLAS, HELIOS], [Wanted("a")], 0, 1 << 50))
+
+    atlas, helios = ((times.tolist(), bits(values)) for *_, times, values in found)
+    assert atlas == ([HOUR_MS + 5, HOUR_MS + HOUR], bits(np.array([1.0, STALE_NAN])))
+    assert helios == ([HOUR_MS + 5], bits(np.array([1.0])))
+
+
 def test_stale_markers_come_as_they_were_sent(days, archive):
     days.write([Closing(1, 7, stretch([HOUR_MS, HOUR_MS + 1], a=[1, None]))])
 
