@@ -9,6 +9,7 @@ that a host has sent for the last time in one hour is stale from the beginning o
 Hosts are described with the labels that they have now, as the head describes them.
 """
 
+import threading
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -103,6 +104,7 @@ class Archive:
         self._folder = folder
         self.most_samples = most_samples
         self._entries: dict[bytes, tuple[SeriesEntry, ...]] = {}
+        self._lock = threading.Lock()
 
     def series(self, question: Question) -> list[FixedSeries]:
         """All series with something in this time; raises `TooManySamples` where there is more than is given."""
@@ -172,9 +174,10 @@ class Archive:
         entries = self._entries.get(digest)
         if entries is None:
             entries = unpack_entries(digest, day.get_entries(digest))
-            if sum(map(len, self._entries.values())) + len(entries) > _REMEMBERED_SERIES:
-                self._entries.clear()
-            self._entries[digest] = entries
+            with self._lock:
+                if sum(map(len, self._entries.values())) + len(entries) > _REMEMBERED_SERIES:
+                    self._entries.clear()
+                self._entries[digest] = entries
         return entries
 
 
