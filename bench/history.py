@@ -17,6 +17,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
@@ -170,6 +171,9 @@ def compared(fleet: Fleet) -> None:
         everything = Question(CLIENT, hosts, [Wanted(None)], 0, 1 << 50)
         seconds, _ = timed(lambda: archive.series(everything))
         print(f"{'read all of it':<36} {1000 * seconds:>9.1f} ms {samples / seconds / 1e6:>9.1f} M samples/s")
+        one = replace(everything, wanted=[Wanted(fleet.stretches[0].series[-1].name)])
+        seconds, _ = timed(lambda: archive.series(one))
+        print(f"{'read one metric of it':<36} {1000 * seconds:>9.1f} ms")
         text = Path(folder) / "all.om"
         with text.open("w", newline="") as out:
             seconds, _ = timed(lambda: out.writelines(exposition(archive, everything)))
