@@ -73,7 +73,10 @@ class Listed(NamedTuple):
 
 
 class DayFile:
-    """A connection; close it, or use it as a context. A reader's cannot write."""
+    """A connection; close it, or use it as a context.
+
+    A reader's cannot write, and sees the day as it was when it first looked, whatever is written meanwhile.
+    """
 
     def __init__(self, path: Path, *, read_only: bool) -> None:
         self.path = path
@@ -198,6 +201,7 @@ def _prepare(connection: sqlite3.Connection, path: Path, *, read_only: bool) -> 
     if read_only:
         if version == 0:
             raise Damaged(f"{path.name} holds nothing yet")
+        connection.execute("BEGIN")
         return
     if version == 0:
         connection.execute("PRAGMA auto_vacuum=INCREMENTAL")

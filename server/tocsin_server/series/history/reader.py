@@ -247,18 +247,27 @@ def _collect(day: DayFile, piece: Piece, question: Question, parts: _Parts) -> N
 def _read(
     day: DayFile, listed: Listed, every: Sequence[SeriesEntry], columns: Places, question: Question
 ) -> tuple[Ints, Floats]:
-    """Times and columns of a chunk; nothing where it is damaged or was deleted meanwhile."""
-    nothing = np.zeros(0, np.int64), np.zeros((len(columns), 0))
+    """Times and columns of a chunk; nothing where it is damaged."""
     try:
-        row = day.get(listed.key)
-        if row is None or row.digest != listed.digest:
-            return nothing
-        if listed.key.grain is Grain.SAMPLES:
-            return unpack_chunk(row.content, columns)
-        return unpack_rollup(row.content, every, columns, question.facet)
+        return _unpacked(day, listed, every, columns, question.facet)
     except Damaged as damage:
         _tell(damage, day.path)
-        return nothing
+        return np.zeros(0, np.int64), np.zeros((len(columns), 0))
+
+
+def _unpacked(
+    day: DayFile, listed: Listed, every: Sequence[SeriesEntry], columns: Places, facet: Facet
+) -> tuple[Ints, Floats]:
+    row = day.get(listed.key)
+    if row is None:
+        raise Damaged(f"{day.path.name} has lost what it lists")
+    if listed.key.grain is Grain.SAMPLES:
+        times, values = unpack_chunk(row.content, columns)
+    else:
+        times, values = unpack_rollup(row.content, every, columns, facet)
+    if len(times) != listed.instants:
+        raise Damaged(f"a chunk of {len(times)} instants is listed with {listed.instants}")
+    return times, values
 
 
 def _joined(rows: Sequence[tuple[Ints, Floats]]) -> tuple[Ints, Floats]:

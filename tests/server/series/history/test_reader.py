@@ -8,7 +8,7 @@ from tocsin_protocol.vocabulary import SeriesKind
 from tocsin_protocol.wire import STALE_NAN
 from tocsin_server.promql import evaluate_range, parse
 from tocsin_server.series.fixed import FixedSource
-from tocsin_server.series.history.dayfile import DAY_MS
+from tocsin_server.series.history.dayfile import DAY_MS, DayFile
 from tocsin_server.series.history.days import Closing, Days, Retention, day_path
 from tocsin_server.series.history.errors import TooManySamples
 from tocsin_server.series.history.reader import Archive, Question, Wanted, Watched
@@ -179,6 +179,28 @@ def test_what_is_damaged_is_passed_over(days, archive, tmp_path):
     day_path(tmp_path, DAY + DAY_MS).write_bytes(b"no database at all" * 100)
 
     assert ask(archive, "a")[("a", "atlas")][1] == [2.0]
+
+
+def test_a_chunk_with_more_than_it_was_listed_with_is_passed_over(days, archive, tmp_path):
+    days.write([Closing(1, 7, stretch(every(5, 1000), a=range(5)))])
+    execute(day_path(tmp_path, DAY), "UPDATE chunks SET instants = 1")
+
+    assert ask(archive, "a") == {}
+
+
+def test_what_is_written_while_a_day_is_read_is_not_seen_in_part(days, archive, tmp_path, monkeypatch):
+    days.write([Closing(1, 7, stretch([HOUR_MS], a=[1]))])
+    get = DayFile.get
+
+    def late(self, key):
+        monkeypatch.undo()
+        days.write([Closing(1, 7, stretch([HOUR_MS + 1], b=[2], a=[2]))])
+        return get(self, key)
+
+    monkeypatch.setattr(DayFile, "get", late)
+
+    assert ask(archive, "a")[("a", "atlas")][1] == [1.0]
+    assert ask(archive, "a")[("a", "atlas")][1] == [1.0, 2.0]
 
 
 def test_hours_whose_names_are_lost_are_passed_over(days, archive, tmp_path):
