@@ -10,7 +10,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 READY := $(VENV)/.ready
 NOT_UNIT := real or scenario or faults or screen or peers
 STORIES := --ignore tests/real --ignore tests/faults --ignore tests/scenarios
-# Each process loads them for half a second; the order is drawn in tests/conftest.py, by this number.
+# Each process loads them for half a second; the order is drawn in tests/conftest.py, by ORDER.
 SPARED := -p no:randomly -p no:textual-snapshot -p no:syrupy
 # The first time pytest rewrites all files, and Hypothesis reads them for constants: once, not in each process.
 # One property test asks for both; who only runs the server need not wait for that.
@@ -18,10 +18,11 @@ REWRITE_TESTS := TOCSIN_EXAMPLES=1 $(BIN)/pytest -n 0 -qq -k test_a_line_has_no_
 # In memory, where that can be written: a test's folder lasts milliseconds, and a disk takes as long for each commit.
 IN_MEMORY := $(shell test -w /dev/shm && echo TMPDIR=/dev/shm)
 ORDER ?= $(shell date +%s)
+ORDER := $(ORDER)
 # Python keeps what it has compiled, whatever the shell says.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help run test unit check format bench faults faults-short fuzz lock wheel clean
+.PHONY: help run test unit unit-1/2 unit-2/2 check format bench faults faults-short fuzz lock wheel clean
 
 help:
 	@grep -E '^# make|^## ' $(MAKEFILE_LIST) | sed -e 's/^# make/make/' -e 's/^## //'
@@ -56,7 +57,12 @@ test: $(READY)
 	$(BIN)/pytest -n 3 --dist loadgroup -m "not faults"
 
 unit: $(READY)
-	$(IN_MEMORY) TOCSIN_EXAMPLES=10 $(BIN)/pytest -n 2 --dist worksteal --testrunuid $(ORDER) $(SPARED) \
+	@echo "in the order that make unit ORDER=$(ORDER) repeats"
+	@$(MAKE) --no-print-directory --jobs 2 --output-sync=line ORDER=$(ORDER) unit-1/2 unit-2/2
+
+# Each process reads and runs its own half of the files: with xdist both would read all, and talk of each test.
+unit-1/2 unit-2/2: unit-%:
+	@$(IN_MEMORY) LANGUAGE=C TOCSIN_EXAMPLES=10 TOCSIN_ORDER=$(ORDER) TOCSIN_PART=$* $(BIN)/pytest -n 0 -q $(SPARED) \
 		-m "not ($(NOT_UNIT))" $(STORIES)
 
 check: $(READY)

@@ -4,6 +4,8 @@ import gc
 import os
 import random
 from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -12,16 +14,35 @@ from tests.postgres import APT, Cluster, programs, running
 
 os.environ.pop("TOCSIN_DATABASE", None)  # the tests' databases are the tests' own
 
+TESTS = Path(__file__).parent
+ORDER = os.environ.get("TOCSIN_ORDER", "")
+PART = os.environ.get("TOCSIN_PART", "")
+"""Such as `1/2`: which part of the files to run, and of how many."""
+
 settings.register_profile("tocsin", max_examples=EXAMPLES, deadline=None)
 settings.load_profile("tocsin")
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Without pytest-randomly: draw an order of files and one within each, the same in all processes."""
-    drawn_by = os.environ.get("PYTEST_XDIST_TESTRUNUID")
-    if drawn_by is None or config.pluginmanager.hasplugin("randomly"):
+def pytest_ignore_collect(collection_path: Path) -> bool | None:
+    """Leave out the files of other parts."""
+    if not PART or not collection_path.name.startswith("test_") or collection_path.is_dir():
+        return None
+    return True if collection_path not in _own_files() else None
+
+
+@cache
+def _own_files() -> frozenset[Path]:
+    """Large and small files by turns, so that the parts take about as long."""
+    part, parts = map(int, PART.split("/"))
+    by_size = sorted(TESTS.rglob("test_*.py"), key=lambda path: (path.stat().st_size, path))
+    return frozenset(by_size[part - 1 :: parts])
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Draw an order of files and one within each, where that is said by a number."""
+    if not ORDER:
         return
-    draw = random.Random(drawn_by)
+    draw = random.Random(ORDER)
     places = {path: draw.random() for path in dict.fromkeys(item.path for item in items)}
     items.sort(key=lambda item: (places[item.path], draw.random()))
 

@@ -254,6 +254,7 @@ def test_one_user_has_a_few_lines_at_once_and_others_still_come_through(desk: De
             line.close()
 
 
+@pytest.mark.scenario
 @needs_root
 def test_of_all_users_sixteen_are_served_and_the_next_waits(open_desk, tmp_path: Path):
     let_in(tmp_path)

@@ -9,6 +9,8 @@ from bench.landscape import SERIES, Landscape
 from bench.pack import CLIENT, Tower, rule_set, sent
 from bench.prometheus_peer import varint, written
 
+pytestmark = pytest.mark.scenario
+
 NOW_MS = 1_700_000_000_000
 
 

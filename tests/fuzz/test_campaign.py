@@ -81,6 +81,7 @@ time.sleep(60)
     ]
 
 
+@pytest.mark.scenario
 def test_the_same_seed_draws_the_same_texts():
     target = TARGETS["template"]
     first, second = (Mutator(target.seeds(), target.words, 7) for _ in range(2))

@@ -266,6 +266,7 @@ def test_whoever_asks_is_told_whether_rounds_turn(bench: Bench) -> None:
     assert bench.rounds.last is not None
 
 
+@pytest.mark.scenario
 def test_the_loop_goes_on_after_a_round_that_fails_and_says_so(bench: Bench) -> None:
     turned = threading.Event()
 

@@ -56,6 +56,7 @@ def test_asking_for_the_version_loads_no_screen() -> None:
     assert done.stdout.splitlines()[1] == "False False"
 
 
+@pytest.mark.scenario
 def test_the_first_frame_needs_no_http_client() -> None:
     code = "import sys, tocsin_tui.app\nprint('httpx' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -232,6 +232,7 @@ def test_what_is_probed_can_be_asked_for(post: Post):
     ]
 
 
+@pytest.mark.scenario
 def test_it_goes_on_after_an_error_of_its_own_and_ends_when_it_is_told(
     tmp_path, hand_clock, capfd, monkeypatch
 ):

@@ -122,6 +122,7 @@ def test_the_index_finds_what_looking_at_each_pair_finds(rules, alerts):
     assert all(key[0] == each.source[0] and alerts[each.source] == each.labels for key, each in found.items())
 
 
+@pytest.mark.scenario
 def test_ten_thousand_alerts_ask_few_matchers(monkeypatch):
     rules = [
         rule(f'alertname="Down{n}"', 'severity=~"warning|info"', "instance", name=str(n)) for n in range(20)

@@ -591,6 +591,7 @@ def test_health_counts_rules_alerts_and_transitions(bell):
     assert health.transitions.labels(state="firing")._value.get() == 2
 
 
+@pytest.mark.scenario
 def test_a_storm_is_settled_in_one_go(bell):
     bell.rules(HOT)
     for host_id in (ATLAS, BOREA, ZEPHYR):
@@ -600,6 +601,7 @@ def test_a_storm_is_settled_in_one_go(bell):
     assert {alert.id for alert in bell.alerts()} == {each.alert_id for each in bell.transitions()}
 
 
+@pytest.mark.scenario
 def test_when_very_many_go_dark_all_are_unknown_at_once(bell):
     bell.rules(HOT)
     for host_id in (ATLAS, BOREA, ZEPHYR):

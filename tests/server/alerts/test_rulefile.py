@@ -185,6 +185,7 @@ def test_all_that_is_wrong_is_told_at_once_and_nothing_is_loaded(write):
     assert [wrong.rule for wrong in refusal.value.errors] == ["A", "B"]
 
 
+@pytest.mark.scenario
 @pytest.mark.skipif(not CORPORA.is_dir(), reason=f"no rule files of others in {CORPORA}")
 def test_the_rule_files_of_the_world_are_accepted():
     folder = CORPORA / "awesome-prometheus-alerts"

@@ -163,6 +163,7 @@ def test_the_index_finds_what_looking_at_each_one_finds(subject, silences, windo
     assert len(found) == len(held) + len(covered)
 
 
+@pytest.mark.scenario
 def test_ten_thousand_alerts_ask_few_matchers(monkeypatch):
     silences = [
         silence(f'alertname="A{n}",instance=~"h.+"', id=n, client_id=n % 50 if n % 10 else None)

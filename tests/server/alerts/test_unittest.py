@@ -212,6 +212,7 @@ def test_check_tells_how_many_rules_there_are_and_what_is_wrong(tmp_path):
     assert report.text.count("a rule needs 'expr'") == 2
 
 
+@pytest.mark.scenario
 @pytest.mark.skipif(not CORPORA.is_dir(), reason=f"no unit tests of others in {CORPORA}")
 @pytest.mark.parametrize("name", ["unittest", "long-period", "at-modifier-test", "negative-offset-test"])
 def test_promtools_own_tests_pass_but_for_native_histograms_which_are_refused_by_name(name):

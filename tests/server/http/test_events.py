@@ -122,6 +122,7 @@ async def test_what_goes_wrong_is_not_hidden() -> None:
         await while_there(Stream(Broker(), broken, is_welcome=yes).run(None), wire.receive)
 
 
+@pytest.mark.scenario
 async def test_over_a_real_connection_it_is_heard_and_ends_with_the_server(rig: Rig) -> None:
     listening = socket.create_server(("127.0.0.1", 0))
     app = build(rig.deps)
