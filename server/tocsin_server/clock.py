@@ -1,8 +1,10 @@
 """The only place that asks the machine what time it is; everything else is told `now`."""
 
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Clock(Protocol):
@@ -44,5 +46,10 @@ class FakeClock:
 
 
 def moment(ms: int) -> datetime:
-    """Milliseconds since 1970 as an aware datetime."""
-    return datetime.fromtimestamp(ms / 1000, tz=UTC)
+    """Milliseconds since 1970 as an aware datetime, exactly; `OverflowError` beyond the year 9999."""
+    return _EPOCH + timedelta(milliseconds=ms)
+
+
+def milliseconds(at: datetime) -> int:
+    """The reverse, of an aware datetime of any zone; what is less than one is cut off."""
+    return (at - _EPOCH) // timedelta(milliseconds=1)

@@ -66,6 +66,8 @@ class Deliveries:
     def __init__(self, surroundings: Surroundings) -> None:
         self._surroundings = surroundings
         self._flaps: dict[Key, Flaps] = {}
+        self._weighed: dict[Key, Flaps] = {}
+        """As they are once the changes of this round are written."""
         self._calm: dict[Identity, Alert] = {}
         """Alerts that have ended and flap: when they cease to, the desk is to hear that they have ended."""
         self._lifted_ms: dict[Identity, int] = {}
@@ -82,17 +84,15 @@ class Deliveries:
         proposed = {_identity(change.alert): change for change in changes}
         standing = [alert for alert in active if _identity(alert) not in proposed]
         calm = [alert for mark, alert in self._calm.items() if mark not in proposed]
-        flaps = self._flaps_after(changes, now_ms)
+        flaps = self._weighed = self._flaps_after(changes, now_ms)
         firing = _firing([*standing, *(change.alert for change in changes)])
         around = self._around(now_ms, firing, flaps)
         told = [self._with_reasons(change, around) for change in changes]
         return [*told, *self._of_reasons([*standing, *calm], around)]
 
-    def settled(self, changes: Sequence[Change], now_ms: int) -> None:
-        """These changes are written."""
-        self._flaps = {
-            key: flaps for key, flaps in self._flaps_after(changes, now_ms).items() if not flaps.is_forgotten
-        }
+    def settled(self, changes: Sequence[Change]) -> None:
+        """What was weighed last is written."""
+        self._flaps = {key: flaps for key, flaps in self._weighed.items() if not flaps.is_forgotten}
         for change in changes:
             mark = _identity(change.alert)
             if not change.alert.suppressed:

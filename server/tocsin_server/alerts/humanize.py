@@ -3,15 +3,14 @@
 import math
 import re
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
 
 from tocsin_server.alerts.gofmt import BadFormat, Value, not_finite, written
+from tocsin_server.clock import moment
 
 _LARGE = ("k", "M", "G", "T", "P", "E", "Z", "Y")
 _LARGE_1024 = ("ki", "Mi", "Gi", "Ti", "Pi", "Ei", "Zi", "Yi")
 _SMALL = ("m", "u", "n", "p", "f", "a", "z", "y")
 _INT64 = 1 << 63
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NUMBER = re.compile(
     r"[-+]?(\d+(\.\d*)?(e[-+]?\d+)?|\.\d+(e[-+]?\d+)?|inf(inity)?|nan)", re.IGNORECASE | re.ASCII
 )
@@ -72,9 +71,9 @@ def humanize_timestamp(value: float) -> str:
         return _four_digits(value)
     if abs(value) * 1e9 >= _INT64:
         raise BadFormat(f"{written(value)} cannot be represented as a nanoseconds timestamp")
-    moment = _EPOCH + timedelta(milliseconds=int(value * 1000))
-    fraction = f".{moment.microsecond // 1000:03d}".rstrip("0").rstrip(".")
-    return f"{moment:%Y-%m-%d %H:%M:%S}{fraction} +0000 UTC"
+    at = moment(int(value * 1000))
+    fraction = f".{at.microsecond // 1000:03d}".rstrip("0").rstrip(".")
+    return f"{at:%Y-%m-%d %H:%M:%S}{fraction} +0000 UTC"
 
 
 def _four_digits(value: float) -> str:

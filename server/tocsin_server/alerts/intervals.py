@@ -23,12 +23,12 @@ from zoneinfo import ZoneInfo, available_timezones
 
 import yaml
 
+from tocsin_server.clock import moment
 from tocsin_server.yaml_nodes import BadYaml, Fields, Text, line_of, scalar
 
 MAX_RANGES = 100
 """Ranges of one field, and intervals of one name."""
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FIELDS = ("times", "weekdays", "days_of_month", "months", "years", "location")
 _TIME = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])|(24):(00)", re.ASCII)
 _NUMBER = re.compile(r"-?[0-9]{1,4}", re.ASCII)
@@ -71,7 +71,7 @@ class Interval:
 
     def contains(self, at_ms: int) -> bool:
         """Whether a moment is within."""
-        at = (_EPOCH + timedelta(milliseconds=at_ms)).astimezone(self.zone)
+        at = moment(at_ms).astimezone(self.zone)
         return (
             _hold(self.times, at.hour * 60 + at.minute)
             and _hold(self.weekdays, at.isoweekday() % 7)

@@ -135,7 +135,7 @@ class Judge:
         self._has_write_failed = False
         for change, row_id in zip(done.changes, ids, strict=True):
             self._keep(replace(change.alert, id=row_id))
-        self._deliveries.settled(done.changes, done.at_ms)
+        self._deliveries.settled(done.changes)
         self._count(done.changes)
         return sum(change.is_told for change in done.changes)
 

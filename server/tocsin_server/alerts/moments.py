@@ -1,9 +1,10 @@
 """Moments as people write them: Unix seconds, or RFC 3339, of which seconds may be left out."""
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+from tocsin_server.clock import milliseconds
+
 _RFC_3339 = re.compile(
     r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?(?:Z|[+-]\d{2}:\d{2})", re.ASCII
 )
@@ -14,7 +15,7 @@ def parse_rfc3339(text: str) -> int:
     """Milliseconds since 1970; raises `ValueError` or `OverflowError`."""
     if not _RFC_3339.fullmatch(text):
         raise ValueError(f"{text[:60]!r} is not a moment such as 2026-11-26T22:00:00+01:00")
-    return (datetime.fromisoformat(text) - _EPOCH) // timedelta(milliseconds=1)
+    return milliseconds(datetime.fromisoformat(text))
 
 
 def parse_moment(text: str) -> int:

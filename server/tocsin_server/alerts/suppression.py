@@ -7,7 +7,6 @@ alert only.
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from itertools import product
 
@@ -17,12 +16,12 @@ from tocsin_server.alerts.flapping import SLOT_MS, SLOTS, Flaps
 from tocsin_server.alerts.inhibition import Inhibition
 from tocsin_server.alerts.maintenance import Place, Window
 from tocsin_server.alerts.silences import Silence
+from tocsin_server.clock import moment
 from tocsin_server.series.matchers import MatchKind, matches_all
 
 MAX_WORDS = 200
 """Characters of what people have written that a reason repeats."""
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MOST_NAMES = 3
 
 _Names = tuple[str | None, str | None, str | None]
@@ -200,5 +199,5 @@ def _line(text: str) -> str:
 
 def _clock(at_ms: int, now_ms: int) -> str:
     """The time, with its day where that is another one."""
-    at, now = (_EPOCH + timedelta(milliseconds=each) for each in (at_ms, now_ms))
+    at, now = map(moment, (at_ms, now_ms))
     return f"{at:%H:%M} UTC" if at.date() == now.date() else f"{at:%Y-%m-%d %H:%M} UTC"

@@ -47,6 +47,13 @@ def add_query(commands: Commands) -> None:
     asked.add_argument("--json", action="store_true", help="the answer as JSON")
 
 
+def columns(rows: Sequence[Sequence[str]], *, indent: str = "") -> Iterator[str]:
+    """Rows of cells as lines, each column as wide as its widest cell."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        yield (indent + "  ".join(map(str.ljust, row, widths))).rstrip()
+
+
 def with_time_in_one_word(words: Sequence[str]) -> list[str]:
     """`--at -5m` as `--at=-5m`: argparse would take the time for an option."""
     joined: list[str] = []

@@ -17,7 +17,7 @@ from tocsin_server.alerts.moments import parse_moment
 from tocsin_server.alerts.silenced import add_silence, expire_silence, silence, silences
 from tocsin_server.alerts.silences import MAX_COMMENT, Silence, Wish
 from tocsin_server.cli.command import Commands, Options, command, group, write
-from tocsin_server.cli.query import shown
+from tocsin_server.cli.query import columns, shown
 from tocsin_server.clock import SystemClock, moment
 from tocsin_server.desk.text import cleaned, given_text
 from tocsin_server.errors import Misconfigured
@@ -138,10 +138,7 @@ def author() -> str:
 
 def lines(found: Sequence[api.Silence]) -> Iterator[str]:
     """A line each, with a heading, in columns; harmless to a terminal."""
-    rows = [*([_HEADING] if found else []), *map(_row, found)]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+    return columns([*([_HEADING] if found else []), *map(_row, found)])
 
 
 def _row(of: api.Silence) -> tuple[str, ...]:

@@ -29,7 +29,7 @@ from tocsin_protocol.api import (
 from tocsin_server.access.operator import read_pass
 from tocsin_server.cli.asking import ask
 from tocsin_server.cli.command import Commands, Options, command, from_one
-from tocsin_server.cli.query import quoted, shown
+from tocsin_server.cli.query import columns, quoted, shown
 from tocsin_server.promql.spelling import decimal, duration
 
 EXAMPLES = """\
@@ -107,7 +107,7 @@ def lines(answer: AlertPage | Why | TicketWhy) -> Iterator[str]:
 
 def _listed(alerts: Sequence[Alert]) -> Iterator[str]:
     if alerts:
-        yield from _columns([_HEADING, *map(_row, alerts)], indent="")
+        yield from columns([_HEADING, *map(_row, alerts)])
 
 
 def _row(alert: Alert) -> tuple[str, ...]:
@@ -287,7 +287,7 @@ def _series(series: AskedSeries) -> str:
 def _timed(rows: _Rows) -> Iterator[str]:
     """Times and what was then, in two columns; what stays the same is one row."""
     runs = [(said, [at for at, _ in run]) for said, run in groupby(rows, key=itemgetter(1))]
-    yield from _columns([(_stretch(times), said) for said, times in runs], indent="    ")
+    yield from columns([(_stretch(times), said) for said, times in runs], indent="    ")
 
 
 def _stretch(times: Sequence[datetime]) -> str:
@@ -298,12 +298,6 @@ def _stretch(times: Sequence[datetime]) -> str:
 
 
 # -- words
-
-
-def _columns(rows: Sequence[Sequence[str]], *, indent: str) -> Iterator[str]:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        yield (indent + "  ".join(map(str.ljust, row, widths))).rstrip()
 
 
 def _clock(at: datetime) -> str:

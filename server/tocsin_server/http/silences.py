@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from functools import partial
 
 from litestar import delete, get, post
@@ -21,15 +21,13 @@ from tocsin_protocol.vocabulary import SilenceState
 from tocsin_server.alerts import silenced
 from tocsin_server.alerts.matchertext import parse_matchers, spelled
 from tocsin_server.alerts.silences import MAX_COMMENT, Silence, Wish
-from tocsin_server.clock import moment
+from tocsin_server.clock import milliseconds, moment
 from tocsin_server.desk.text import given_text
 from tocsin_server.errors import Forbidden, NotFound, Unavailable, Unprocessable
 from tocsin_server.http.deps import Deps, Wired
 from tocsin_server.http.questions import MAX_ID, Id, SilencesShown, Slug
 from tocsin_server.http.sessions import SignedIn
 from tocsin_server.series.matchers import Matchers
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +181,7 @@ def _milliseconds(what: str, at: datetime) -> int:
         raise Unprocessable(
             f"{what} {at.isoformat()} has no time zone", remedy="write it as 2026-11-26T22:00:00+01:00"
         )
-    return (at - _EPOCH) // timedelta(milliseconds=1)
+    return milliseconds(at)
 
 
 ROUTES = (listed, one, keep, expire)

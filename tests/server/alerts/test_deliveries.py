@@ -77,7 +77,7 @@ class Desk:
         told = self.deliveries.weigh(changes, active, self.now_ms)
         assert len(told) <= 1
         if is_written:
-            self.deliveries.settled(told, self.now_ms)
+            self.deliveries.settled(told)
             for change in told:
                 self._hear(change)
         return self

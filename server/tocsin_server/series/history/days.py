@@ -11,13 +11,14 @@ import threading
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
 import structlog
 
 from tocsin_protocol.wire import SPOOL_HOURS
+from tocsin_server.clock import milliseconds, moment
 from tocsin_server.series.history.chunks import pack_chunk, unpack_chunk
 from tocsin_server.series.history.dayfile import DAY_MS, DayFile, Grain, Key, Row, remove
 from tocsin_server.series.history.entries import pack_entries, unpack_entries
@@ -29,7 +30,6 @@ from tocsin_server.series.schema import SeriesEntry
 _log = structlog.get_logger()
 
 _NAME = re.compile(r"\d{4}-\d{2}-\d{2}\.db", re.ASCII)
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LATEST_MS = 253_402_300_800_000
 """The year 10,000: no file is named after it."""
 LEAST_DAYS = SPOOL_HOURS // 24 + 2
@@ -119,7 +119,7 @@ class Days:
 
 def day_path(folder: Path, day_ms: int) -> Path:
     """Where a day is."""
-    return folder / f"{_EPOCH + timedelta(milliseconds=day_ms):%Y-%m-%d}.db"
+    return folder / f"{moment(day_ms):%Y-%m-%d}.db"
 
 
 def day_paths(folder: Path) -> list[tuple[int, Path]]:
@@ -129,7 +129,7 @@ def day_paths(folder: Path) -> list[tuple[int, Path]]:
         if _NAME.fullmatch(path.name):
             with contextlib.suppress(ValueError):  # the 45th of a month is not ours
                 began = datetime.fromisoformat(f"{path.stem}T00:00+00:00")
-                found.append(((began - _EPOCH) // timedelta(milliseconds=1), path))
+                found.append((milliseconds(began), path))
     return sorted(found)
 
 
