@@ -14,11 +14,11 @@ import structlog
 from tocsin_protocol.api import RuleProblem
 from tocsin_server.clock import Clock
 from tocsin_server.estate.declared import Settled, settle_devices
-from tocsin_server.estate.devices import DeviceFileErrors, SiteProbes, load_device_files
+from tocsin_server.estate.devices import DeviceFileError, SiteProbes, load_device_files
 from tocsin_server.estate.estate import Estate
 from tocsin_server.ingest.handout import Handout
 from tocsin_server.storage.engine import Storage
-from tocsin_server.yaml_files import Signature, signature_of
+from tocsin_server.yaml_files import Shelf
 
 _log = structlog.get_logger()
 
@@ -36,15 +36,12 @@ class Probebook:
         clock: Clock,
         changed: Callable[[], object],
     ) -> None:
-        self._find = find
+        self._shelf: Shelf[Sequence[SiteProbes]] = Shelf(find, load_device_files, ())
         self._storage = storage
         self._estate = estate
         self._handout = handout
         self._clock = clock
         self._changed = changed
-        self._signature: tuple[Path | None, Signature] | None = None
-        self._files: Sequence[SiteProbes] = ()
-        self._misread: list[RuleProblem] = []
         self._unsettled: list[RuleProblem] = []
         self._generation: int | None = None
         """The estate's when the files were settled last; nothing where they have to be."""
@@ -52,44 +49,25 @@ class Probebook:
     @property
     def problems(self) -> list[RuleProblem]:
         """Files that cannot be read, and files that cannot come into force."""
-        return [*self._misread, *self._unsettled]
+        return [*self._shelf.problems(_misread), *self._unsettled]
 
     def reload(self) -> None:
         """Look at the folder, and put what has changed in force."""
         had = self.problems
-        self._read()
-        if not self._misread and self._generation != self._estate.generation:
+        if self._shelf.look():
+            self._generation = None
+        if not self._shelf.problems(_misread) and self._generation != self._estate.generation:
             self._settle()
         if self.problems != had:
             self._complain(had)
             self._changed()
 
-    def _read(self) -> None:
-        """Read the files where they have changed."""
-        folder = self._find()
-        try:
-            signature = (folder, () if folder is None else signature_of(folder))
-            if signature == self._signature:
-                return
-            files = () if folder is None else load_device_files(folder)
-        except OSError as error:
-            self._signature = None
-            self._misread = [RuleProblem(file=str(folder), reason=f"cannot be read ({error.strerror})")]
-            return
-        except DeviceFileErrors as error:
-            self._signature = signature
-            self._misread = [
-                RuleProblem(file=wrong.file, rule=wrong.device, reason=f"line {wrong.line}: {wrong.reason}")
-                for wrong in error.errors
-            ]
-            return
-        self._signature, self._files, self._misread = signature, files, []
-        self._generation = None
-
     def _settle(self) -> None:
         generation = self._estate.generation
         now_ms = self._clock.now_ms()
-        settled = self._storage.write(lambda session: settle_devices(session, self._files, now_ms=now_ms))
+        settled = self._storage.write(
+            lambda session: settle_devices(session, self._shelf.contents, now_ms=now_ms)
+        )
         if settled.has_changed:
             # Before they are handed out: an agent that is quick must not be refused.
             self._estate.reload()
@@ -109,6 +87,10 @@ class Probebook:
                     file=problem.file,
                     device=problem.rule,
                 )
+
+
+def _misread(wrong: DeviceFileError) -> RuleProblem:
+    return RuleProblem(file=wrong.file, rule=wrong.device, reason=f"line {wrong.line}: {wrong.reason}")
 
 
 def _tell(settled: Settled) -> None:

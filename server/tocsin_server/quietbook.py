@@ -11,15 +11,9 @@ import structlog
 
 from tocsin_protocol.api import RuleProblem
 from tocsin_server.alerts.maintenance import Place
-from tocsin_server.alerts.suppressionfile import (
-    SuppressionFileError,
-    SuppressionFileErrors,
-    Suppressions,
-    read_suppressions,
-)
+from tocsin_server.alerts.suppressionfile import SuppressionFileError, Suppressions, load_suppressions
 from tocsin_server.estate.estate import Estate
-from tocsin_server.yaml_files import Signature, read_text, signature_of, yaml_files
-from tocsin_server.yaml_nodes import BadYaml
+from tocsin_server.yaml_files import Shelf
 
 _log = structlog.get_logger()
 
@@ -30,55 +24,32 @@ class Quietbook:
     def __init__(
         self, find: Callable[[], Path | None], *, estate: Estate, changed: Callable[[], object]
     ) -> None:
-        self._find = find
+        self._shelf = Shelf(find, load_suppressions, Suppressions())
         self._estate = estate
         self._changed = changed
-        self._said = Suppressions()
-        self._folder = ""
-        self._signature: tuple[Path | None, Signature] | None = None
-        self._misread: list[RuleProblem] = []
         self._strange: list[RuleProblem] = []
 
     def said(self) -> Suppressions:
         """What is in force."""
-        return self._said
+        return self._shelf.contents
 
     @property
     def problems(self) -> list[RuleProblem]:
         """Files that are refused, and names that nobody has."""
-        return [*self._misread, *self._strange]
+        return [*self._shelf.problems(_told), *self._strange]
 
     def reload(self) -> None:
         """Look at the folder, and put what has changed in force."""
         had = self.problems
-        self._read()
+        self._shelf.look()
+        folder = "" if self._shelf.folder is None else self._shelf.folder.name
         self._strange = [
-            RuleProblem(file=self._folder, rule=name, reason=reason)
-            for name, reason in strangers(self._said, self._estate)
+            RuleProblem(file=folder, rule=name, reason=reason)
+            for name, reason in strangers(self.said(), self._estate)
         ]
         if self.problems != had:
             self._complain(had)
             self._changed()
-
-    def _read(self) -> None:
-        folder = self._find()
-        try:
-            signature = (folder, () if folder is None else signature_of(folder))
-            if signature == self._signature:
-                return
-            self._said = Suppressions() if folder is None else load_suppressions(folder)
-        except OSError as error:
-            self._signature = None
-            self._misread = [RuleProblem(file=str(folder), reason=f"cannot be read ({error.strerror})")]
-            return
-        except SuppressionFileErrors as error:
-            self._signature = signature
-            self._misread = [
-                RuleProblem(file=wrong.file, rule=wrong.key, reason=f"line {wrong.line}: {wrong.reason}")
-                for wrong in error.errors
-            ]
-            return
-        self._signature, self._misread, self._folder = signature, [], folder.name if folder else ""
 
     def _complain(self, had: list[RuleProblem]) -> None:
         for problem in self.problems:
@@ -91,17 +62,8 @@ class Quietbook:
                 )
 
 
-def load_suppressions(folder: Path) -> Suppressions:
-    """The files of a folder, read together; raises `SuppressionFileErrors`, and `OSError` for the folder."""
-    return read_suppressions({file.name: _text(file) for file in yaml_files(folder)})
-
-
-def _text(file: Path) -> str:
-    try:
-        return read_text(file)
-    except BadYaml as error:
-        wrong = SuppressionFileError(file.name, error.line, "", error.reason)
-        raise SuppressionFileErrors([wrong]) from error
+def _told(wrong: SuppressionFileError) -> RuleProblem:
+    return RuleProblem(file=wrong.file, rule=wrong.key, reason=f"line {wrong.line}: {wrong.reason}")
 
 
 def strangers(said: Suppressions, estate: Estate) -> Iterator[tuple[str, str]]:

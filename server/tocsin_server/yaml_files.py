@@ -1,14 +1,16 @@
 """The files that operators write, and how to see cheaply that one has changed: one `stat` a file."""
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
+from tocsin_protocol.api import RuleProblem
 from tocsin_server.errors import Misconfigured
 from tocsin_server.yaml_nodes import MAX_BYTES, BadYaml
 
 E = TypeVar("E")
+T = TypeVar("T")
 
 Signature = tuple[tuple[str, int, int, int, int], ...]
 
@@ -20,6 +22,48 @@ class FileErrors(Misconfigured, Generic[E]):
         more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
         super().__init__(f"{errors[0]}{more}", remedy=remedy)
         self.errors = errors
+
+
+class Shelf(Generic[T]):
+    """What the files of a folder say, which may be missing; read anew when one has changed, all or nothing."""
+
+    def __init__(self, find: Callable[[], Path | None], load: Callable[[Path], T], nothing: T) -> None:
+        self._find = find
+        self._load = load
+        self._nothing = nothing
+        self._signature: tuple[Path | None, Signature] | None = None
+        self.contents = nothing
+        """As they were read last without a mistake."""
+        self.folder: Path | None = None
+        self.unread = ""
+        """Why the folder cannot be looked at."""
+        self.errors: Sequence[Any] = ()
+        """What is wrong in the files as they are now."""
+
+    def problems(self, told: Callable[[Any], RuleProblem]) -> list[RuleProblem]:
+        """What is wrong now; `told` says so of one of `errors`."""
+        unread = [RuleProblem(file=str(self.folder), reason=self.unread)] if self.unread else []
+        return [*unread, *map(told, self.errors)]
+
+    def look(self) -> bool:
+        """Read the files where they have changed; whether `contents` is new."""
+        folder = self._find()
+        try:
+            signature = (folder, () if folder is None else signature_of(folder))
+            if signature == self._signature:
+                return False
+            contents = self._nothing if folder is None else self._load(folder)
+        except OSError as error:
+            self._signature = None
+            self.folder, self.unread, self.errors = folder, f"cannot be read ({error.strerror})", ()
+            return False
+        except FileErrors as refused:
+            self._signature = signature
+            self.folder, self.unread, self.errors = folder, "", refused.errors
+            return False
+        self._signature, self.contents = signature, contents
+        self.folder, self.unread, self.errors = folder, "", ()
+        return True
 
 
 def yaml_files(paths: Iterable[Path] | Path) -> list[Path]:

@@ -135,7 +135,7 @@ def test_what_withholds_deliveries_is_counted_and_files_that_cannot_be_read_are_
     assert none == [(Colour.GREEN, f"0 maintenance windows and 0 inhibition rules from {folder}")]
     assert [colour for colour, _ in bad] == [Colour.RED, Colour.RED]
     assert "nights.yml:1, maintenance_windows/patches: " in bad[0][1]
-    assert of_suppressions(tmp_path) == [(Colour.RED, "latin.yml:1: not UTF-8")]
+    assert (Colour.RED, "latin.yml:1: not UTF-8") in of_suppressions(tmp_path)
 
 
 def test_the_shipped_inhibition_rules_are_green(tmp_path: Path) -> None:

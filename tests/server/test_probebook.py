@@ -221,7 +221,7 @@ def test_a_folder_that_cannot_be_read_is_a_problem_and_changes_nothing(
     def refuse(_folder: Path) -> None:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr("tocsin_server.probebook.signature_of", refuse)
+    monkeypatch.setattr("tocsin_server.yaml_files.signature_of", refuse)
 
     assert book.reload() == ["cannot be read (Permission denied)"]
     assert set(book.devices()) == {"switch-1"}

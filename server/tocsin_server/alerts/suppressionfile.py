@@ -9,8 +9,9 @@ A window may name an interval of any of the files that are read together. Every 
 line, key and reason; then nothing of the files comes into force.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TypeVar
 
 import yaml
@@ -19,7 +20,7 @@ from tocsin_server.alerts.inhibition import InhibitionRule, read_inhibition_rule
 from tocsin_server.alerts.intervals import Intervals, read_intervals
 from tocsin_server.alerts.maintenance import Window, read_window
 from tocsin_server.alerts.topology import MOST_CAUSES as MOST_PARENTS
-from tocsin_server.yaml_files import FileErrors
+from tocsin_server.yaml_files import FileErrors, read_text, yaml_files
 from tocsin_server.yaml_nodes import BadYaml, Fields, composed, line_of, scalar
 
 INTERVALS, WINDOWS, RULES = "time_intervals", "maintenance_windows", "inhibit_rules"
@@ -80,6 +81,27 @@ def read_suppressions(texts: Mapping[str, str]) -> Suppressions:
     if reading.errors:
         raise SuppressionFileErrors(reading.errors)
     return Suppressions(intervals, tuple(windows.values()), tuple(rules.values()), tuple(parents.values()))
+
+
+def load_suppressions(paths: Sequence[Path] | Path) -> Suppressions:
+    """Files, or a folder of them, read together; raises `SuppressionFileErrors`, and `OSError` for a folder.
+
+    The files of a folder are told by their names alone.
+    """
+    texts, unread = {}, []
+    for file in yaml_files(paths):
+        name = file.name if isinstance(paths, Path) else str(file)
+        try:
+            texts[name] = read_text(file)
+        except BadYaml as error:
+            unread.append(SuppressionFileError(name, error.line, "", error.reason))
+    try:
+        said = read_suppressions(texts)
+    except SuppressionFileErrors as refused:
+        raise SuppressionFileErrors([*unread, *refused.errors]) from refused
+    if unread:
+        raise SuppressionFileErrors(unread)
+    return said
 
 
 class _Reading:

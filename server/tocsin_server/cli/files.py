@@ -3,7 +3,7 @@
 import argparse
 import getpass
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from tocsin_server import doctor
@@ -11,12 +11,7 @@ from tocsin_server.alerts.durations import parse_duration
 from tocsin_server.alerts.lint import KnownMetrics, Surroundings
 from tocsin_server.alerts.maintenance import Window
 from tocsin_server.alerts.matchertext import spelled
-from tocsin_server.alerts.suppressionfile import (
-    SuppressionFileError,
-    SuppressionFileErrors,
-    Suppressions,
-    read_suppressions,
-)
+from tocsin_server.alerts.suppressionfile import SuppressionFileErrors, Suppressions, load_suppressions
 from tocsin_server.alerts.unittest import check_rules, run_rule_tests
 from tocsin_server.cli.command import Commands, Options, command, group, settings, write
 from tocsin_server.cli.query import shown
@@ -26,8 +21,7 @@ from tocsin_server.config import find_config
 from tocsin_server.errors import Misconfigured
 from tocsin_server.estate.devices import DeviceFileErrors, load_device_files
 from tocsin_server.estate.sealing import MOST_SECRET_BYTES, key_of, seal
-from tocsin_server.yaml_files import read_text, yaml_files
-from tocsin_server.yaml_nodes import BadYaml
+from tocsin_server.yaml_files import yaml_files
 
 CHECK_EXAMPLES = """\
 examples:
@@ -207,30 +201,17 @@ def _suppressions_check(options: Options) -> int:
     folder = find_config("suppressions", options.config)
     try:
         files = yaml_files(options.files or ([] if folder is None else folder))
+        found = load_suppressions(files)
     except OSError as error:
         raise Misconfigured(f"{error.filename} cannot be read ({error.strerror})") from error
-    found, errors = _suppressions(files)
-    for line in map(str, errors) if errors else _entries(found):
-        print(shown(line))
-    if errors:
+    except SuppressionFileErrors as refused:
+        for wrong in refused.errors:
+            print(shown(str(wrong)))
         return 1
+    for line in _entries(found):
+        print(shown(line))
     print(f"{', '.join(_counts(found))} in {doctor.counted(len(files), 'file')}")
     return 0
-
-
-def _suppressions(files: Sequence[Path]) -> tuple[Suppressions, Sequence[SuppressionFileError]]:
-    """What files say together, or everything that is wrong in them."""
-    errors: list[SuppressionFileError] = []
-    texts: dict[str, str] = {}
-    for file in files:
-        try:
-            texts[str(file)] = read_text(file)
-        except BadYaml as error:
-            errors.append(SuppressionFileError(str(file), error.line, "", error.reason))
-    try:
-        return read_suppressions(texts), errors
-    except SuppressionFileErrors as refused:
-        return Suppressions(), [*errors, *refused.errors]
 
 
 def _entries(found: Suppressions) -> Iterator[str]:
