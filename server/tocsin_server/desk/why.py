@@ -11,8 +11,9 @@ import msgspec
 from sqlalchemy import Row, func, select
 from sqlmodel import Session
 
-from tocsin_protocol.api import Alert, AlertStep, Suppression, TicketRow
+from tocsin_protocol.api import Alert, Suppression, TicketRow
 from tocsin_protocol.vocabulary import AlertState
+from tocsin_protocol.why import AlertStep
 from tocsin_server.alerts.alert import REASON
 from tocsin_server.alerts.state import ACTIVE
 from tocsin_server.alerts.store import ALERTS, TRANSITIONS, AlertRow

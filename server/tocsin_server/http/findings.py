@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from tocsin_protocol.api import AskedSelector, AskedSeries, ConditionAt, SeriesSample
+from tocsin_protocol.why import AskedSelector, AskedSeries, ConditionAt, SeriesSample
 from tocsin_server.alerts.proclaim import ALERTS, SINCE
 from tocsin_server.clock import moment
 from tocsin_server.desk.why import Case

@@ -13,7 +13,8 @@ from typing import Any
 
 from litestar import Request, get
 
-from tocsin_protocol.api import AlertPage, JudgedRule, Person, TicketWhy, Why
+from tocsin_protocol.api import AlertPage, Person
+from tocsin_protocol.why import JudgedRule, TicketWhy, Why
 from tocsin_server.alerts.lint import recorded_names
 from tocsin_server.alerts.rules import AlertingRule, Group, RuleSet
 from tocsin_server.clock import moment

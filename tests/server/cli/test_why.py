@@ -17,6 +17,16 @@ from tests.examples import share
 
 from tocsin_protocol import api
 from tocsin_protocol.vocabulary import AlertState, Severity, SuppressionKind, TicketState
+from tocsin_protocol.why import (
+    AlertStep,
+    AskedSelector,
+    AskedSeries,
+    ConditionAt,
+    JudgedRule,
+    SeriesSample,
+    TicketWhy,
+    Why,
+)
 from tocsin_server import cli
 from tocsin_server.access.operator import issue_pass
 from tocsin_server.cli.why import lines
@@ -44,7 +54,7 @@ ALERT = api.Alert(
     fired_at=moment(NOW - MINUTE),
     resolved_at=None,
 )
-FIRED = api.AlertStep(
+FIRED = AlertStep(
     at=moment(NOW - MINUTE),
     old=AlertState.PENDING,
     new=AlertState.FIRING,
@@ -56,7 +66,7 @@ FIRED = api.AlertStep(
     late=False,
     ticket_id=42,
 )
-RULE = api.JudgedRule(
+RULE = JudgedRule(
     file="datacenter.yml",
     group="host",
     expression="node_load1 > 4",
@@ -66,15 +76,15 @@ RULE = api.JudgedRule(
     keep_firing_for_s=0,
     interval_s=30,
 )
-SERIES = api.AskedSeries(
+SERIES = AskedSeries(
     labels={"__name__": "node_load1", "instance": "atlas"},
     samples=[
-        api.SeriesSample(at=moment(NOW - back * 10_000), value=value)
+        SeriesSample(at=moment(NOW - back * 10_000), value=value)
         for back, value in ((3, "3"), (2, "3"), (1, "10.5"), (0, "+Inf"))
     ],
     total=9,
 )
-WHY = api.Why(
+WHY = Why(
     alert=ALERT,
     rule=RULE,
     steps=[FIRED],
@@ -82,11 +92,11 @@ WHY = api.Why(
     start=moment(NOW - 7 * MINUTE),
     end=moment(NOW),
     condition=[
-        api.ConditionAt(at=moment(NOW - 7 * MINUTE), holds=None, value=None),
-        api.ConditionAt(at=moment(NOW - 3 * MINUTE), holds=False, value=None),
-        api.ConditionAt(at=moment(NOW), holds=True, value="5.25"),
+        ConditionAt(at=moment(NOW - 7 * MINUTE), holds=None, value=None),
+        ConditionAt(at=moment(NOW - 3 * MINUTE), holds=False, value=None),
+        ConditionAt(at=moment(NOW), holds=True, value="5.25"),
     ],
-    selectors=[api.AskedSelector(selector="node_load1", series=[SERIES], total=1)],
+    selectors=[AskedSelector(selector="node_load1", series=[SERIES], total=1)],
     missing=[],
 )
 TICKET = api.TicketRow(
@@ -162,7 +172,7 @@ def operator(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Iterator[Ope
         http.shutdown()
 
 
-def text(answer: api.Why | api.TicketWhy | api.AlertPage) -> str:
+def text(answer: Why | TicketWhy | api.AlertPage) -> str:
     return "".join(f"{line}\n" for line in lines(answer))
 
 
@@ -236,7 +246,7 @@ def test_one_that_was_found_late_says_that_nobody_was_told() -> None:
 def test_what_is_left_out_and_what_is_no_longer_kept_is_said() -> None:
     gone = replace(RULE, in_force=False, line=None)
     why = replace(WHY, rule=gone, steps=[], steps_left_out=3, condition=[], missing=["samples: they are gone"])
-    many = api.AskedSelector(selector="cpu", series=[], total=0)
+    many = AskedSelector(selector="cpu", series=[], total=0)
     cut = replace(WHY.selectors[0], total=21)
 
     said = text(replace(why, selectors=[many, cut]))
@@ -256,7 +266,7 @@ def test_a_rule_that_asks_something_else_now_is_said() -> None:
 
 @pytest.mark.parametrize("words", [("--ticket", "42"), ("--ticket", "#42"), ("#42",)])
 def test_a_ticket_is_told_as_each_of_its_alerts(operator: Operator, words: tuple[str, ...]) -> None:
-    operator.server.says(api.TicketWhy(ticket=TICKET, whys=[WHY, WHY], left_out=1))
+    operator.server.says(TicketWhy(ticket=TICKET, whys=[WHY, WHY], left_out=1))
 
     status, out, _ = operator.asks(*words)
 
@@ -267,7 +277,7 @@ def test_a_ticket_is_told_as_each_of_its_alerts(operator: Operator, words: tuple
 
 
 def test_a_ticket_about_no_alert_says_so() -> None:
-    said = text(api.TicketWhy(ticket=replace(TICKET, owner="bob"), whys=[], left_out=0))
+    said = text(TicketWhy(ticket=replace(TICKET, owner="bob"), whys=[], left_out=0))
 
     assert said == "ticket #42 of acme, new, bob's: load\nit is about no alert\n"
 
@@ -296,7 +306,7 @@ def test_the_answer_is_printed_as_json(operator: Operator) -> None:
     status, out, _ = operator.asks("17", "--json")
 
     assert status == 0
-    assert msgspec.convert(json.loads(out), api.Why) == WHY
+    assert msgspec.convert(json.loads(out), Why) == WHY
 
 
 def test_what_is_not_there_says_how_to_find_it(operator: Operator) -> None:
@@ -359,7 +369,7 @@ def test_what_hosts_and_people_write_is_harmless_to_a_terminal(evil: str) -> Non
         missing=[evil],
     )
     ticket = replace(TICKET, title=evil, client=evil, owner=evil)
-    told = api.TicketWhy(ticket=ticket, whys=[why], left_out=0)
+    told = TicketWhy(ticket=ticket, whys=[why], left_out=0)
 
     printed = [*lines(told), *lines(api.AlertPage(alerts=[alert]))]
 
