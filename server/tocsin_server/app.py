@@ -11,7 +11,6 @@ import contextlib
 import gc
 import signal
 import socket
-from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Self
@@ -19,9 +18,8 @@ from typing import Self
 import structlog
 import uvicorn
 import uvloop
-from sqlmodel import Session
 
-from tocsin_protocol.api import HostRow, Person, TicketCounts, TicketRow
+from tocsin_protocol.api import Person
 from tocsin_protocol.wire import ASK_PATH, PROBES_PATH
 from tocsin_server.access.operator import issue_pass
 from tocsin_server.access.scrape import open_scrape_token
@@ -33,7 +31,6 @@ from tocsin_server.backfill import Backfill
 from tocsin_server.clock import Clock, SystemClock
 from tocsin_server.config import ServerConfig, find_config
 from tocsin_server.datafolder import TABLES, database, locked, make_database
-from tocsin_server.desk.queue import ticket_counts, ticket_rows
 from tocsin_server.errors import Misconfigured
 from tocsin_server.estate.estate import Estate
 from tocsin_server.estate.identity import open_identity
@@ -59,6 +56,7 @@ from tocsin_server.ingest.sessions import Sessions
 from tocsin_server.jobs import Job, schedule
 from tocsin_server.listening import HttpServer, configure_logs, is_loopback, listen, local_url, url_of
 from tocsin_server.notices import Notices
+from tocsin_server.pictures import Pictures
 from tocsin_server.probebook import Probebook
 from tocsin_server.quietbook import Quietbook
 from tocsin_server.rounds import Rounds
@@ -101,26 +99,6 @@ def warn_of(where: Address) -> None:
     if not where.is_sqlite:
         for ill in standing(where, TABLES).ills:
             _log.warning(ill, action="database_doubtful")
-
-
-class Pictures:
-    """Tickets and hosts as they are now, for whoever tells of a change."""
-
-    def __init__(self, storage: Storage, hosts: HostRows) -> None:
-        self._storage = storage
-        self._hosts = hosts
-
-    def tickets(self, ids: Sequence[int]) -> tuple[dict[int, TicketRow], TicketCounts]:
-        """The rows of these tickets and the counts of all."""
-
-        def ask(session: Session) -> tuple[dict[int, TicketRow], TicketCounts]:
-            return ticket_rows(session, ids), ticket_counts(session)
-
-        return self._storage.read(ask)
-
-    def hosts(self, ids: Sequence[int]) -> Mapping[int, HostRow]:
-        """The rows of these hosts."""
-        return self._hosts.some(ids)
 
 
 class Server:
@@ -170,14 +148,7 @@ class Server:
         self.sessions = Sessions(clock=clock)
         self.doorkeeper = Doorkeeper(sessions=self.sessions, estate=self.estate, clock=clock)
         self.handout = Handout(doorkeeper=self.doorkeeper, estate=self.estate)
-        self.probebook = Probebook(
-            lambda: find_config("probes", config),
-            storage=self.storage,
-            estate=self.estate,
-            handout=self.handout,
-            clock=clock,
-            changed=self._rules_changed,
-        )
+        self.probebook = self._probebook(config)
         self.receiver = self._receiver()
 
     def __enter__(self) -> Self:
@@ -341,6 +312,16 @@ class Server:
             clock=self._clock,
             interval_s=self._settings.interval_s,
             keep_hours=self._settings.journal_hours,
+        )
+
+    def _probebook(self, config: Path | None) -> Probebook:
+        return Probebook(
+            lambda: find_config("probes", config),
+            storage=self.storage,
+            estate=self.estate,
+            handout=self.handout,
+            clock=self._clock,
+            changed=self._rules_changed,
         )
 
     def _receiver(self) -> Receiver:

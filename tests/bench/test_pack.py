@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from bench.corpus import CORPUS, COUNT, pack
 from bench.landscape import SERIES, Landscape
-from bench.pack import CLIENT, Tower, rule_set, sent
+from bench.pack import sent
 from bench.prometheus_peer import varint, written
+from bench.tower import CLIENT, Tower, rule_set
 
 pytestmark = pytest.mark.scenario
 
