@@ -1,21 +1,16 @@
 """All hosts: the silent first, then those with tickets, each with its readings at a glance."""
 
-from collections.abc import Iterable
 from typing import ClassVar
 
-from textual.binding import Binding, BindingType
-from textual.containers import Vertical
-from textual.widget import Widget
-from textual.widgets import Input
+from textual.binding import BindingType
 
 from tocsin_protocol.api import HostRow
 from tocsin_protocol.vocabulary import HostState
 from tocsin_tui.format import Line, Span, Tone, dim, line
-from tocsin_tui.screens.filtered import FilteredPage
+from tocsin_tui.screens.listed import ListPage, list_keys
 from tocsin_tui.session import Session
 from tocsin_tui.sheets import host
 from tocsin_tui.state import LinkState
-from tocsin_tui.widgets.lines import Lines
 from tocsin_tui.widgets.paint import Painter
 from tocsin_tui.widgets.table import Column, VirtualTable
 
@@ -37,40 +32,18 @@ REFRESH_S = 5.0
 FILTER_TIP = "Filter: words, client:acme, state:silent, kind:network"
 
 
-class HostsScreen(FilteredPage):
+class HostsScreen(ListPage):
     """The list of hosts."""
 
     HERE = "Hosts"
+    HINT = "words  client:acme  state:silent  kind:network"
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("slash", "filter", "filter", key_display="/", id="list.filter", tooltip=FILTER_TIP),
-        Binding("backslash", "unfilter", show=False, id="list.unfilter", tooltip="Clear the filter"),
-        Binding(
-            "q,escape,h,left,backspace",
-            "back",
-            "back",
-            key_display="q",
-            id="go.back",
-            tooltip="Back to the queue",
-        ),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = list_keys(FILTER_TIP)
 
     def __init__(self, session: Session, painter: Painter) -> None:
         super().__init__(session, painter)
         self.table: VirtualTable[HostRow] = VirtualTable(
             session.hosts, COLUMNS, self._cells, painter, id="table"
-        )
-
-    def body(self) -> Iterable[Widget]:
-        yield Vertical(
-            Lines(self.painter, id="heading"),
-            self.table,
-            Lines(self.painter, id="empty"),
-            Lines(self.painter, id="foot"),
-            id="body",
-        )
-        yield Input(
-            id="filter", placeholder="words  client:acme  state:silent  kind:network", select_on_focus=False
         )
 
     def on_mount(self) -> None:
@@ -79,30 +52,11 @@ class HostsScreen(FilteredPage):
         self._read()
         self.set_interval(REFRESH_S, self._read)
 
-    def crumb(self) -> str:
-        wanted = self.session.host_filter.text
-        return f"/{wanted}" if wanted else ""
-
-    def show(self) -> None:
-        session = self.session
-        self.table.sync()
-        is_empty = not session.hosts.order
-        self.set_class(is_empty, "-empty")
-        self.query_one("#heading", Lines).show([self.table.heading()])
-        self.query_one("#empty", Lines).show(self._nothing() if is_empty else ())
-        self.query_one("#foot", Lines).show([self._foot()])
-
     def wanted(self) -> str:
         return self.session.host_filter.text
 
     def narrow(self, text: str) -> None:
         self.session.filter_hosts(text)
-
-    def listing(self) -> Widget:
-        return self.table
-
-    def on_virtual_table_chosen(self) -> None:
-        self.choose()
 
     def choose(self) -> None:
         row = self.session.hosts.current
@@ -120,14 +74,14 @@ class HostsScreen(FilteredPage):
         cells = host.cells(row, now=self.session.now())
         return tuple((text, Tone.DIM) for text, _ in cells) if is_ghost else cells
 
-    def _foot(self) -> Line:
+    def foot(self) -> Line:
         rows = self.session.hosts.rows.values()
         silent = sum(row.state is HostState.SILENT for row in rows)
         shown, total = len(self.session.hosts), len(rows)
         count = f" {shown} of {total} hosts" if shown != total else f" {total} hosts"
         return line(dim(count), (f" · ○ {silent} silent", Tone.UNKNOWN) if silent else "")
 
-    def _nothing(self) -> list[Line]:
+    def nothing(self) -> list[Line]:
         if not self.session.has_snapshot:
             return [line(dim("reading the hosts…"))]
         return host.nothing_here(self.session.host_filter.text, len(self.session.hosts.rows))
