@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 from base64 import urlsafe_b64decode
 from pathlib import Path
 
@@ -441,3 +442,23 @@ def test_help_shows_examples_and_a_command_is_required(
 
     assert (asked.value.code, nothing.value.code) == (0, 2)
     assert "tocsin-server client add acme --name 'Acme GmbH'" in helped
+
+
+@pytest.mark.parametrize("word", [word for words in cli.FILES.values() for word in words])
+def test_each_command_is_in_the_file_that_is_read_for_it(word: str, capsys: pytest.CaptureFixture[str]):
+    with pytest.raises(SystemExit) as asked:
+        cli.main([word, "--help"])
+
+    assert asked.value.code == 0
+    assert f"tocsin-server {word} " in capsys.readouterr().out
+
+
+def test_the_commands_that_are_listed_are_those_whose_files_are_known(capsys: pytest.CaptureFixture[str]):
+    with pytest.raises(SystemExit):
+        cli.main(["nonsense"])
+
+    refused = capsys.readouterr().err
+    chosen = refused[refused.index("(choose from") :]
+    assert set(re.findall(r"[a-z-]{3,}", chosen)) - {"choose", "from"} == {
+        word for words in cli.FILES.values() for word in words
+    }

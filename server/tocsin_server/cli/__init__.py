@@ -3,15 +3,22 @@
 import argparse
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 from importlib.metadata import version
 
-from tocsin_server.cli.backups import add_backups
-from tocsin_server.cli.estate import add_estate
-from tocsin_server.cli.files import add_probes, add_rules, add_suppressions
-from tocsin_server.cli.query import add_query, with_time_in_one_word
-from tocsin_server.cli.running import add_running
-from tocsin_server.cli.silences import add_silences
+from tocsin_server.cli.command import with_time_in_one_word
 from tocsin_server.errors import TocsinError
+
+FILES = {
+    "running": ("run", "doctor"),
+    "founding": ("migrate", "prepare"),
+    "backups": ("backup", "verify", "restore"),
+    "files": ("rules", "probes", "seal", "suppressions"),
+    "query": ("query",),
+    "silences": ("silence",),
+    "estate": ("client", "site", "host", "user", "enrol-token"),
+}
+"""Which file here has which commands: only that of the one that is typed is read, all of them take a second."""
 
 EXAMPLES = """\
 examples:
@@ -36,7 +43,7 @@ examples:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; the process's exit status."""
     words = sys.argv[1:] if arguments is None else arguments
-    options = parser().parse_args(with_time_in_one_word(words))
+    options = parser(next(iter(words), "")).parse_args(with_time_in_one_word(words))
     try:
         return int(options.command(options))
     except TocsinError as error:
@@ -46,8 +53,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
 
 
-def parser() -> argparse.ArgumentParser:
-    """What can be typed; each command is in `options.command`."""
+def parser(typed: str = "") -> argparse.ArgumentParser:
+    """What can be typed, or of it what may follow this word; each command is in `options.command`."""
     made = argparse.ArgumentParser(
         prog="tocsin-server",
         description="The central server: it takes what agents push, judges it by rules, and keeps the desk.",
@@ -56,12 +63,11 @@ def parser() -> argparse.ArgumentParser:
     )
     made.add_argument("--version", action="version", version=f"tocsin-server {version('tocsin')}")
     commands = made.add_subparsers(required=True, metavar="COMMAND")
-    add_running(commands)
-    add_backups(commands)
-    add_rules(commands)
-    add_probes(commands)
-    add_suppressions(commands)
-    add_query(commands)
-    add_silences(commands)
-    add_estate(commands)
+    for file in _files_of(typed):
+        import_module(f"tocsin_server.cli.{file}").add_commands(commands)
     return made
+
+
+def _files_of(typed: str) -> list[str]:
+    """The file with this command; all of them where it is none."""
+    return [file for file, words in FILES.items() if typed in words] or list(FILES)

@@ -18,7 +18,7 @@ from tocsin_server.storage.address import address
 from tocsin_server.storage.migrate import newest
 
 
-def add_backups(commands: Commands) -> None:
+def add_commands(commands: Commands) -> None:
     """`backup, verify, restore`."""
     made = command(
         commands, "backup", _backup, "write all that this server needs into one file; the file holds its keys"

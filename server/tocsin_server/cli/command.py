@@ -1,7 +1,7 @@
 """What every command is made of: its words, its options, and the data folder that it works on."""
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
@@ -14,6 +14,8 @@ from tocsin_server.datafolder import T, administer
 Options = argparse.Namespace
 Command = Callable[[Options], int]
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001 - it has no other name
+
+AT = "--at"
 
 
 def command(
@@ -56,6 +58,17 @@ def settings(options: Options) -> ServerConfig:
 def write(options: Options, act: Callable[[Session], T]) -> T:
     """One change of the database beside a running server, or without one."""
     return administer(options.data, act)
+
+
+def with_time_in_one_word(words: Sequence[str]) -> list[str]:
+    """`--at -5m` as `--at=-5m`: argparse would take the time for an option."""
+    joined: list[str] = []
+    for word in words:
+        if joined and joined[-1] == AT and word.startswith("-") and word[1:2].isdigit():
+            joined[-1] = f"{AT}={word}"
+        else:
+            joined.append(word)
+    return joined
 
 
 def from_one(text: str) -> int:

@@ -18,7 +18,7 @@ from tocsin_server.estate.sites import add_site, site_named
 from tocsin_server.listening import url_of
 
 
-def add_estate(commands: Commands) -> None:
+def add_commands(commands: Commands) -> None:
     """`client, site, host, user, enrol-token`."""
     client = command(group(commands, "client", "client organisations"), "add", _client_add, "add a client")
     client.add_argument("slug")

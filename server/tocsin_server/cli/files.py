@@ -59,7 +59,14 @@ METRICS = "metrics.txt"
 """What agents and the server send; `python -m tests.metrics` writes it."""
 
 
-def add_rules(commands: Commands) -> None:
+def add_commands(commands: Commands) -> None:
+    """`rules, probes, seal, suppressions`."""
+    _add_rules(commands)
+    _add_probes(commands)
+    _add_suppressions(commands)
+
+
+def _add_rules(commands: Commands) -> None:
     """`rules check, rules test, rules why`."""
     rules = group(commands, "rules", "check and test rule files, and say why an alert stands as it does")
     add_why(rules)
@@ -95,7 +102,7 @@ def add_rules(commands: Commands) -> None:
     )
 
 
-def add_probes(commands: Commands) -> None:
+def _add_probes(commands: Commands) -> None:
     """`probes check, seal`."""
     check = command(
         group(commands, "probes", "files of devices"),
@@ -118,7 +125,7 @@ def add_probes(commands: Commands) -> None:
     sealing.add_argument("--host", required=True, help="the host whose agent probes the device")
 
 
-def add_suppressions(commands: Commands) -> None:
+def _add_suppressions(commands: Commands) -> None:
     """`suppressions check`."""
     check = command(
         group(commands, "suppressions", "files of what withholds deliveries"),

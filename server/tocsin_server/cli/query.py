@@ -12,7 +12,7 @@ import msgspec
 from tocsin_protocol.api import MAX_ROWS, PREFIX, QueryAnswer, QueryRow
 from tocsin_server.access.operator import read_pass
 from tocsin_server.cli.asking import ask
-from tocsin_server.cli.command import Commands, Options, command, from_one
+from tocsin_server.cli.command import AT, Commands, Options, command, from_one
 
 EXAMPLES = """\
 examples:
@@ -25,17 +25,16 @@ Whoever reads the data folder may ask; nothing is changed. What rules look back 
 what lies further back from what hosts have pushed, for as long as the server keeps it (journal_hours) and for
 some hundred hosts at once. The status is 1 where a client's part could not be evaluated.
 """
-_AT = "--at"
 
 
-def add_query(commands: Commands) -> None:
+def add_commands(commands: Commands) -> None:
     """`query`."""
     asked = command(
         commands, "query", _query, "ask the running server what a PromQL expression gives", examples=EXAMPLES
     )
     asked.add_argument("expression", metavar="EXPR")
     asked.add_argument(
-        _AT,
+        AT,
         metavar="TIME",
         help="Unix seconds, 2026-11-25T02:15:00Z, or -5m for five minutes ago (default now)",
     )
@@ -52,17 +51,6 @@ def columns(rows: Sequence[Sequence[str]], *, indent: str = "") -> Iterator[str]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         yield (indent + "  ".join(map(str.ljust, row, widths))).rstrip()
-
-
-def with_time_in_one_word(words: Sequence[str]) -> list[str]:
-    """`--at -5m` as `--at=-5m`: argparse would take the time for an option."""
-    joined: list[str] = []
-    for word in words:
-        if joined and joined[-1] == _AT and word.startswith("-") and word[1:2].isdigit():
-            joined[-1] = f"{_AT}={word}"
-        else:
-            joined.append(word)
-    return joined
 
 
 def _query(options: Options) -> int:

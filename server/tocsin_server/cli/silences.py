@@ -54,7 +54,7 @@ examples:
 _HEADING = ("id", "state", "client", "from", "until", "by", "matchers", "comment")
 
 
-def add_silences(commands: Commands) -> None:
+def add_commands(commands: Commands) -> None:
     """`silence add, silence list, silence expire`."""
     words = group(commands, "silence", "times in which nobody is woken by such alerts")
     _add_add(words)

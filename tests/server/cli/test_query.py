@@ -19,7 +19,8 @@ from tocsin_protocol.api import Problem, QueryAnswer, QueryRow
 from tocsin_server import cli
 from tocsin_server.access.operator import issue_pass
 from tocsin_server.cli.asking import checked
-from tocsin_server.cli.query import quoted, series, shown, with_time_in_one_word
+from tocsin_server.cli.command import with_time_in_one_word
+from tocsin_server.cli.query import quoted, series, shown
 from tocsin_server.clock import moment
 from tocsin_server.errors import Misconfigured
 from tocsin_server.estate.identity import open_identity
