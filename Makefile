@@ -8,6 +8,8 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	command -v $$p >/dev/null 2>&1 && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
 	&& { echo $$p; break; }; done)
 READY := $(VENV)/.ready
+# How many examples each property test takes in `make test`, other ones each time; .ci/run asks for more.
+EXAMPLES ?= 30
 NOT_UNIT := real or scenario or faults or screen or peers
 STORIES := --ignore tests/real --ignore tests/faults --ignore tests/scenarios
 # Each process loads them for half a second; the order is drawn in tests/conftest.py, by ORDER.
@@ -54,7 +56,7 @@ run: $(READY)
 	@exec $(BIN)/tocsin up
 
 test: $(READY)
-	$(BIN)/pytest -n 3 --dist loadgroup -m "not faults"
+	TOCSIN_EXAMPLES=$(EXAMPLES) $(BIN)/pytest -n 3 --dist loadgroup -m "not faults"
 
 unit: $(READY)
 	@echo "in the order that make unit ORDER=$(ORDER) repeats"

@@ -50,16 +50,21 @@ class Prometheus:
         return result
 
 
-@pytest.fixture
-def two_hosts(tmp_path: Path) -> Iterator[ServerProcess]:
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("prometheus")
+
+
+@pytest.fixture(scope="module")
+def two_hosts(folder: Path) -> Iterator[ServerProcess]:
     """A server with two agents of two clients."""
-    with ServerProcess(tmp_path / "server") as server:
+    with ServerProcess(folder / "server") as server:
         first = server.prepare()["invitation"]
         server.command("client", "add", "acme")
         server.command("site", "add", "acme", "berlin")
         second = server.invite("acme", "berlin")
         server.start()
-        states = [tmp_path / "atlas", tmp_path / "borea"]
+        states = [folder / "atlas", folder / "borea"]
         for state in states:
             state.mkdir()
         with AgentProcess(states[0]) as one, AgentProcess(states[1]) as two:
@@ -68,11 +73,11 @@ def two_hosts(tmp_path: Path) -> Iterator[ServerProcess]:
             yield server
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def prometheus(
-    two_hosts: ServerProcess, tmp_path: Path, require: Callable[[str, str], str]
+    two_hosts: ServerProcess, folder: Path, require: Callable[[str, str], str]
 ) -> Iterator[Prometheus]:
-    started = Prometheus(require("prometheus", "prometheus"), tmp_path, two_hosts)
+    started = Prometheus(require("prometheus", "prometheus"), folder, two_hosts)
     try:
         yield started
     finally:
