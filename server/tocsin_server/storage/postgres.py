@@ -12,10 +12,8 @@ after a lost connection as well, and of two servers on one database one is refus
 from collections.abc import Callable
 from typing import Any
 
-import psycopg
-from psycopg import IsolationLevel
 from sqlalchemy import URL, Engine, event
-from sqlalchemy.exc import DataError, DBAPIError
+from sqlalchemy.exc import DataError, DBAPIError, OperationalError
 from sqlalchemy.pool import QueuePool
 from sqlmodel import create_engine
 
@@ -32,6 +30,11 @@ WRITING = _OURS | 1
 """The advisory lock of whoever writes, for a transaction."""
 SERVING = _OURS | 2
 """The advisory lock of a server, and of whoever needs the database without one."""
+
+LOCK_NOT_AVAILABLE = "55P03"
+"""PostgreSQL's code (its documentation, appendix A)."""
+_READ_COMMITTED, _REPEATABLE_READ = 2, 3
+"""psycopg's IsolationLevel; psycopg itself is not loaded by who keeps a file: it takes a tenth of a second."""
 
 # A server that has vanished without a word is noticed within half a minute.
 _LIBPQ: dict[str, str | int] = {
@@ -73,9 +76,9 @@ def meaning(error: DBAPIError) -> TocsinError | None:
         return Unavailable("the database can only be read here", remedy="write to the primary, not a standby")
     if state == "57014":
         return Unavailable(f"the database took longer than {STATEMENT_MS / 1000:.0f} s")
-    if state == "55P03":
+    if state == LOCK_NOT_AVAILABLE:
         return Unavailable("another program writes to the database and does not end", remedy=_GOES_ON)
-    if error.connection_invalidated or (isinstance(error.orig, psycopg.OperationalError) and not state):
+    if error.connection_invalidated or (isinstance(error, OperationalError) and not state):
         return Unavailable(f"the database cannot be reached ({line})", remedy=_GOES_ON)
     return None
 
@@ -103,17 +106,17 @@ def _on_connect(*, read_only: bool, busy_ms: int, alone: bool) -> Callable[[Any,
             raise
         connection.autocommit = False
         connection.read_only = read_only
-        connection.isolation_level = (
-            IsolationLevel.REPEATABLE_READ if read_only else IsolationLevel.READ_COMMITTED
-        )
+        connection.isolation_level = _REPEATABLE_READ if read_only else _READ_COMMITTED
 
     return prepare
 
 
-def _be_alone(connection: psycopg.Connection) -> None:
+def _be_alone(connection: Any) -> None:  # noqa: ANN401
     try:
         connection.execute(f"SET lock_timeout = {SERVING_MS}; SELECT pg_advisory_lock({SERVING})")
-    except psycopg.errors.LockNotAvailable as error:
+    except Exception as error:
+        if getattr(error, "sqlstate", None) != LOCK_NOT_AVAILABLE:
+            raise
         raise Unavailable(
             f"another server works with the database {connection.info.dbname}",
             remedy="stop that server, or give this one a database of its own",

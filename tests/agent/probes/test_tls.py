@@ -93,7 +93,7 @@ def test_a_peer_that_speaks_no_tls_is_left_in_time(serve, reason):
     with listening(serve) as port, at_most(2):
         failed = failure(tls(port), deadline_s=0.4)
 
-    assert failed.reason == reason
+    assert failed.reason == reason, failed.words
     assert "probe_ip_protocol" in values(failed.samples)
 
 
