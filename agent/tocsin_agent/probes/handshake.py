@@ -93,7 +93,9 @@ def broken(error: OSError, act: str, deadline: Deadline) -> Failed:
     """What an error on a connection means for who watches."""
     if isinstance(error, TimeoutError):
         return deadline.over(act)
-    if isinstance(error, ssl.SSLError) and not isinstance(error, ssl.SSLEOFError):
+    # Python 3.11.2, Debian 12's, calls it a farewell where the other side hangs up without one.
+    is_end = isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError)
+    if isinstance(error, ssl.SSLError) and not is_end:
         reason = error.reason or "no TLS"
         return Failed("refused" if "ALERT" in reason else "malformed", f"{act}: {reason.lower()}")
     return Failed("refused", f"{act}: the connection was closed")
