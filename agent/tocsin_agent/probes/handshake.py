@@ -14,7 +14,7 @@ from functools import lru_cache
 from tocsin_agent.probes.certificate import NotDer, earliest_end
 from tocsin_agent.probes.dial import Deadline, Endpoint, connect
 from tocsin_agent.probes.failure import Failed, Misdeclared
-from tocsin_agent.probes.secured import SecuredLine
+from tocsin_agent.probes.secured import ENDS, SecuredLine
 from tocsin_agent.readings import Sample, gauge, labelled
 
 MOST_CA_CHARACTERS = 256 << 10
@@ -93,9 +93,7 @@ def broken(error: OSError, act: str, deadline: Deadline) -> Failed:
     """What an error on a connection means for who watches."""
     if isinstance(error, TimeoutError):
         return deadline.over(act)
-    # Python 3.11.2, Debian 12's, calls it a farewell where the other side hangs up without one.
-    is_end = isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError)
-    if isinstance(error, ssl.SSLError) and not is_end:
+    if isinstance(error, ssl.SSLError) and not isinstance(error, ENDS):
         reason = error.reason or "no TLS"
         return Failed("refused" if "ALERT" in reason else "malformed", f"{act}: {reason.lower()}")
     return Failed("refused", f"{act}: the connection was closed")

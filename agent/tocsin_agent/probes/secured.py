@@ -17,6 +17,8 @@ from tocsin_agent.probes.failure import Failed
 _BITE_BYTES = 16 << 10
 # OpenSSL itself takes 100 KiB of certificates at most.
 _MOST_HANDSHAKE_BYTES = 256 << 10
+ENDS = ssl.SSLEOFError, ssl.SSLZeroReturnError
+"""The other side has hung up, with a farewell or without: Debian 12's Python 3.11.2 tells them not apart."""
 Done = TypeVar("Done")
 
 
@@ -48,7 +50,7 @@ class SecuredLine:
         """Some of what comes; nothing at its end, also where the end is not announced."""
         try:
             return self._through(lambda: self.tls.read(most_bytes))
-        except (ssl.SSLZeroReturnError, ssl.SSLEOFError):
+        except ENDS:
             return b""
 
     def close(self) -> None:

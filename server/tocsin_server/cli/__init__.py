@@ -18,7 +18,7 @@ FILES = {
     "silences": ("silence",),
     "estate": ("client", "site", "host", "user", "enrol-token"),
 }
-"""Which file here has which commands: only that of the one that is typed is read, all of them take a second."""
+"""Which file has which commands. Only that of the one that is typed is read: some need much of the server."""
 
 EXAMPLES = """\
 examples:

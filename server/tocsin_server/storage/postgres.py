@@ -31,11 +31,6 @@ WRITING = _OURS | 1
 SERVING = _OURS | 2
 """The advisory lock of a server, and of whoever needs the database without one."""
 
-LOCK_NOT_AVAILABLE = "55P03"
-"""PostgreSQL's code (its documentation, appendix A)."""
-_READ_COMMITTED, _REPEATABLE_READ = 2, 3
-"""psycopg's IsolationLevel; psycopg itself is not loaded by who keeps a file: it takes a tenth of a second."""
-
 # A server that has vanished without a word is noticed within half a minute.
 _LIBPQ: dict[str, str | int] = {
     "fallback_application_name": "tocsin",
@@ -59,7 +54,9 @@ def postgres_engine(url: URL, *, read_only: bool, busy_ms: int = BUSY_MS, alone:
         pool_pre_ping=True,
         connect_args=_LIBPQ,
     )
-    event.listen(engine, "connect", _on_connect(read_only=read_only, busy_ms=busy_ms, alone=alone))
+    # Not imported above: whoever keeps a file should not wait for it.
+    psycopg: Any = engine.dialect.loaded_dbapi
+    event.listen(engine, "connect", _on_connect(psycopg, read_only=read_only, busy_ms=busy_ms, alone=alone))
     event.listen(engine, "begin", _begin_reading if read_only else _begin_writing)
     return engine
 
@@ -76,7 +73,7 @@ def meaning(error: DBAPIError) -> TocsinError | None:
         return Unavailable("the database can only be read here", remedy="write to the primary, not a standby")
     if state == "57014":
         return Unavailable(f"the database took longer than {STATEMENT_MS / 1000:.0f} s")
-    if state == LOCK_NOT_AVAILABLE:
+    if state == "55P03":
         return Unavailable("another program writes to the database and does not end", remedy=_GOES_ON)
     if error.connection_invalidated or (isinstance(error, OperationalError) and not state):
         return Unavailable(f"the database cannot be reached ({line})", remedy=_GOES_ON)
@@ -88,12 +85,20 @@ def ends_transaction(error: DBAPIError) -> bool:
     return error.connection_invalidated
 
 
-def _on_connect(*, read_only: bool, busy_ms: int, alone: bool) -> Callable[[Any, Any], None]:
+def _on_connect(
+    psycopg: Any,  # noqa: ANN401 - the module
+    *,
+    read_only: bool,
+    busy_ms: int,
+    alone: bool,
+) -> Callable[[Any, Any], None]:
+    level = psycopg.IsolationLevel.REPEATABLE_READ if read_only else psycopg.IsolationLevel.READ_COMMITTED
+
     def prepare(connection: Any, _record: Any) -> None:  # noqa: ANN401 - the driver's own object
         connection.autocommit = True
         try:
             if alone:
-                _be_alone(connection)
+                _be_alone(connection, psycopg.errors.LockNotAvailable)
             # What is acked is durable; a default that asks for more than `on` stays.
             connection.execute(
                 f"SET lock_timeout = {busy_ms}; SET statement_timeout = {STATEMENT_MS};"
@@ -106,17 +111,15 @@ def _on_connect(*, read_only: bool, busy_ms: int, alone: bool) -> Callable[[Any,
             raise
         connection.autocommit = False
         connection.read_only = read_only
-        connection.isolation_level = _REPEATABLE_READ if read_only else _READ_COMMITTED
+        connection.isolation_level = level
 
     return prepare
 
 
-def _be_alone(connection: Any) -> None:  # noqa: ANN401
+def _be_alone(connection: Any, locked: type[Exception]) -> None:  # noqa: ANN401
     try:
         connection.execute(f"SET lock_timeout = {SERVING_MS}; SELECT pg_advisory_lock({SERVING})")
-    except Exception as error:
-        if getattr(error, "sqlstate", None) != LOCK_NOT_AVAILABLE:
-            raise
+    except locked as error:
         raise Unavailable(
             f"another server works with the database {connection.info.dbname}",
             remedy="stop that server, or give this one a database of its own",

@@ -97,7 +97,7 @@ class DayFile:
             try:
                 yield
                 self._connection.execute("COMMIT")
-            except BaseException:
+            except BaseException:  # whatever it was goes on up; nothing is left half done
                 if self._connection.in_transaction:
                     self._connection.execute("ROLLBACK")
                 raise
@@ -188,7 +188,7 @@ def _opened(path: Path, *, read_only: bool) -> sqlite3.Connection:
     )
     try:
         _prepare(connection, path, read_only=read_only)
-    except BaseException:
+    except BaseException:  # whatever it was goes on up; the file is not left open
         connection.close()
         raise
     return connection
