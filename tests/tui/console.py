@@ -56,14 +56,20 @@ def in_a_burst(app: Console, *keys: str) -> None:
 
 
 async def until(pilot: Pilot[int], question: Callable[[], object]) -> None:
-    """Let the application run until the answer is true."""
+    """Let the application run until the answer is true and the screen has its shape."""
     for _ in range(4000):
-        if question():
+        if question() and has_shape(pilot.app):
             pilot.app._paint()
             await pilot.pause()
             return
         await asyncio.sleep(0.001)  # give way to the application's own tasks
     raise AssertionError(f"waited in vain; the screen says:\n{screen_text(pilot.app)}")
+
+
+def has_shape(app: Console) -> bool:
+    """Whether the screen is there and laid out: before that its lines have no room to say anything."""
+    screen = app.screen
+    return screen.is_mounted and screen._compositor.size == app.size and not screen._layout_required
 
 
 async def is_live(pilot: Pilot[int]) -> None:
