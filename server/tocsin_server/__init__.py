@@ -2,3 +2,8 @@
 
 `app.py` is the composition root, the only place that wires; everything else is given what it needs.
 """
+
+import os
+
+# No matrix is multiplied here; the threads that NumPy's library keeps for it, one a core, cost each start.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")

@@ -10,6 +10,8 @@ import msgspec
 from tocsin_server.errors import Misconfigured
 
 ETC = Path("/etc/tocsin")
+CHECKOUT = Path(__file__).resolve().parents[2] / "config"
+SHIPPED = Path(sysconfig.get_path("data")) / "share" / "tocsin"
 DEFAULT_DATA = Path("/var/lib/tocsin")
 
 
@@ -62,9 +64,7 @@ def _suggestion(message: str) -> str:
 
 def config_folders(given: Path | None = None) -> list[Path]:
     """Where shipped and edited files are looked for, best first."""
-    checkout = Path(__file__).resolve().parents[2] / "config"
-    shipped = Path(sysconfig.get_path("data")) / "share" / "tocsin"
-    return [folder for folder in (given, ETC, checkout, shipped) if folder is not None]
+    return [folder for folder in (given, ETC, CHECKOUT, SHIPPED) if folder is not None]
 
 
 def find_config(name: str, given: Path | None = None) -> Path | None:

@@ -26,6 +26,7 @@ class Prometheus:
         path = folder / "prometheus.yml"
         path.write_text(yaml.safe_dump(config))
         self.url = f"http://127.0.0.1:{free_port()}"
+        self._http = httpx.Client(trust_env=False)
         with (folder / "prometheus.log").open("wb") as log:
             self.process = subprocess.Popen(
                 [
@@ -38,10 +39,15 @@ class Prometheus:
                 stderr=subprocess.STDOUT,
             )
 
+    def end(self) -> None:
+        self._http.close()
+        self.process.terminate()
+        self.process.wait(20)
+
     def ask(self, expression: str) -> list[dict[str, object]]:
         """An instant query's result."""
         try:
-            answer = httpx.get(f"{self.url}/api/v1/query", params={"query": expression}, trust_env=False)
+            answer = self._http.get(f"{self.url}/api/v1/query", params={"query": expression})
         except httpx.HTTPError:
             return []
         if answer.status_code != 200:
@@ -81,8 +87,7 @@ def prometheus(
     try:
         yield started
     finally:
-        started.process.terminate()
-        started.process.wait(20)
+        started.end()
 
 
 def test_prometheus_finds_every_host_by_service_discovery_and_scrapes_it(prometheus: Prometheus) -> None:

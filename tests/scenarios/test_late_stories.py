@@ -31,7 +31,7 @@ groups:
         for: 1m
 """
 BUSY, CALM = {"node_load1": 9.0}, {"node_load1": 1.0}
-AWAY, BACK = 110, 700
+AWAY, BACK = 110, 400
 """The first and the last moment of which the frames are late."""
 
 
@@ -42,7 +42,7 @@ def story(tmp_path: Path, founded: Path) -> Iterator[Story]:
 
 
 def away(story: Story, host: StoryHost, *, busy: tuple[int, int], sent: int = BACK + 11) -> None:
-    """A host that is away for ten minutes, busy for a while meanwhile, and back."""
+    """A host that is away for five minutes, busy for a while meanwhile, and back."""
     begin, end = busy
     story.push(host, CALM, at=10, until=AWAY - 10)
     story.push(host, CALM, at=BACK + 10, until=BACK + 200)
@@ -73,7 +73,7 @@ def test_an_outage_while_the_agent_was_away_is_a_resolved_alert_with_true_times_
 ) -> None:
     story.rules(LOAD)
     atlas = story.host("atlas")
-    away(story, atlas, busy=(300, 480))
+    away(story, atlas, busy=(200, 320))
 
     story.turn_until(BACK + 60)
 
@@ -82,8 +82,8 @@ def test_an_outage_while_the_agent_was_away_is_a_resolved_alert_with_true_times_
     assert alert.late
     assert alert.host == "atlas"
     moments = (alert.active_at, alert.fired_at, alert.resolved_at)
-    assert [at and round(at.timestamp() - story._began_ms / 1000) for at in moments] == [301, 361, 481]
-    assert late_moves(story) == [(301, "pending", True), (361, "firing", True), (481, "resolved", True)]
+    assert [at and round(at.timestamp() - story._began_ms / 1000) for at in moments] == [201, 261, 321]
+    assert late_moves(story) == [(201, "pending", True), (261, "firing", True), (321, "resolved", True)]
     assert story.tickets() == []
     assert story.times_told() == {}
     assert counted(story, "tocsin_late_episodes_total") == 1
@@ -94,7 +94,7 @@ def test_an_outage_while_the_agent_was_away_is_a_resolved_alert_with_true_times_
 def test_what_was_not_judged_at_the_end_is_judged_after_a_start_and_only_once(story: Story) -> None:
     story.rules(LOAD)
     atlas = story.host("atlas")
-    away(story, atlas, busy=(300, 480), sent=BACK + 20)
+    away(story, atlas, busy=(200, 320), sent=BACK + 20)
     story.turn_until(BACK + 21)
     assert counted(story, "tocsin_late_hosts_waiting") == 1
 
@@ -113,7 +113,7 @@ def test_what_was_not_judged_at_the_end_is_judged_after_a_start_and_only_once(st
 def test_what_was_judged_is_not_judged_again_after_a_start(story: Story) -> None:
     story.rules(LOAD)
     atlas = story.host("atlas")
-    away(story, atlas, busy=(300, 480))
+    away(story, atlas, busy=(200, 320))
     story.turn_until(BACK + 120)
 
     story.restart(away_s=1)
@@ -128,8 +128,8 @@ def test_what_goes_on_when_the_agent_is_back_is_live_evaluations(story: Story) -
     atlas = story.host("atlas")
     story.push(atlas, CALM, at=10, until=AWAY - 10)
     story.push(atlas, BUSY, at=BACK + 10, until=BACK + 200)
-    story.push_late(atlas, CALM, at=AWAY, until=490, sent=BACK + 11)
-    story.push_late(atlas, BUSY, at=500, until=BACK, sent=BACK + 11)
+    story.push_late(atlas, CALM, at=AWAY, until=290, sent=BACK + 11)
+    story.push_late(atlas, BUSY, at=300, until=BACK, sent=BACK + 11)
 
     story.turn_until(BACK + 100)
 
@@ -143,9 +143,9 @@ def test_a_late_outage_changes_no_alert_that_fires_now_and_no_ticket(story: Stor
     atlas = story.host("atlas")
     story.push(atlas, CALM, at=10, until=AWAY - 10)
     story.push(atlas, BUSY, at=BACK + 10, until=BACK + 400)
-    story.push_late(atlas, CALM, at=AWAY, until=290, sent=BACK + 180)
-    story.push_late(atlas, BUSY, at=300, until=470, sent=BACK + 180)
-    story.push_late(atlas, CALM, at=480, until=BACK, sent=BACK + 180)
+    story.push_late(atlas, CALM, at=AWAY, until=190, sent=BACK + 180)
+    story.push_late(atlas, BUSY, at=200, until=310, sent=BACK + 180)
+    story.push_late(atlas, CALM, at=320, until=BACK, sent=BACK + 180)
     story.turn_until(BACK + 150)
     before, ticket = story.alerts(), story.ticket()
 
@@ -166,15 +166,15 @@ def test_what_all_hosts_say_together_is_judged_with_the_frames_of_those_that_wer
     story.push(other, {"node_load1": 7.0}, at=10, until=BACK + 200)
     story.push(atlas, CALM, at=10, until=AWAY - 10)
     story.push(atlas, CALM, at=BACK + 10, until=BACK + 200)
-    story.push_late(atlas, CALM, at=AWAY, until=290, sent=BACK + 11)
-    story.push_late(atlas, {"node_load1": 5.0}, at=300, until=470, sent=BACK + 11)
-    story.push_late(atlas, CALM, at=480, until=BACK, sent=BACK + 11)
+    story.push_late(atlas, CALM, at=AWAY, until=190, sent=BACK + 11)
+    story.push_late(atlas, {"node_load1": 5.0}, at=200, until=310, sent=BACK + 11)
+    story.push_late(atlas, CALM, at=320, until=BACK, sent=BACK + 11)
 
     story.turn_until(BACK + 60)
 
     (alert,) = story.alerts()
     assert (alert.alertname, alert.client, alert.host, alert.late) == ("FleetBusy", "acme", None, True)
-    assert [moment for moment, _, _ in late_moves(story)] == [301, 361, 481]
+    assert [moment for moment, _, _ in late_moves(story)] == [201, 261, 321]
     assert story.tickets() == []
 
 
@@ -183,8 +183,8 @@ def test_a_silence_that_was_seen_is_not_seen_again(story: Story) -> None:
     atlas = story.host("atlas")
     story.push(atlas, CALM, at=10, until=AWAY - 10)
     story.push(atlas, CALM, at=BACK + 10, until=BACK + 200)
-    story.push_late(atlas, CALM, at=AWAY, until=300, sent=BACK + 11)
-    story.push_late(atlas, CALM, at=600, until=BACK, sent=BACK + 11)
+    story.push_late(atlas, CALM, at=AWAY, until=200, sent=BACK + 11)
+    story.push_late(atlas, CALM, at=350, until=BACK, sent=BACK + 11)
 
     story.turn_until(BACK + 60)
 

@@ -7,7 +7,8 @@ from tests.agent.probes.peers import answering, listening, silent
 from tests.agent.scripted import ScriptedServer
 from tests.agent.test_run import Running
 
-pytestmark = pytest.mark.scenario
+# Together, so that they begin early: they wait for most of their time.
+pytestmark = [pytest.mark.scenario, pytest.mark.xdist_group("run probes")]
 
 OK = answering(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok")
 REPORT = """
