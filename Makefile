@@ -56,7 +56,9 @@ run: $(READY)
 	@exec $(BIN)/tocsin up
 
 test: $(READY)
-	TOCSIN_EXAMPLES=$(EXAMPLES) $(BIN)/pytest -n 3 --dist loadgroup -m "not faults"
+	@echo "in the order that make test ORDER=$(ORDER) repeats"
+	TOCSIN_EXAMPLES=$(EXAMPLES) TOCSIN_ORDER=$(ORDER) $(BIN)/pytest -n 4 --dist loadgroup -p no:randomly \
+		-m "not faults"
 
 unit: $(READY)
 	@echo "in the order that make unit ORDER=$(ORDER) repeats"
