@@ -11,6 +11,7 @@ import contextlib
 import gc
 import signal
 import socket
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Self
@@ -33,9 +34,11 @@ from tocsin_server.config import ServerConfig, find_config
 from tocsin_server.datafolder import TABLES, database, locked, make_database
 from tocsin_server.errors import Misconfigured
 from tocsin_server.estate.estate import Estate
+from tocsin_server.estate.hosts import client_of
 from tocsin_server.estate.identity import open_identity
 from tocsin_server.frontdesk import FrontDesk
 from tocsin_server.health import Health
+from tocsin_server.historian import Historian, retention_of
 from tocsin_server.http.agents import AgentsApp
 from tocsin_server.http.broker import Broker
 from tocsin_server.http.build import build
@@ -62,6 +65,7 @@ from tocsin_server.quietbook import Quietbook
 from tocsin_server.rounds import Rounds
 from tocsin_server.rulebook import Rulebook
 from tocsin_server.series.head import Head
+from tocsin_server.series.history.days import HISTORY, Days
 from tocsin_server.storage.address import Address
 from tocsin_server.storage.engine import Storage
 from tocsin_server.storage.standing import standing
@@ -145,6 +149,10 @@ class Server:
         )
         self.rounds = self._rounds()
         self.backfill = self._backfill()
+        self.days = Days(data / HISTORY)
+        self.historian = Historian(
+            journal=self.journal, days=self.days, client_of=self._client_of, health=self.health, clock=clock
+        )
         self.sessions = Sessions(clock=clock)
         self.doorkeeper = Doorkeeper(sessions=self.sessions, estate=self.estate, clock=clock)
         self.handout = Handout(doorkeeper=self.doorkeeper, estate=self.estate)
@@ -183,6 +191,8 @@ class Server:
         self._closing.callback(self.rounds.stop)
         self.backfill.start()
         self._closing.callback(self.backfill.stop)
+        self.historian.start()
+        self._closing.callback(self.historian.stop)
         jobs = schedule(self._jobs())
         jobs.start()
         self._closing.callback(jobs.shutdown)
@@ -357,6 +367,7 @@ class Server:
             Job("reload-silences", RELOAD_EVERY_S, self._reload_silences),
             Job("settle-tickets", SETTLE_EVERY_S, self.desk.settle),
             Job("sweep-journal", SWEEP_EVERY_S, lambda: self.journal.sweep(self._clock.now_ms())),
+            Job("sweep-history", SWEEP_EVERY_S, self._sweep_history),
         ]
 
     def ails(self) -> list[str]:
@@ -366,6 +377,8 @@ class Server:
             ails.append("rules are not judged")
         if self.journal.is_failing:
             ails.append("pushes cannot be stored")
+        if self.historian.is_failing:
+            ails.append("closed hours cannot be written to history")
         return ails
 
     def _sees(self, _person: Person) -> frozenset[int]:
@@ -378,6 +391,18 @@ class Server:
     def _host_of(self, client_id: int, instance: str) -> int | None:
         host = self.estate.host_named(client_id, instance)
         return None if host is None else host.id
+
+    def _client_of(self, host_id: int) -> int | None:
+        """A host's client; a host that is retired has one, too."""
+        host = self.estate.host(host_id)
+        if host is not None:
+            return host.client_id
+        return self.storage.read(partial(client_of, host_id=host_id))
+
+    def _sweep_history(self) -> None:
+        clients = {client.slug: client.id for client in self.estate.clients()}
+        self.days.sweep(self._clock.now_ms(), retention_of(self._settings, clients))
+        self.health.history_bytes.set(self.days.bytes())
 
     def _reload_silences(self) -> None:
         """Those that a command has made or ended beside this server."""

@@ -7,12 +7,22 @@ from pathlib import Path
 
 import msgspec
 
+from tocsin_protocol.wire import SPOOL_HOURS
 from tocsin_server.errors import Misconfigured
 
 ETC = Path("/etc/tocsin")
 CHECKOUT = Path(__file__).resolve().parents[2] / "config"
 SHIPPED = Path(sysconfig.get_path("data")) / "share" / "tocsin"
 DEFAULT_DATA = Path("/var/lib/tocsin")
+LEAST_DAYS = SPOOL_HOURS // 24 + 2
+"""So long late data may come, and then its hour's samples must be there."""
+
+
+class ClientHistory(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[client_history.SLUG]`: what one client has agreed, where that is not what all have."""
+
+    samples_days: int | None = None
+    rollup_days: int | None = None
 
 
 class ServerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -27,7 +37,13 @@ class ServerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """How often agents push."""
     evaluate_every_s: float = 1.0
     journal_hours: int = 6
-    """How long pushed frames are kept for charts and for replay."""
+    """How long pushed frames are kept as they came, for a start and for data that comes late."""
+    samples_days: int = 15
+    """How long history keeps every sample."""
+    rollup_days: int = 396
+    """How long history keeps minimum, maximum, mean and count of every five minutes."""
+    client_history: dict[str, ClientHistory] = {}
+    """By a client's slug, where it has agreed something else."""
     reopen_minutes: int = 60
     """A ticket that is solved for less than this is reopened when its alert fires again."""
     quiet_seconds: int = 20
@@ -36,6 +52,13 @@ class ServerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """How long after a person has resolved a ticket it is reopened where one of its alerts goes on."""
     open_metrics: bool = False
     """Serve /metrics and what Prometheus needs without a token; only obeyed on loopback."""
+
+    def __post_init__(self) -> None:
+        """Raise `ValueError` for what would delete an hour that data may still come for."""
+        said: list[ServerConfig | ClientHistory] = [self, *self.client_history.values()]
+        days = [days for each in said for days in (each.samples_days, each.rollup_days) if days is not None]
+        if min(days) < LEAST_DAYS:
+            raise ValueError(f"history is kept for {LEAST_DAYS} days at least, since data may come so late")
 
 
 def read_config(path: Path) -> ServerConfig:

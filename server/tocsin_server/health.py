@@ -45,6 +45,17 @@ class Health:
         self.late_episodes = Counter(
             "tocsin_late_episodes", "Alerts found in late data, over before it came", registry=registry
         )
+        self.history_waiting = Gauge(
+            "tocsin_history_hours_waiting",
+            "Hours of hosts that are over and not in history yet",
+            registry=registry,
+        )
+        self.history_hours = Counter(
+            "tocsin_history_hours",
+            "Hours of hosts written to history, again where late data came",
+            registry=registry,
+        )
+        self.history_bytes = Gauge("tocsin_history_bytes", "Size of history on disk", registry=registry)
         self.writer = Gauge("tocsin_writer_waiting", "Changes waiting for the database", registry=registry)
         self.head_series = Gauge("tocsin_head_series", "Series in the head", registry=registry)
         self.hosts = Gauge("tocsin_hosts", "Hosts by state", ["state"], registry=registry)

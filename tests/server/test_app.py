@@ -179,6 +179,7 @@ def test_the_jobs_reload_settle_and_sweep(wired: Server) -> None:
         "reload-silences",
         "settle-tickets",
         "sweep-journal",
+        "sweep-history",
     ]
     assert len(wired.rulebook.rules) == 1
 

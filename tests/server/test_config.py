@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from tocsin_server.config import ServerConfig, find_config, read_config
+from tocsin_server.config import ClientHistory, ServerConfig, find_config, read_config
 from tocsin_server.errors import Misconfigured
 
 SHIPPED = Path(__file__).parents[2] / "config" / "server.toml"
@@ -35,6 +35,20 @@ def test_a_wrong_type_is_named_with_its_key(tmp_path: Path) -> None:
 
     with pytest.raises(Misconfigured, match=r"\$\.port"):
         read_config(path)
+
+
+def test_a_client_may_have_agreed_how_long_its_history_is_kept(tmp_path: Path) -> None:
+    settings = read_config(write(tmp_path, "[client_history.acme]\nsamples_days = 90\n"))
+
+    assert settings.client_history == {"acme": ClientHistory(samples_days=90)}
+
+
+@pytest.mark.parametrize(
+    "text", ["samples_days = 4", "rollup_days = 0", "[client_history.acme]\nsamples_days = 1"]
+)
+def test_history_is_not_deleted_before_late_data_can_have_come(tmp_path: Path, text: str) -> None:
+    with pytest.raises(Misconfigured, match=r"server\.toml: .*5 days at least"):
+        read_config(write(tmp_path, text))
 
 
 def test_what_is_not_toml_is_said_with_its_line(tmp_path: Path) -> None:

@@ -35,3 +35,9 @@ def live_host(session: Session, client_id: int | None, name: str) -> Host | None
     return session.exec(
         select(Host).where(Host.client_id == client_id, Host.name == name, col(Host.retired_ms).is_(None))
     ).one_or_none()
+
+
+def client_of(session: Session, host_id: int) -> int | None:
+    """The id of a host's client, be the host retired; nothing where there has never been one."""
+    host = session.get(Host, host_id)
+    return None if host is None else host.client_id

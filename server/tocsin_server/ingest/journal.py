@@ -14,8 +14,9 @@ a frame exactly once, and never answers the second of two pushes that race befor
     failure  any error of write or fdatasync fails the group with 503; the agents keep their frames, and the
              next group tries again by itself. Should a frame of a failed push turn up in a later replay, it
              counts as received, which is true, and its repetition is acked without effect
-    sweep    deletes segments whose newest push is old enough; each segment begins with the set of received
-             frames, so an older one is not needed to tell a repeated frame
+    sweep    deletes segments whose newest push is old enough and whose frames are all in history (`owed.py`);
+             each segment begins with the set of received frames, so an older one is not needed to tell a
+             repeated frame
 """
 
 import asyncio
@@ -34,8 +35,8 @@ from tocsin_server.errors import Misconfigured, Overloaded, Unavailable, Unproce
 from tocsin_server.health import Health
 from tocsin_server.ingest.group import Arrival, End, Waiting, Write
 from tocsin_server.ingest.inbox import HostFrame
-from tocsin_server.ingest.index import place
-from tocsin_server.ingest.late import write_judged
+from tocsin_server.ingest.index import place, segment_and_offset
+from tocsin_server.ingest.notes import HOURS_WRITTEN, LATE_JUDGED, write_note
 from tocsin_server.ingest.pen import Pen
 from tocsin_server.ingest.reader import Reader
 from tocsin_server.ingest.records import (
@@ -88,6 +89,7 @@ class Journal:
         self._received = self.replayed.received
         self._index = self.replayed.index
         self.late = self.replayed.late
+        self.owed = self.replayed.owed
         self._reader = Reader(folder, self._index)
         self._segments = self.replayed.segments
         self._segments_lock = threading.Lock()
@@ -172,19 +174,27 @@ class Journal:
 
     def judged_late(self, received_ms: int) -> None:
         """All that came late up to this receipt has been judged; a start need not look at it again."""
-        write_judged(self._folder, received_ms)
+        write_note(self._folder, LATE_JUDGED, received_ms)
+
+    def hours_written(self) -> None:
+        """What has been settled of `owed` is in history; a start need not write it again."""
+        write_note(self._folder, HOURS_WRITTEN, self.owed.floor())
 
     def frames_since(self, start_ms: int) -> Iterator[HostFrame]:
         """Every stored frame this new, in the order of time: what the head needs after a start."""
         return self._reader.frames(self._index.places_since(start_ms))
 
     def sweep(self, now_ms: int) -> int:
-        """Delete the segments that are old enough; how many. The newest always stays. From any thread."""
+        """Delete the segments that are old enough and owe history nothing; how many. From any thread.
+
+        The newest always stays.
+        """
+        owing, _ = segment_and_offset(self.owed.floor())
         with self._segments_lock:
             numbers = sorted(self._segments)
             swept = 0
             for number in numbers[:-1]:
-                if self._segments[number].newest_ms >= now_ms - self._keep_ms:
+                if self._segments[number].newest_ms >= now_ms - self._keep_ms or number >= owing:
                     break
                 segment_path(self._folder, number).unlink(missing_ok=True)
                 del self._segments[number]
@@ -289,8 +299,10 @@ class Journal:
         for offset, waiting in write.pushes:
             arrival = waiting.arrival
             facts.newest_ms = max(facts.newest_ms, arrival.received_ms)
-            self._index.add(place(end.number, begin + offset), waiting.fresh)
+            where = place(end.number, begin + offset)
+            self._index.add(where, waiting.fresh)
             self.late.took(waiting.fresh, arrival.received_ms)
+            self.owed.took(where, waiting.fresh, arrival.received_ms)
             for mark in waiting.fresh:
                 self._received.add(arrival.agent, mark.epoch, mark.seq, at_ms=arrival.received_ms)
         end.size = facts.size = begin + write.size

@@ -9,18 +9,15 @@ had not been judged at the end is found again, as far back as the journal reache
 receipt everything late has been judged. Where it is lost, more is judged twice, which changes nothing.
 """
 
-import os
 import threading
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from tocsin_protocol.wire import SPOOL_HOURS
 from tocsin_server.ingest.records import Mark
 
 _SPOOL_MS = SPOOL_HOURS * 3_600_000
-_FILE = "late-judged"
-_NEVER = -1
+NEVER = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +47,7 @@ class Span:
 class Late:
     """All spans that wait. What was received up to `judged_ms` is past waiting."""
 
-    def __init__(self, judged_ms: int = _NEVER) -> None:
+    def __init__(self, judged_ms: int = NEVER) -> None:
         self._judged_ms = judged_ms
         self._lock = threading.Lock()
         self._newest_ms: dict[int, int] = {}
@@ -66,7 +63,7 @@ class Late:
         for mark in marks:
             instants.setdefault(mark.host_id, []).extend((mark.first_ms, mark.last_ms))
         for host_id, times_ms in instants.items():
-            newest_ms = max(self._newest_ms.get(host_id, _NEVER), *times_ms)
+            newest_ms = max(self._newest_ms.get(host_id, NEVER), *times_ms)
             self._newest_ms[host_id] = newest_ms
             # More than a spool holds no agent has kept: a span is never longer.
             late = [at for at in times_ms if received_ms - _SPOOL_MS <= at < newest_ms]
@@ -93,18 +90,3 @@ class Late:
         with self._lock:
             known = self._spans.get(span.host_id)
             self._spans[span.host_id] = span if known is None else known.joined(span)
-
-
-def read_judged(folder: Path) -> int:
-    """Up to which receipt everything late has been judged, as far as a journal's folder says."""
-    try:
-        return int((folder / _FILE).read_text())
-    except (OSError, ValueError):
-        return _NEVER
-
-
-def write_judged(folder: Path, judged_ms: int) -> None:
-    """Remember it, wholly or not at all."""
-    part = folder / f"{_FILE}.part"
-    part.write_text(str(judged_ms))
-    os.replace(part, folder / _FILE)  # noqa: PTH105 - pathlib's own says nothing of being atomic

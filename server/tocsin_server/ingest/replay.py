@@ -11,8 +11,10 @@ from pathlib import Path
 
 import structlog
 
-from tocsin_server.ingest.index import Index, place
-from tocsin_server.ingest.late import Late, read_judged
+from tocsin_server.ingest.index import Index, place, segment_and_offset
+from tocsin_server.ingest.late import NEVER, Late
+from tocsin_server.ingest.notes import HOURS_WRITTEN, LATE_JUDGED, read_note
+from tocsin_server.ingest.owed import Owed
 from tocsin_server.ingest.received import Received
 from tocsin_server.ingest.records import (
     Damage,
@@ -45,6 +47,7 @@ class Replay:
     index: Index = field(default_factory=Index)
     segments: dict[int, SegmentFacts] = field(default_factory=dict)
     late: Late = field(default_factory=Late)
+    owed: Owed = field(default_factory=Owed)
     last_heard_ms: dict[int, int] = field(default_factory=dict)
     """Host → when its last push was received."""
     frames: int = 0
@@ -58,11 +61,18 @@ class Replay:
 
 def replay(folder: Path) -> Replay:
     """Read all segments, oldest first; cuts the torn end of the last."""
-    found = Replay(late=Late(read_judged(folder)))
     paths = segment_paths(folder)
+    found = Replay(late=Late(read_note(folder, LATE_JUDGED, NEVER)), owed=Owed(_paid(folder, paths)))
     for path in paths:
         _read(path, found, is_last=path == paths[-1])
     return found
+
+
+def _paid(folder: Path, paths: list[Path]) -> int:
+    """Before which place all is in history; the note of a journal that is gone says nothing of this one."""
+    paid = read_note(folder, HOURS_WRITTEN, 0)
+    number, _ = segment_and_offset(paid)
+    return paid if paths and number <= number_of(paths[-1]) else 0
 
 
 def _read(path: Path, found: Replay, *, is_last: bool) -> None:
@@ -91,7 +101,9 @@ def _take(record: Record, number: int, facts: SegmentFacts, found: Replay) -> No
     if record.kind == Kind.PUSH:
         agent, received_ms, marks = unpack_marks(record.content)
         facts.newest_ms = max(facts.newest_ms, received_ms)
-        found.index.add(where, _fresh(found, agent, received_ms, marks))
+        fresh = _fresh(found, agent, received_ms, marks)
+        found.index.add(where, fresh)
+        found.owed.took(where, fresh, received_ms)
     elif record.kind == Kind.SCHEMA:
         found.index.add_schema(unpack_schema_id(record.content), where)
     elif record.kind == Kind.RECEIVED:

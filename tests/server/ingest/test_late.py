@@ -11,7 +11,7 @@ from tests.server.ingest.rig import Rig, RigAgent, enrolled, running
 from tocsin_protocol.vocabulary import HostKind
 from tocsin_server.estate.estate import HostFacts
 from tocsin_server.ingest.gaps import PATIENCE_MS, QUIET_MS, Gap, Sorted, sort_out
-from tocsin_server.ingest.late import Late, Span, read_judged
+from tocsin_server.ingest.late import Late, Span
 from tocsin_server.ingest.records import Mark
 
 NOW_MS = 1_700_000_000_000
@@ -183,12 +183,6 @@ async def test_a_start_finds_what_was_not_judged_and_no_more(rig: Rig) -> None:
 
     assert again == noted
     assert rig.journal.late.waiting() == []
-
-
-def test_a_marker_that_cannot_be_read_says_that_nothing_is_judged(tmp_path: Path) -> None:
-    assert read_judged(tmp_path) == -1
-    (tmp_path / "late-judged").write_text("torn")
-    assert read_judged(tmp_path) == -1
 
 
 async def test_frames_of_some_hosts_are_read_in_one_pass(rig: Rig) -> None:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import NamedTuple, Self
 
 from tocsin_server.errors import Unavailable
-from tocsin_server.series.history.errors import Damaged
+from tocsin_server.series.history.errors import Damaged, Newer
 
 DAY_MS = 86_400_000
 BUSY_S = 5.0
@@ -171,9 +171,23 @@ def explained(path: Path) -> Iterator[None]:
 
 
 def remove(path: Path) -> None:
-    """The log goes first: one that is left behind could be taken for that of a new file."""
-    for name in (f"{path.name}-wal", f"{path.name}-shm", path.name):
-        path.with_name(name).unlink(missing_ok=True)
+    """Delete a day."""
+    for part in _parts(path):
+        part.unlink(missing_ok=True)
+
+
+def put_aside(path: Path) -> Path:
+    """Let a day that is damaged make way for a new one; where it is now."""
+    aside = path.with_name(f"{path.name}.damaged")
+    for part, there in zip(_parts(path), _parts(aside), strict=True):
+        if part.exists():
+            os.replace(part, there)  # noqa: PTH105 - pathlib's own says nothing of being atomic
+    return aside
+
+
+def _parts(path: Path) -> list[Path]:
+    """The log first: one that is left behind could be taken for that of a new file."""
+    return [path.with_name(f"{path.name}{end}") for end in ("-wal", "-shm", "")]
 
 
 def _opened(path: Path, *, read_only: bool) -> sqlite3.Connection:
@@ -197,7 +211,10 @@ def _opened(path: Path, *, read_only: bool) -> sqlite3.Connection:
 def _prepare(connection: sqlite3.Connection, path: Path, *, read_only: bool) -> None:
     version = connection.execute("PRAGMA user_version").fetchone()[0]
     if version not in (0, _VERSION):
-        raise Damaged(f"{path.name} has version {version}, this server knows {_VERSION}")
+        raise Newer(
+            f"{path.name} has version {version}, this server knows {_VERSION}",
+            remedy="let the newer server run, or move the file away",
+        )
     if read_only:
         if version == 0:
             raise Damaged(f"{path.name} holds nothing yet")

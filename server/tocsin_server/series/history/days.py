@@ -17,12 +17,12 @@ from typing import NamedTuple
 
 import structlog
 
-from tocsin_protocol.wire import SPOOL_HOURS
 from tocsin_server.clock import milliseconds, moment
+from tocsin_server.config import LEAST_DAYS
 from tocsin_server.series.history.chunks import pack_chunk, unpack_chunk
-from tocsin_server.series.history.dayfile import DAY_MS, DayFile, Grain, Key, Row, remove
+from tocsin_server.series.history.dayfile import DAY_MS, DayFile, Grain, Key, Row, put_aside, remove
 from tocsin_server.series.history.entries import pack_entries, unpack_entries
-from tocsin_server.series.history.errors import Damaged
+from tocsin_server.series.history.errors import Damaged, Newer
 from tocsin_server.series.history.rollups import pack_rollup
 from tocsin_server.series.history.stretches import Stretch, by_hour, united
 from tocsin_server.series.schema import SeriesEntry
@@ -30,10 +30,10 @@ from tocsin_server.series.schema import SeriesEntry
 _log = structlog.get_logger()
 
 _NAME = re.compile(r"\d{4}-\d{2}-\d{2}\.db", re.ASCII)
+HISTORY = "history"
+"""The folder's name in a data folder."""
 _LATEST_MS = 253_402_300_800_000
 """The year 10,000: no file is named after it."""
-LEAST_DAYS = SPOOL_HOURS // 24 + 2
-"""So long late data may come, and then its hour's samples must be there."""
 
 
 class Closing(NamedTuple):
@@ -112,9 +112,21 @@ class Days:
                     gone += 1
         return gone
 
+    def bytes(self) -> int:
+        """What all files take on disk."""
+        return sum(path.stat().st_size for path in self._folder.iterdir() if path.is_file())
+
     def _write_day(self, day_ms: int, hours: Sequence[tuple[Key, Stretch]]) -> int:
-        with DayFile(day_path(self._folder, day_ms), read_only=False) as day, day.transaction():
-            return sum(_write_hour(day, key, stretch) for key, stretch in hours)
+        path = day_path(self._folder, day_ms)
+        try:
+            return _write_hours(path, hours)
+        except Newer:
+            raise
+        except Damaged as damage:
+            # Nothing can be written to it again, and the journal could not be emptied: it makes way.
+            aside = put_aside(path)
+            _log.error(str(damage), action="history_put_aside", file=path.name, to=aside.name)
+            return _write_hours(path, hours)
 
 
 def day_path(folder: Path, day_ms: int) -> Path:
@@ -131,6 +143,11 @@ def day_paths(folder: Path) -> list[tuple[int, Path]]:
                 began = datetime.fromisoformat(f"{path.stem}T00:00+00:00")
                 found.append((milliseconds(began), path))
     return sorted(found)
+
+
+def _write_hours(path: Path, hours: Sequence[tuple[Key, Stretch]]) -> int:
+    with DayFile(path, read_only=False) as day, day.transaction():
+        return sum(_write_hour(day, key, stretch) for key, stretch in hours)
 
 
 def _write_hour(day: DayFile, key: Key, stretch: Stretch) -> bool:

@@ -9,5 +9,9 @@ class Damaged(TocsinError):
     kind = "damaged"
 
 
+class Newer(Damaged):
+    """A file of another version of this server: sound, and to be left as it is."""
+
+
 class TooManySamples(TooLarge):
     """The answer would be larger than one question may have."""

@@ -12,7 +12,7 @@ from tocsin_server.series.history.chunks import unpack_chunk
 from tocsin_server.series.history.dayfile import DAY_MS, DayFile, Grain, Key, Row
 from tocsin_server.series.history.days import Closing, Days, Keep, Retention, day_path, day_paths
 from tocsin_server.series.history.entries import unpack_entries
-from tocsin_server.series.history.errors import Damaged
+from tocsin_server.series.history.errors import Newer
 
 DAY = HOUR_MS // DAY_MS * DAY_MS
 HOURS = 3_600_000
@@ -96,18 +96,23 @@ def test_a_damaged_chunk_gives_way_to_what_is_written(days, folder):
     assert stored(folder, samples())["a"] == as_bits(2)
 
 
-def test_a_file_that_is_no_database_is_named(days, folder):
+def test_a_file_that_is_no_database_makes_way_and_is_kept(days, folder):
     day_path(folder, DAY).write_bytes(b"no database at all" * 100)
 
-    with pytest.raises(Damaged, match=r"2023-11-14\.db is damaged"):
-        days.write([Closing(1, 7, stretch([HOUR_MS], a=[1]))])
+    written = days.write([Closing(1, 7, stretch([HOUR_MS], a=[1]))])
+
+    assert written == 1
+    assert (folder / "2023-11-14.db.damaged").read_bytes().startswith(b"no database at all")
+    assert days.write([Closing(1, 7, stretch([HOUR_MS], a=[1]))]) == 0
 
 
 def test_a_file_of_a_newer_version_is_left_alone(days, folder):
     execute(day_path(folder, DAY), "PRAGMA user_version = 9")
 
-    with pytest.raises(Damaged, match="version 9"):
+    with pytest.raises(Newer, match="version 9"):
         days.write([Closing(1, 7, stretch([HOUR_MS], a=[1]))])
+
+    assert not (folder / "2023-11-14.db.damaged").exists()
 
 
 def test_a_call_that_fails_leaves_the_day_as_it_was(days, folder, monkeypatch):
