@@ -46,6 +46,7 @@ from tocsin_server.http.deps import Deps
 from tocsin_server.http.hostrows import HostRows
 from tocsin_server.http.needs import Asgi
 from tocsin_server.http.requests import HostReadings, Requests
+from tocsin_server.http.sent import Sent
 from tocsin_server.http.vitals import VitalSigns, vital_windows
 from tocsin_server.ingest.doorkeeper import Doorkeeper
 from tocsin_server.ingest.enrolments import Enrolments
@@ -66,6 +67,7 @@ from tocsin_server.rounds import Rounds
 from tocsin_server.rulebook import Rulebook
 from tocsin_server.series.head import Head
 from tocsin_server.series.history.days import HISTORY, Days
+from tocsin_server.series.history.reader import Archive
 from tocsin_server.storage.address import Address
 from tocsin_server.storage.engine import Storage
 from tocsin_server.storage.standing import standing
@@ -240,7 +242,7 @@ class Server:
                 head=self.head,
                 presence=self.presence,
                 judge=self.rulebook,
-                journal=self.journal,
+                sent=Sent(self.journal, Archive(self._data / HISTORY), self._settings.interval_s * 1000),
                 inbox=self.inbox,
                 hosts=self.hosts,
                 notices=self.notices,

@@ -60,6 +60,11 @@ class ServerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         if min(days) < LEAST_DAYS:
             raise ValueError(f"history is kept for {LEAST_DAYS} days at least, since data may come so late")
 
+    def days_of(self, client: str) -> tuple[int, int]:
+        """For how many days samples and roll-ups of a client are kept, by its slug."""
+        agreed = self.client_history.get(client, ClientHistory())
+        return agreed.samples_days or self.samples_days, agreed.rollup_days or self.rollup_days
+
 
 def read_config(path: Path) -> ServerConfig:
     """Read `server.toml`; raises `Misconfigured` with the file, the key and the remedy."""

@@ -109,10 +109,5 @@ class Historian:
 
 def retention_of(settings: ServerConfig, clients: Mapping[str, int]) -> Retention:
     """How long history is kept; `clients` are the ids by slug. Who is not there any more has what all have."""
-    keep = Keep(settings.samples_days, settings.rollup_days)
-    own = {
-        clients[slug]: Keep(said.samples_days or keep.samples_days, said.rollup_days or keep.rollup_days)
-        for slug, said in settings.client_history.items()
-        if slug in clients
-    }
-    return Retention(keep, own)
+    own = {clients[slug]: Keep(*settings.days_of(slug)) for slug in settings.client_history if slug in clients}
+    return Retention(Keep(settings.samples_days, settings.rollup_days), own)

@@ -394,9 +394,9 @@ def _remember(known: dict[int, T], id_: int, thing: T) -> None:
 
 
 def chart_minutes(began: datetime, now: datetime) -> int:
-    """How far back a chart reaches: some time before the breach, at most a day."""
+    """How far back a chart reaches: some time before the breach, at most a week."""
     since = (now - began).total_seconds() / 60
-    return min(24 * 60, int(since + max(15.0, since / 4)) + 1)
+    return min(7 * 24 * 60, int(since + max(15.0, since / 4)) + 1)
 
 
 def wall_clock() -> datetime:

@@ -1,7 +1,7 @@
 """`…/chart`: one line over the last minutes, with what it is judged by.
 
 An alert's line is the left side of its comparison, evaluated for the alert's own labels, so that one sees the
-value come near the threshold; the samples are those that the host has pushed, from the journal.
+value come near the threshold; the samples are those that the host has pushed.
 """
 
 import asyncio
@@ -19,12 +19,13 @@ from tocsin_server.alerts.store import AlertRow
 from tocsin_server.clock import moment
 from tocsin_server.errors import NotFound
 from tocsin_server.estate.estate import HostFacts
-from tocsin_server.http.chartsource import source_of
 from tocsin_server.http.deps import Deps, Wired
+from tocsin_server.http.looks import looks
 from tocsin_server.http.questions import Id, Minutes, VitalName
 from tocsin_server.http.vitals import VITALS
 from tocsin_server.promql import Comparison, Expression, Line, comparison, evaluate_range, parse
 from tocsin_server.series.arrays import Floats, stale
+from tocsin_server.series.fixed import FixedSource
 from tocsin_server.series.labels import NAME
 from tocsin_server.series.source import LOOKBACK_MS
 
@@ -98,10 +99,14 @@ def _host_chart(deps: Deps, host: HostFacts, name: str, minutes: int) -> Chart:
 def _lines(deps: Deps, host: HostFacts, expression: Expression, steps: Steps) -> Sequence[Line]:
     windows = expression.windows()
     since_ms = steps.start_ms - max(windows.values(), default=0) - LOOKBACK_MS
-    frames = deps.journal.frames_of(host.id, since_ms, steps.end_ms)
-    source = source_of(
-        host, frames, windows.keys(), end_ms=steps.end_ms, interval_ms=deps.settings.interval_s * 1000
+    series = deps.sent.series(
+        host,
+        windows.keys(),
+        [(since_ms, steps.end_ms)],
+        step_ms=steps.step_ms,
+        window_ms=min((look.range_ms for look in looks(expression) if look.range_ms), default=0),
     )
+    source = FixedSource.from_series(series, clients=[host.client_id])
     return evaluate_range(
         expression, source, start_ms=steps.start_ms, end_ms=steps.end_ms, step_ms=steps.step_ms
     )

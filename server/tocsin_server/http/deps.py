@@ -17,7 +17,8 @@ from tocsin_server.estate.estate import Estate
 from tocsin_server.health import Health
 from tocsin_server.http.broker import Broker
 from tocsin_server.http.hostrows import HostRows
-from tocsin_server.http.needs import Asgi, Head, Journal, Judge, Notices, Presence
+from tocsin_server.http.needs import Asgi, Head, Judge, Notices, Presence
+from tocsin_server.http.sent import Sent
 from tocsin_server.storage.engine import Storage
 
 
@@ -30,7 +31,7 @@ class Deps:
     head: Head
     presence: Presence
     judge: Judge
-    journal: Journal
+    sent: Sent
     inbox: Sized
     hosts: HostRows
     notices: Notices

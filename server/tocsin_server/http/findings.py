@@ -28,9 +28,9 @@ from tocsin_server.series.source import Window
 MOST_SELECTORS = 10
 MOST_SERIES = 20
 MOST_POINTS = 30
-HOUR_MS = 3_600_000
+DAY_MS = 86_400_000
 MADE_HERE = frozenset({ALERTS, SINCE, "tocsin_clock_skew_seconds"})
-"""What no host sends and no journal has, beside what rules record."""
+"""What no host sends, beside what rules record."""
 _HOLDS = {Verdict.TRUE: True, Verdict.FALSE: False, Verdict.UNKNOWN: None}
 
 
@@ -73,16 +73,18 @@ class Findings:
 
 def findings(deps: Deps, question: Question, share: Share) -> Findings:
     """Reads and evaluates, so it is not for the event loop."""
-    kept_ms = question.now_ms - deps.settings.journal_hours * HOUR_MS
+    client = deps.estate.client(question.case.client_id)
+    kept_days, _ = deps.settings.days_of("" if client is None else client.slug)
+    kept_ms = question.now_ms - kept_days * DAY_MS
     host_id = question.case.alert.host_id
     if host_id is not None and deps.estate.host(host_id) is None:
         return Findings(missing=["samples: its host is no longer in service, and nothing is kept of it"])
-    gone = f"are kept for {deps.settings.journal_hours} h (journal_hours)"
+    gone = f"are kept for {kept_days} days (samples_days)"
     if question.end_ms <= kept_ms:
         return Findings(missing=[f"samples: those of that time are gone, they {gone}"])
     missing = [f"samples before {_clock(kept_ms)}: they {gone}"] if question.start_ms < kept_ms else []
     for asked, lacks in _readings(deps, question, kept_ms):
-        reading = fitted(asked, share.frames, deps.settings.interval_s * 1000)
+        reading = fitted(asked, share.frames, deps.sent.frames)
         if reading is not None:
             found = _found(deps, question, reading, share, is_whole=not lacks)
             return replace(found, missing=[*missing, *lacks, *found.missing])

@@ -1,22 +1,21 @@
-"""What the server still keeps of the samples that an expression has looked at: from the journal and the head.
+"""What the server still keeps of the samples that an expression has looked at: what was sent, and the head.
 
-    journal    what hosts have sent, for `journal_hours`, so many frames at most
+    sent       journal and history, so much at most
     head       the same and what is made here (`up`, `record:`, `ALERTS`), as far as rules look back
 
-A time that has more frames than may be read is read at both its ends.
+A time that has more than may be read is read at both its ends.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from tocsin_server.estate.estate import HostFacts
-from tocsin_server.http.chartsource import series_of
 from tocsin_server.http.deps import Deps
 from tocsin_server.http.looks import Look, Span
 from tocsin_server.http.portion import Portion
-from tocsin_server.http.query import pace_ms
+from tocsin_server.http.sent import joined
 from tocsin_server.series.fixed import FixedSeries, FixedSource
 from tocsin_server.series.labels import NO_HOST
 from tocsin_server.series.source import LOOKBACK_MS
@@ -25,8 +24,6 @@ SHORTEST_MS = 60_000
 """What is read of an end is no shorter."""
 ANY_NAME = 50
 """So many times fewer frames are read where all of a host's series are asked for."""
-
-_Marks = tuple[int | None, frozenset[tuple[str, str]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +63,15 @@ def _joined(spans: Iterable[Span]) -> Iterator[Span]:
         yield under_way
 
 
-def fitted(asked: Asked, most: int, interval_ms: int) -> Asked | None:
-    """The same over as much of its time as `most` frames are of; nothing where the shortest has more."""
+def fitted(asked: Asked, most: int, frames: Callable[[HostFacts, int, int], int]) -> Asked | None:
+    """The same over as much of its time as `most` frames are of; nothing where the shortest has more.
+
+    `frames` says how many a host has in a time.
+    """
     most = most // ANY_NAME if "" in asked.names else most
     start_ms, end_ms = asked.spans[0][0], asked.spans[-1][1]
     length_ms = end_ms - start_ms
-    while _frames(asked, interval_ms) > most:
+    while sum(frames(host, *span) for host in asked.hosts for span in asked.reading()) > most:
         length_ms //= 2
         if length_ms < SHORTEST_MS:
             return None
@@ -79,42 +79,11 @@ def fitted(asked: Asked, most: int, interval_ms: int) -> Asked | None:
     return asked
 
 
-def _frames(asked: Asked, interval_ms: int) -> int:
-    spans = asked.reading()
-    return sum((end - start) // pace_ms(host, interval_ms) + 1 for host in asked.hosts for start, end in spans)
-
-
 def source_of(deps: Deps, asked: Asked) -> FixedSource:
     """All that is kept."""
-    found: dict[_Marks, list[FixedSeries]] = {}
-    for series in (*_journalled(deps, asked), *_from_head(deps, asked)):
-        found.setdefault((series[1], frozenset(series[2].items())), []).append(series)
-    return FixedSource.from_series(map(_one, found.values()), clients=[asked.client_id])
-
-
-def _one(parts: Sequence[FixedSeries]) -> FixedSeries:
-    client_id, host_id, labels, *_ = parts[0]
-    times, first = np.unique(np.concatenate([part[3] for part in parts]), return_index=True)
-    return client_id, host_id, labels, times, np.concatenate([part[4] for part in parts])[first]
-
-
-def _journalled(deps: Deps, asked: Asked) -> Iterator[FixedSeries]:
-    spans, interval_ms = asked.reading(), deps.settings.interval_s * 1000
-    for host in asked.hosts if spans else ():
-        frames = [frame for span in spans for frame in deps.journal.frames_of(host.id, *span)]
-        pace = pace_ms(host, interval_ms)
-        for series in series_of(host, frames, asked.names, end_ms=spans[-1][1], interval_ms=pace):
-            yield _within(series, spans)
-
-
-def _within(series: FixedSeries, spans: Sequence[Span]) -> FixedSeries:
-    """Of a time that was not read nobody knows whether the host was up."""
-    client_id, host_id, labels, times, values = series
-    moments, samples = np.asarray(times, np.int64), np.asarray(values, np.float64)
-    inside = np.zeros(len(moments), np.bool_)
-    for start, end in spans:
-        inside |= (moments > start) & (moments <= end)
-    return client_id, host_id, labels, moments[inside], samples[inside]
+    spans = asked.reading()
+    sent = [each for host in asked.hosts for each in deps.sent.series(host, asked.names, spans)]
+    return FixedSource.from_series(joined([*sent, *_from_head(deps, asked)]), clients=[asked.client_id])
 
 
 def _from_head(deps: Deps, asked: Asked) -> Iterator[FixedSeries]:

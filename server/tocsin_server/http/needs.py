@@ -69,9 +69,17 @@ class Frame(Protocol):
     def matrix(self) -> Floats: ...
 
 
+class Owed(Protocol):
+    """What of the journal is not in history yet."""
+
+    def since_ms(self, host_id: int, /) -> int | None: ...
+
+
 class Journal(Protocol):
     """What hosts have sent of late."""
 
+    @property
+    def owed(self) -> Owed: ...
     def frames_of(self, host_id: int, start_ms: int, end_ms: int, /) -> Sequence[Frame]: ...
 
 

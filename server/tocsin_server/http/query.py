@@ -1,7 +1,7 @@
 """`GET /api/v1/query`: an expression of PromQL at a moment, over the series of the clients that the asker sees.
 
     head       what rules see now, where the expression looks no further back than rules do
-    journal    where it does: the frames of the hosts that it can be about, so many at most
+    sent       where it does: journal and history of the hosts that it can be about, so much at most
 
 Few are evaluated at once, and none that would keep the head from the rules for long.
 """
@@ -26,8 +26,8 @@ from tocsin_server.alerts.proclaim import ALERTS, SINCE
 from tocsin_server.clock import moment
 from tocsin_server.errors import NotFound, Overloaded, Unprocessable
 from tocsin_server.estate.estate import HostFacts
-from tocsin_server.http.chartsource import series_of
 from tocsin_server.http.deps import Deps, Wired
+from tocsin_server.http.looks import Span
 from tocsin_server.http.moments import moment_ms
 from tocsin_server.http.portion import Portion
 from tocsin_server.http.questions import Query, Rows, Slug, Word
@@ -41,8 +41,9 @@ from tocsin_server.series.fixed import FixedSource
 from tocsin_server.series.source import LOOKBACK_MS
 
 DEFAULT_ROWS = 1000
-MOST_FRAMES = 10_000
-"""Frames that an answer from the journal may read: 300 hosts' last five minutes, or one host's last day."""
+MOST_FRAMES = 25_000
+"""What an answer may read, in frames of the journal or as much as takes as long, a second: 800 hosts' last five
+minutes, thirty hosts' last day, or one host's last month."""
 MOST_SAMPLES = 20_000_000
 LONGEST_S = 2.0
 """What one evaluation may take, with the head's lock held: rules wait meanwhile."""
@@ -103,7 +104,7 @@ def _answer(
     asked = looks_back(question.expression, at_ms, now_ms)
     if within(asked, _kept(deps)):
         return _from_head(deps, question, limit)
-    return _from_journal(deps, question, asked, limit)
+    return _from_kept(deps, question, asked, limit)
 
 
 def clients_seen(deps: Deps, person: Person, slug: str | None = None) -> dict[int, str]:
@@ -133,10 +134,9 @@ def _from_head(deps: Deps, question: Question, limit: int) -> QueryAnswer:
         return _told(deps, question, vector, limit)
 
 
-def _from_journal(deps: Deps, question: Question, asked: Mapping[str, int], limit: int) -> QueryAnswer:
+def _from_kept(deps: Deps, question: Question, asked: Mapping[str, int], limit: int) -> QueryAnswer:
     _refuse_what_is_made_here(deps, asked)
-    interval_ms = deps.settings.interval_s * 1000
-    source = _journalled(deps, question, asked, interval_ms)
+    source = _kept_source(deps, question, asked)
     return _told(deps, question, evaluate(question.expression, source, question.at_ms, budget=_budget()), limit)
 
 
@@ -145,7 +145,7 @@ def _budget() -> Budget:
 
 
 def _refuse_what_is_made_here(deps: Deps, asked: Collection[str]) -> None:
-    """The journal has what hosts have sent; what rules make of it is in the head alone."""
+    """What hosts have sent is kept; what rules make of it is in the head alone."""
     made = {ALERTS, SINCE, *recorded_names(deps.rules_in_force())}.intersection(asked)
     if made:
         raise NotKept(
@@ -154,40 +154,26 @@ def _refuse_what_is_made_here(deps: Deps, asked: Collection[str]) -> None:
         )
 
 
-def _journalled(deps: Deps, question: Question, asked: Mapping[str, int], interval_ms: int) -> FixedSource:
-    since_ms = question.now_ms - max(asked.values()) - LOOKBACK_MS
+def _kept_source(deps: Deps, question: Question, asked: Mapping[str, int]) -> FixedSource:
+    span = question.now_ms - max(asked.values()) - LOOKBACK_MS, question.now_ms
     hosts = [
         host
         for host in deps.estate.hosts()
         if host.client_id in question.clients and may_concern(question.expression, host)
     ]
-    _check_frames(hosts, question.now_ms - since_ms, interval_ms)
-    series = [
-        each
-        for host in hosts
-        for each in series_of(
-            host,
-            deps.journal.frames_of(host.id, since_ms, question.now_ms),
-            asked.keys(),
-            end_ms=question.now_ms,
-            interval_ms=pace_ms(host, interval_ms),
-        )
-    ]
+    check_cost(deps, hosts, span)
+    series = [each for host in hosts for each in deps.sent.series(host, asked.keys(), [span])]
     here = {host.client_id for host in deps.estate.hosts()}
     return FixedSource.from_series(series, clients=here.intersection(question.clients))
 
 
-def _check_frames(hosts: Sequence[HostFacts], span_ms: int, interval_ms: int) -> None:
-    frames = sum(span_ms // pace_ms(host, interval_ms) + 1 for host in hosts)
-    if frames > MOST_FRAMES:
+def check_cost(deps: Deps, hosts: Sequence[HostFacts], span: Span) -> None:
+    """Raise `TooCostly` where more would have to be read than one question may have."""
+    if sum(deps.sent.frames(host, *span) for host in hosts) > MOST_FRAMES:
         raise TooCostly(
-            "the expression looks further back than rules do, at more frames than can be read at once",
+            "the expression looks further back than rules do, at more than can be read at once",
             remedy="name one client or one host by its instance, or take a shorter range",
         )
-
-
-def pace_ms(host: HostFacts, interval_ms: int) -> int:
-    return interval_ms if host.interval_s is None else host.interval_s * 1000
 
 
 def _told(deps: Deps, question: Question, vector: Vector, limit: int) -> QueryAnswer:

@@ -13,14 +13,14 @@ from tocsin_protocol.api import MAX_PAGE, MAX_ROWS
 MAX_ID = (1 << 63) - 1
 """More than that no database holds."""
 _MAX_WORD = 200
-_DAY_MINUTES = 24 * 60
+_MONTH_MINUTES = 31 * 24 * 60
 
 Id = Annotated[int, PathParameter(ge=0, le=MAX_ID)]
 HostId = Annotated[int | None, QueryParameter(ge=0, le=MAX_ID)]
 Slug = Annotated[str | None, QueryParameter(max_length=_MAX_WORD)]
 Word = Annotated[str | None, QueryParameter(max_length=_MAX_WORD)]
 Limit = Annotated[int, QueryParameter(ge=1, le=MAX_PAGE)]
-Minutes = Annotated[int, QueryParameter(ge=1, le=_DAY_MINUTES)]
+Minutes = Annotated[int, QueryParameter(ge=1, le=_MONTH_MINUTES)]
 TicketStates = Annotated[Literal["open", "solved", "all"], QueryParameter(name="state")]
 AlertStates = Annotated[Literal["active", "all"], QueryParameter(name="state")]
 SilencesShown = Annotated[Literal["active", "all"], QueryParameter(name="which")]

@@ -28,10 +28,12 @@ from tocsin_server.http.build import build
 from tocsin_server.http.deps import Deps
 from tocsin_server.http.hostrows import HostRows
 from tocsin_server.http.needs import Asgi
+from tocsin_server.http.sent import Sent
 from tocsin_server.http.vitals import VitalSigns, vital_windows
 from tocsin_server.ingest.inbox import HostFrame
 from tocsin_server.ingest.presence import Presence
 from tocsin_server.series.head import Head
+from tocsin_server.series.history.reader import Archive
 from tocsin_server.series.schema import Schema, SeriesEntry
 from tocsin_server.storage.engine import Storage
 
@@ -63,6 +65,15 @@ class FakeJournal:
     """The frames a test has put there."""
 
     frames: list[HostFrame] = field(default_factory=list)
+    written_ms: int = 0
+    """Nothing before is owed to history."""
+
+    @property
+    def owed(self) -> "FakeJournal":
+        return self
+
+    def since_ms(self, _host_id: int) -> int | None:
+        return self.written_ms
 
     def frames_of(self, host_id: int, start_ms: int, end_ms: int) -> list[HostFrame]:
         return [
@@ -213,7 +224,7 @@ def make_rig(storage: Storage, tokens: dict[str, str]) -> Rig:
         head=head,
         presence=presence,
         judge=judge,
-        journal=journal,
+        sent=Sent(journal, Archive(storage.path.with_name("history")), INTERVAL_MS),
         inbox=inbox,
         hosts=HostRows(
             storage=storage, estate=estate, presence=presence, vitals=VitalSigns(head, clock), clock=clock

@@ -5,32 +5,15 @@ from datetime import datetime
 from typing import Any
 
 import httpx
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.server.http.rig import INTERVAL_MS, NOW, TARGET, Rig, frame_of
 
-from tocsin_protocol.vocabulary import HostKind
 from tocsin_server.clock import moment
-from tocsin_server.estate.estate import HostFacts
 from tocsin_server.http.charts import MAX_POINTS, steps_until, unit_of
-from tocsin_server.http.chartsource import source_of, up_from
-from tocsin_server.promql import evaluate, parse
 
 LOAD = ("node_load1", ())
-ATLAS = HostFacts(
-    id=1,
-    client_id=1,
-    client="acme",
-    site_id=1,
-    site="berlin",
-    name="atlas",
-    kind=HostKind.SERVER,
-    job="node",
-    os="",
-    enrolled_ms=NOW,
-)
 
 
 def minutes_of_load(rig: Rig, minutes: int, *, until_ms: int = NOW) -> None:
@@ -186,48 +169,6 @@ def test_steps_are_few_regular_and_reach_until_now(now_ms: int, minutes: int, in
     assert steps.step_ms >= interval_s * 1000
     assert now_ms - 1000 < steps.end_ms <= now_ms
     assert steps.end_ms - steps.start_ms <= minutes * 60_000
-
-
-def test_a_series_under_two_schemas_is_one_line_without_repeated_moments() -> None:
-    other = ("node_load5", ())
-    frames = [
-        frame_of(1, {LOAD: 1.0}, NOW - 20_000),
-        frame_of(1, {other: 9.0, LOAD: 2.0}, NOW - 10_000),
-        frame_of(1, {LOAD: 2.5}, NOW - 10_000),
-        frame_of(1, {LOAD: 0.5}, NOW - 30_000),  # the backlog comes later
-    ]
-
-    source = source_of(ATLAS, frames, {"node_load1"}, end_ms=NOW, interval_ms=INTERVAL_MS)
-
-    rows = list(evaluate(parse("count_over_time(node_load1[1m])"), source, NOW).rows())
-    assert [(row.labels, row.value, row.host_id) for row in rows] == [(TARGET, 3, 1)]
-    assert [row.value for row in evaluate(parse("node_load1"), source, NOW).rows()] == [2]
-
-
-def test_a_label_that_is_the_servers_to_set_stands_aside() -> None:
-    frames = [frame_of(1, {("node_load1", (("client", "globex"), ("instance", "borea"))): 1.0}, NOW)]
-
-    source = source_of(ATLAS, frames, {""}, end_ms=NOW, interval_ms=INTERVAL_MS)
-
-    (row,) = evaluate(parse("node_load1"), source, NOW).rows()
-    assert row.client_id == 1
-    assert row.labels == TARGET | {
-        "__name__": "node_load1",
-        "exported_client": "globex",
-        "exported_instance": "borea",
-    }
-
-
-@given(st.lists(st.integers(0, 10**6), unique=True).map(sorted), st.integers(10**6, 2 * 10**6))
-def test_up_is_one_whenever_it_was_heard_and_zero_only_when_it_was_not(heard: list[int], end_ms: int) -> None:
-    times, values = up_from(np.array(heard, np.int64), end_ms=end_ms, interval_ms=INTERVAL_MS)
-
-    assert times.tolist() == sorted(times.tolist())
-    assert [time for time, value in zip(times.tolist(), values.tolist(), strict=True) if value == 1] == heard
-    for time in times[values == 0].tolist():
-        before = max((each for each in heard if each <= time), default=None)
-        assert before is not None
-        assert time - before >= 4 * INTERVAL_MS
 
 
 @pytest.mark.parametrize(

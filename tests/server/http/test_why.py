@@ -33,6 +33,7 @@ LOAD = ("node_load1", ())
 ROW = {"__name__": "node_load1", **TARGET}
 MINUTE = 60_000
 HOUR = 60 * MINUTE
+DAY = 24 * HOUR
 SILENCE = {"kind": "silence", "name": "7", "words": "silence 7 by alice until 04:00 UTC: new disks"}
 RULE = """\
 groups:
@@ -336,15 +337,18 @@ async def test_one_that_never_fired_is_told_from_its_changes(rig: Rig, alice: ht
 
 
 async def test_what_the_server_no_longer_keeps_is_said(rig: Rig, alice: httpx.AsyncClient) -> None:
+    rig.journal.written_ms = NOW - 6 * HOUR
     loads(rig, minutes=60)
-    old = high_load(rig, state=AlertState.RESOLVED, active_ms=NOW - 9 * HOUR, resolved_ms=NOW - 8 * HOUR)
-    partly = high_load(rig, fingerprint="f" * 16, active_ms=NOW - 7 * HOUR)
+    old = high_load(rig, state=AlertState.RESOLVED, active_ms=NOW - 17 * DAY, resolved_ms=NOW - 16 * DAY)
+    partly = high_load(rig, fingerprint="f" * 16, active_ms=NOW - 16 * DAY)
 
     gone, cut = await ask(alice, f"/alerts/{old}"), await ask(alice, f"/alerts/{partly}")
 
     assert (gone["selectors"], gone["condition"]) == ([], [])
-    assert gone["missing"] == ["samples: those of that time are gone, they are kept for 6 h (journal_hours)"]
-    assert cut["missing"] == ["samples before 2023-11-14 16:13:20 UTC: they are kept for 6 h (journal_hours)"]
+    assert gone["missing"] == ["samples: those of that time are gone, they are kept for 15 days (samples_days)"]
+    assert cut["missing"] == [
+        "samples before 2023-10-30 22:13:20 UTC: they are kept for 15 days (samples_days)"
+    ]
     assert only(cut)["total"] == 361
 
 
@@ -656,6 +660,10 @@ _ATLAS = HostFacts(
 _TIMES = st.tuples(st.integers(0, 10 * HOUR), st.integers(1, 8 * HOUR))
 
 
+def _frames(_host: HostFacts, start_ms: int, end_ms: int) -> int:
+    return (end_ms - start_ms) // INTERVAL_MS + 1
+
+
 @settings(max_examples=share(60))
 @given(_TIMES, st.integers(1, 2000))
 def test_what_is_read_fits_and_has_both_ends(times: tuple[int, int], most: int) -> None:
@@ -669,7 +677,7 @@ def test_what_is_read_fits_and_has_both_ends(times: tuple[int, int], most: int) 
         spans=[(start, start + length)],
     )
 
-    reading = fitted(asked, most, INTERVAL_MS)
+    reading = fitted(asked, most, _frames)
 
     if reading is not None:
         spans = reading.reading()

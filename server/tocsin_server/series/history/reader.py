@@ -97,6 +97,13 @@ class Piece(NamedTuple):
     found: Series
 
 
+class Heard(NamedTuple):
+    """When a host has sent, ascending; where only roll-ups are left, the ends of their buckets."""
+
+    moments: Ints
+    buckets: Ints
+
+
 class Archive:
     """Reads a folder of days; any number of threads may, beside the writer."""
 
@@ -126,16 +133,15 @@ class Archive:
                     _collect(day, piece, question, parts)
         return [(question.client_id, host, dict(key), *_joined(rows)) for (host, key), rows in parts.items()]
 
-    def heard(self, client_id: int, host: Watched, start_ms: int, end_ms: int) -> Ints:
-        """When a host has sent, as far as its samples are kept: what `up` is drawn from."""
+    def heard(self, client_id: int, host: Watched, start_ms: int, end_ms: int) -> Heard:
+        """When a host has sent something: what `up` is drawn from."""
         question = Question(client_id, [host], [], start_ms, end_ms)
-        found = [np.zeros(0, np.int64)]
+        found: dict[Grain, list[Ints]] = {grain: [np.zeros(0, np.int64)] for grain in Grain}
         for day in self._days(question):
             for listed in _hours(day, question, host.host_id):
-                if listed.key.grain is Grain.SAMPLES:
-                    times, _ = _read(day, listed, (), np.zeros(0, np.intp), question)
-                    found.append(times[(times >= start_ms) & (times <= end_ms)])
-        return np.concatenate(found)
+                times, _ = _read(day, listed, (), np.zeros(0, np.intp), question)
+                found[listed.key.grain].append(times[(times >= start_ms) & (times <= end_ms)])
+        return Heard(np.concatenate(found[Grain.SAMPLES]), np.concatenate(found[Grain.ROLLUP]))
 
     def counted(self, question: Question) -> dict[SeriesEntry, dict[int, int]]:
         """For each series, whatever its host: how many samples each host may have of it. Reads no chunk."""

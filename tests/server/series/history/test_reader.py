@@ -223,8 +223,8 @@ def test_when_a_host_was_heard_is_known_while_its_samples_are_kept(days, archive
     times = every(5, 30 * 60_000)
     days.write([Closing(1, 7, stretch(times, a=range(5)))])
 
-    assert archive.heard(1, ATLAS, HOUR_MS + 1, 1 << 50).tolist() == times[1:]
-    assert archive.heard(1, HELIOS, 0, 1 << 50).tolist() == []
+    assert archive.heard(1, ATLAS, HOUR_MS + 1, 1 << 50).moments.tolist() == times[1:]
+    assert archive.heard(1, HELIOS, 0, 1 << 50).moments.tolist() == []
 
 
 def test_an_expression_is_evaluated_over_what_is_read(days, archive):
