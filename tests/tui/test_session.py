@@ -297,7 +297,7 @@ async def test_the_ages_follow_the_servers_clock(server: FakeServer) -> None:
 
 @pytest.mark.parametrize(
     ("minutes", "shown"),
-    [(0, 16), (40, 56), (120, 151), (100_000, 24 * 60)],
+    [(0, 16), (40, 56), (120, 151), (100_000, 7 * 24 * 60)],
 )
 def test_a_chart_begins_before_the_breach(minutes: int, shown: int) -> None:
     assert shown == chart_minutes(scene.ago(minutes), scene.NOW)
