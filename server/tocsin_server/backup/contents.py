@@ -2,6 +2,7 @@
 
     keys/NAME                      the server's secrets, as they lie in the data folder
     journal/NNNNNNNN.seg           the journal's segments
+    history/YYYY-MM-DD.db          a day of history, where the backup was asked to hold it
     database/TABLE/NNNNNN.jsonl    a table's rows, in pieces (`storage/dump.py`)
     MANIFEST.json                  last: the tables with their rows, and the size and SHA-256 of each member
 
@@ -20,6 +21,7 @@ import msgspec
 
 from tocsin_server.access import scrape
 from tocsin_server.estate import identity
+from tocsin_server.series.history.days import HISTORY
 
 FORMAT = 1
 BLOCK = 512
@@ -29,9 +31,10 @@ CHUNK = 1 << 18
 SECRETS = (identity.KEY_FILE, identity.TLS_FILE, scrape.FILE)
 """What lies in a data folder and cannot be made again: agents and Prometheus know the server by it."""
 
-KEYS, JOURNAL, DATABASE, MANIFEST = "keys/", "journal/", "database/", "MANIFEST.json"
+KEYS, JOURNAL, DAYS, DATABASE, MANIFEST = "keys/", "journal/", f"{HISTORY}/", "database/", "MANIFEST.json"
 _NAMES = re.compile(
     rf"keys/({'|'.join(map(re.escape, SECRETS))})|journal/[0-9]{{8}}\.seg"
+    rf"|{DAYS}[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}\.db"
     r"|database/[a-z][a-z0-9_]{0,62}/[0-9]{6}\.jsonl|MANIFEST\.json"
 )
 

@@ -3,6 +3,7 @@
     keys        first: they never change
     journal     its segments as they are: what was acked before the backup began stands in them. The last one is
                 being appended to; its torn end is cut where the backup is restored, as after a power cut
+    history     a copy of each day, where it is asked for; after the journal: what leaves that is here by then
     database    one transaction, which sees one moment, dumped a piece at a time
 
 The database comes after the journal, so it knows every host that has frames there. The other way round, frames
@@ -14,6 +15,7 @@ The file has its name once it is whole, durable, and has been read again. It hol
 import contextlib
 import os
 import re
+import tempfile
 import time
 from functools import partial
 from importlib.metadata import version
@@ -22,13 +24,26 @@ from pathlib import Path
 from sqlalchemy import Connection, Table
 from sqlalchemy.exc import DatabaseError
 
-from tocsin_server.backup.contents import CHUNK, JOURNAL, KEYS, SECRETS, Report, TableFacts, Tell, piece_name
+from tocsin_server.backup.contents import (
+    CHUNK,
+    DAYS,
+    JOURNAL,
+    KEYS,
+    SECRETS,
+    Report,
+    TableFacts,
+    Tell,
+    piece_name,
+)
 from tocsin_server.backup.files import appearing, failing_in_a_line, opened
 from tocsin_server.backup.reader import BackupReader
 from tocsin_server.backup.writer import BackupWriter
 from tocsin_server.errors import Misconfigured
 from tocsin_server.estate.identity import KEY_FILE
 from tocsin_server.ingest.segment import segment_paths
+from tocsin_server.series.history.dayfile import DayFile
+from tocsin_server.series.history.days import HISTORY, day_paths
+from tocsin_server.series.history.errors import Damaged
 from tocsin_server.storage.address import Address, engine
 from tocsin_server.storage.dump import dump, revision_of, tables_of
 from tocsin_server.storage.limits import first_line
@@ -36,7 +51,9 @@ from tocsin_server.storage.limits import first_line
 _NAME = re.compile(r"tocsin-[0-9]{8}T[0-9]{6}Z\.backup")
 
 
-def backup(data: Path, where: Address, path: Path, *, now_ms: int, tell: Tell) -> Report:
+def backup(
+    data: Path, where: Address, path: Path, *, now_ms: int, tell: Tell, with_history: bool = False
+) -> Report:
     """Write the backup `path`, which must not be there yet; raises `Misconfigured` with what to do."""
     began = time.monotonic()
     _require_server(data, where)
@@ -44,6 +61,8 @@ def backup(data: Path, where: Address, path: Path, *, now_ms: int, tell: Tell) -
         writer = BackupWriter(part, tell)
         _add_keys(writer, data)
         _add_journal(writer, data / "journal")
+        if with_history:
+            _add_history(writer, data / HISTORY, path.parent)
         revision, tables = _add_database(writer, where)
         writer.finish(tocsin=version("tocsin"), revision=revision, made_ms=now_ms, tables=tables)
         part.flush()
@@ -94,6 +113,20 @@ def _add_journal(writer: BackupWriter, folder: Path) -> None:
         with contextlib.suppress(FileNotFoundError), path.open("rb") as segment:  # swept away meanwhile
             size = os.fstat(segment.fileno()).st_size
             writer.add(JOURNAL + path.name, size, iter(partial(segment.read, CHUNK), b""))
+
+
+def _add_history(writer: BackupWriter, folder: Path, beside: Path) -> None:
+    """Each day as one moment has it, by way of a copy beside the backup: it may be written meanwhile."""
+    for _, path in day_paths(folder) if folder.is_dir() else []:
+        with tempfile.TemporaryDirectory(prefix=".tocsin-backup-", dir=beside) as place:
+            copy = Path(place) / path.name
+            try:
+                with DayFile(path, read_only=True) as day:
+                    day.copy(copy)
+            except Damaged as damage:
+                raise Misconfigured(damage.message, remedy=damage.remedy) from damage
+            with copy.open("rb") as file:
+                writer.add(DAYS + path.name, copy.stat().st_size, iter(partial(file.read, CHUNK), b""))
 
 
 def _add_database(writer: BackupWriter, where: Address) -> tuple[str, list[TableFacts]]:

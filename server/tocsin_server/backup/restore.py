@@ -16,7 +16,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from tocsin_server.backup.contents import DATABASE, JOURNAL, KEYS, Manifest, Report, Tell, table_of
+from tocsin_server.backup.contents import DATABASE, DAYS, JOURNAL, KEYS, Manifest, Report, Tell, table_of
 from tocsin_server.backup.files import failing_in_a_line, opened, sync_folder
 from tocsin_server.backup.reader import BackupReader, Member
 from tocsin_server.datafolder import TABLES, locked
@@ -101,6 +101,8 @@ def _require_space(part: Path, manifest: Manifest) -> None:
 def _fill(part: Path, where: Address, reader: BackupReader, manifest: Manifest) -> None:
     columns = {table.name: table.columns for table in manifest.tables}
     (part / JOURNAL).mkdir(mode=0o700)
+    if any(member.name.startswith(DAYS) for member in manifest.members):
+        (part / DAYS).mkdir(mode=0o700)
     with loading(where, TABLES, manifest.revision) as load:
         try:
             for member in reader.members(manifest):
@@ -127,5 +129,7 @@ def _sync(part: Path) -> None:
         database.chmod(0o600)
         with database.open("rb") as file:
             os.fsync(file.fileno())
-    sync_folder(part / JOURNAL)
+    for folder in (part / JOURNAL, part / DAYS):
+        if folder.is_dir():
+            sync_folder(folder)
     sync_folder(part)

@@ -25,6 +25,9 @@ def add_commands(commands: Commands) -> None:
     )
     made.add_argument("file", type=Path, metavar="FILE", help="a new file, or a folder of backups")
     made.add_argument("--keep", type=from_one, metavar="N", help="leave the newest N backups in that folder")
+    made.add_argument(
+        "--with-history", action="store_true", help="take the samples of past days too, which may be many GiB"
+    )
     whole = command(commands, "verify", _verify, "read a backup from end to end; restore nothing", data=False)
     whole.add_argument("file", type=Path, metavar="FILE")
     again = command(
@@ -40,7 +43,14 @@ def _backup(options: Options) -> int:
         raise Misconfigured(f"--keep is for a folder of backups, and {options.file} is none")
     path = name_in(options.file, now) if is_folder else options.file
     with _telling() as tell:
-        made = backup(options.data, address(options.data, os.environ), path, now_ms=now, tell=tell)
+        made = backup(
+            options.data,
+            address(options.data, os.environ),
+            path,
+            now_ms=now,
+            tell=tell,
+            with_history=options.with_history,
+        )
     print(f"written and read again: {made.text}")
     for old in keep_newest(options.file, options.keep) if options.keep is not None else []:
         print(f"removed: {old}")

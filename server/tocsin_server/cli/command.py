@@ -8,6 +8,8 @@ from typing import TypeAlias
 import msgspec
 from sqlmodel import Session
 
+from tocsin_server.alerts.durations import parse_duration
+from tocsin_server.alerts.moments import parse_moment
 from tocsin_server.config import DEFAULT_DATA, ServerConfig, find_config, read_config
 from tocsin_server.datafolder import T, administer
 
@@ -76,3 +78,21 @@ def from_one(text: str) -> int:
     if not text.isascii() or not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 on")
     return int(text)
+
+
+def moment_ms(text: str) -> int:
+    """A moment, as milliseconds since 1970."""
+    try:
+        return parse_moment(text)
+    except (ValueError, OverflowError) as error:
+        raise argparse.ArgumentTypeError(
+            f"{text[:40]!r} is not a moment such as 2026-11-26T22:00+01:00"
+        ) from error
+
+
+def duration_ms(text: str) -> int:
+    """A duration, as milliseconds."""
+    try:
+        return parse_duration(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error

@@ -11,12 +11,10 @@ import msgspec
 from sqlmodel import Session, select
 
 from tocsin_protocol import api
-from tocsin_server.alerts.durations import parse_duration
 from tocsin_server.alerts.matchertext import limited, parse_matchers, spelled
-from tocsin_server.alerts.moments import parse_moment
 from tocsin_server.alerts.silenced import add_silence, expire_silence, silence, silences
 from tocsin_server.alerts.silences import MAX_COMMENT, Silence, Wish
-from tocsin_server.cli.command import Commands, Options, command, group, write
+from tocsin_server.cli.command import Commands, Options, command, duration_ms, group, moment_ms, write
 from tocsin_server.cli.query import columns, shown
 from tocsin_server.clock import SystemClock, moment
 from tocsin_server.desk.text import cleaned, given_text
@@ -73,9 +71,13 @@ def _add_add(words: Commands) -> None:
     whose.add_argument("--client", metavar="SLUG", help="whose alerts")
     whose.add_argument("--all-clients", action="store_true", help="those of all clients")
     end = adding.add_mutually_exclusive_group(required=True)
-    end.add_argument("--for", dest="length_ms", type=_length, metavar="TIME", help="how long, such as 2h")
-    end.add_argument("--until", type=_moment, metavar="TIME", help="until when, such as 2026-11-27T06:00+01:00")
-    adding.add_argument("--from", dest="starts", type=_moment, metavar="TIME", help="from when (default: now)")
+    end.add_argument("--for", dest="length_ms", type=duration_ms, metavar="TIME", help="how long, such as 2h")
+    end.add_argument(
+        "--until", type=moment_ms, metavar="TIME", help="until when, such as 2026-11-27T06:00+01:00"
+    )
+    adding.add_argument(
+        "--from", dest="starts", type=moment_ms, metavar="TIME", help="from when (default: now)"
+    )
     adding.add_argument("--comment", default="", metavar="TEXT", help="why")
 
 
@@ -165,19 +167,3 @@ def _id(text: str) -> int:
     if not text.isascii() or not text.isdecimal() or len(text) > 19 or int(text) > MAX_ID:
         raise argparse.ArgumentTypeError(f"{text[:40]!r} is not the number of a silence")
     return int(text)
-
-
-def _length(text: str) -> int:
-    try:
-        return parse_duration(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
-
-
-def _moment(text: str) -> int:
-    try:
-        return parse_moment(text)
-    except (ValueError, OverflowError) as error:
-        raise argparse.ArgumentTypeError(
-            f"{text[:40]!r} is not a moment such as 2026-11-26T22:00+01:00"
-        ) from error

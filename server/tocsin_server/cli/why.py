@@ -30,7 +30,7 @@ examples:
   tocsin-server rules why 17 --json
 
 Whoever reads the data folder may ask the running server; nothing is changed. The samples reach from five
-minutes before the condition became true until it was over, as far as the server keeps them (journal_hours);
+minutes before the condition became true until it was over, as far as the server keeps them (samples_days);
 what is left out is said. The condition is asked again of what is kept now: where its data is not there it is
 unknown.
 """

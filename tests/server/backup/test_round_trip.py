@@ -4,9 +4,11 @@ import stat
 import subprocess
 from pathlib import Path
 
+import numpy as np
 import pytest
 from tests.server.backup.desk import ROWS, file_in, lines_of, make_desk, rows_of, silent
 
+from tocsin_protocol.vocabulary import SeriesKind
 from tocsin_server.access.scrape import open_scrape_token
 from tocsin_server.backup.contents import SECRETS
 from tocsin_server.backup.make import backup, keep_newest, name_in, verify
@@ -14,6 +16,10 @@ from tocsin_server.backup.restore import restore
 from tocsin_server.datafolder import TABLES
 from tocsin_server.errors import Misconfigured
 from tocsin_server.estate.identity import open_identity
+from tocsin_server.series.history.days import HISTORY, Closing, Days
+from tocsin_server.series.history.reader import Archive, Question, Wanted, Watched
+from tocsin_server.series.history.stretches import Stretch
+from tocsin_server.series.schema import SeriesEntry
 from tocsin_server.storage.dump import revision_of
 from tocsin_server.storage.migrate import newest
 from tocsin_server.storage.sqlite import sqlite_engine
@@ -41,8 +47,9 @@ def names_in(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
-def save(data: Path, path: Path):
-    return backup(data, file_in(data), path, now_ms=1_800_000_000_000, tell=silent)
+def save(data: Path, path: Path, *, with_history: bool = False):
+    where = file_in(data)
+    return backup(data, where, path, now_ms=1_800_000_000_000, tell=silent, with_history=with_history)
 
 
 def test_rows_keys_and_journal_come_back_as_they_were(data: Path, tmp_path: Path) -> None:
@@ -59,6 +66,33 @@ def test_rows_keys_and_journal_come_back_as_they_were(data: Path, tmp_path: Path
     assert names_in(again / "journal") == ["00000007.seg", "00000008.seg"]
     assert names_in(again) == sorted(["journal", "lock", "tocsin.db", *SECRETS])
     assert names_in(again.parent) == ["again"]
+
+
+def test_history_comes_back_where_it_was_asked_for(data: Path, tmp_path: Path) -> None:
+    times, values = 1_699_999_200_000 + 10_000 * np.arange(360), np.arange(360.0)[None]
+    stretch = Stretch((SeriesEntry("node_load1", SeriesKind.GAUGE, ()),), times, values)
+    Days(data / HISTORY).write([Closing(1, 7, stretch)])
+    question = Question(1, [Watched(7, {})], [Wanted("node_load1")], 0, 1 << 50)
+
+    save(data, tmp_path / "without.backup")
+    save(data, tmp_path / "with.backup", with_history=True)
+    for name in ("without", "with"):
+        restore(tmp_path / f"{name}.backup", tmp_path / name, file_in(data), tell=silent)
+
+    ((*_, again_times, again),) = Archive(tmp_path / "with" / HISTORY).series(question)
+    assert (again_times.tolist(), again.tolist()) == (times.tolist(), values[0].tolist())
+    assert Archive(tmp_path / "without" / HISTORY).series(question) == []
+    assert names_in(tmp_path) == ["data", "with", "with.backup", "without", "without.backup"]
+
+
+def test_a_damaged_day_is_named_and_leaves_no_backup(data: Path, tmp_path: Path) -> None:
+    (data / HISTORY).mkdir()
+    (data / HISTORY / "2023-11-14.db").write_bytes(b"no database at all" * 100)
+
+    with pytest.raises(Misconfigured, match=r"2023-11-14\.db is damaged"):
+        save(data, tmp_path / "a.backup", with_history=True)
+
+    assert names_in(tmp_path) == ["data"]
 
 
 def test_only_its_owner_reads_a_backup_and_what_is_restored(data: Path, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ WAL, so that readers never wait, and `synchronous=FULL`: what a transaction has 
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from enum import IntEnum
 from pathlib import Path
 from typing import NamedTuple, Self
@@ -141,6 +141,19 @@ class DayFile:
         with explained(self.path):
             found = self._connection.execute("SELECT DISTINCT grain, client_id FROM chunks").fetchall()
         return [(Grain(grain), client_id) for grain, client_id in found]
+
+    def counts(self) -> dict[Grain, int]:
+        """How many hours of hosts there are, by what is kept of them."""
+        with explained(self.path):
+            found = dict(
+                self._connection.execute("SELECT grain, COUNT(*) FROM chunks GROUP BY grain").fetchall()
+            )
+        return {grain: found.get(grain, 0) for grain in Grain}
+
+    def copy(self, path: Path) -> None:
+        """Write the day as it is now into a file that is not there yet."""
+        with explained(self.path), closing(sqlite3.connect(path)) as target:
+            self._connection.backup(target)
 
     def forget(self, grain: Grain, client_id: int) -> int:
         """Delete what a client has of this grain; how many hours."""
