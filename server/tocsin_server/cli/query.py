@@ -22,8 +22,8 @@ examples:
   tocsin-server query up --at 2026-11-25T02:15:00Z --json
 
 Whoever reads the data folder may ask; nothing is changed. What rules look back on is answered as they see it,
-what lies further back from what hosts have pushed, for as long as history keeps it (samples_days) and as much at
-once as takes a second or so. The status is 1 where a client's part could not be evaluated.
+what lies further back from what hosts have pushed, for as long as history keeps it (samples_days) and as much
+at once as takes a second or so. The status is 1 where a client's part could not be evaluated.
 """
 
 
