@@ -116,6 +116,7 @@ def serve(folder: Path, port: int) -> None:
         access_log=False,
         server_header=False,
         date_header=False,
+        proxy_headers=False,
         log_level="error",
         timeout_keep_alive=60,
     )
