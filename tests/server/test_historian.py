@@ -1,15 +1,21 @@
 """An hour that is over goes to history, once and whole, and only then may the journal let go of it."""
 
+import asyncio
+import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from tests.examples import share
 from tests.server.ingest.rig import Rig, RigAgent, enrolled, running
 
 from tocsin_server.config import ClientHistory, ServerConfig
 from tocsin_server.errors import Unavailable
 from tocsin_server.historian import Historian, retention_of
+from tocsin_server.http.sent import Sent
 from tocsin_server.ingest.owed import HOUR_MS, QUIET_MS
 from tocsin_server.series.history.dayfile import Grain
 from tocsin_server.series.history.days import Days
@@ -185,10 +191,51 @@ async def test_the_thread_writes_by_itself_and_ends_when_it_is_told(
     assert not writer.is_failing
 
 
-def test_a_client_keeps_what_it_has_agreed_and_others_what_all_have() -> None:
-    settings = ServerConfig(client_history={"acme": ClientHistory(samples_days=90), "gone": ClientHistory()})
+_PUSH = st.tuples(st.just("push"), st.integers(0, 4 * 60))
+_WAIT = st.tuples(st.just("wait"), st.integers(1, 5 * 60))
+_ACT = st.tuples(st.sampled_from(["write", "sweep", "restart", "lose the note"]), st.just(0))
 
-    retention = retention_of(settings, {"acme": 1, "globex": 2})
+
+@settings(max_examples=share(40), suppress_health_check=[HealthCheck.too_slow])
+@given(st.lists(_PUSH | _WAIT | _ACT, max_size=25))
+def test_whatever_happens_each_acked_instant_is_read_once(acts: list[tuple[str, int]]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        asyncio.run(_live(Path(folder), acts))
+
+
+async def _live(folder: Path, acts: list[tuple[str, int]]) -> None:
+    """Pushes, some of them late, and a server that writes, sweeps and restarts; then all of it is read."""
+    async with running(folder, segment_bytes=2000) as rig:
+        atlas = await enrolled(rig)
+        acked: set[int] = set()
+        for seq, (act, minutes) in enumerate(acts):
+            if act == "push":
+                at_ms = rig.clock.now_ms() - minutes * 60_000 + seq
+                answer = await atlas.push(atlas.frame(seq, at_ms=at_ms))
+                acked.update([at_ms] if answer.status == 200 else [])
+            elif act == "wait":
+                rig.clock.move(seconds=60 * minutes)
+                await atlas.hello()
+            elif act == "write":
+                historian(rig).turn(rig.clock.now_ms())
+            elif act == "sweep":
+                rig.journal.sweep(rig.clock.now_ms())
+            else:
+                if act == "lose the note":
+                    (rig.folder / "journal" / "hours-written").unlink(missing_ok=True)
+                rig.restart()
+                await atlas.hello()
+
+        (host,) = rig.estate.hosts()
+        sent = Sent(rig.journal, Archive(rig.folder / "history"), 10_000)
+        read = [at for *_, times, _ in sent.series(host, [LOAD], [(0, 1 << 60)]) for at in list(times)]
+        assert sorted(read) == sorted(acked)
+
+
+def test_a_client_keeps_what_it_has_agreed_and_others_what_all_have() -> None:
+    config = ServerConfig(client_history={"acme": ClientHistory(samples_days=90), "gone": ClientHistory()})
+
+    retention = retention_of(config, {"acme": 1, "globex": 2})
 
     assert [keep.days(Grain.SAMPLES) for keep in (retention.default, retention.clients[1])] == [15, 90]
     assert retention.clients[1].rollup_days == 396
