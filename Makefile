@@ -24,7 +24,7 @@ ORDER := $(ORDER)
 # Python keeps what it has compiled, whatever the shell says.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help run test unit unit-1/2 unit-2/2 check format bench faults faults-short fuzz lock wheel clean
+.PHONY: help run test unit unit-1/2 unit-2/2 check format bench soak faults faults-short fuzz lock wheel clean
 
 help:
 	@grep -E '^# make|^## ' $(MAKEFILE_LIST) | sed -e 's/^# make/make/' -e 's/^## //'
@@ -33,6 +33,7 @@ help:
 ## make check         format, lint, types, import contracts
 ## make format        put the source into its format
 ## make bench         the benchmarks, each beside its peer
+## make soak          an hour of 1,000 simulated hosts: what grows (HOSTS, MINUTES)
 ## make faults-short  kill -9, full disks, devices that go down: the short form
 ## make faults        the same, the long form
 ## make fuzz          texts of all kinds to whatever reads texts, TOCSIN_FUZZ_S seconds in all (600)
@@ -81,6 +82,9 @@ format: $(READY)
 
 bench: $(READY)
 	$(BIN)/python -m bench
+
+soak: $(READY)
+	$(BIN)/python -m bench.soak --hosts $(or $(HOSTS),1000) --minutes $(or $(MINUTES),60)
 
 faults-short: $(READY)
 	TOCSIN_FAULT_LOOPS=25 $(BIN)/pytest -m faults --timeout 900
