@@ -10,7 +10,7 @@ import hmac
 import ipaddress
 import ssl
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import NamedTuple, cast
 from urllib.parse import urlsplit
 
 from tocsin_fleet.agent import Answer, Request
@@ -130,8 +130,7 @@ class _Line(asyncio.Protocol):
         self._asked: asyncio.Future[Answer] | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - what create_connection makes
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)
 
     def check(self, address: Address) -> None:
         """Raises `Untrusted` unless the server shows the certificate that is pinned."""

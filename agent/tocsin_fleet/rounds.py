@@ -30,6 +30,7 @@ from tocsin_fleet.series import named
 from tocsin_protocol import wire
 
 SLOT_S = 0.1
+SLOTS_A_COUNT = 10
 RENEW_S = 60.0
 LATEST_S = 5.0
 """A fleet that lags behind for longer, as after a machine has slept, leaves out what it has missed."""
@@ -111,7 +112,8 @@ class Fleet:
             samples = group.readings.at(rows, np.full(len(rows), at_s))
             for host, row in zip(group.hosts[rows].tolist(), samples, strict=True):
                 self._take(host, at_s, row.tobytes())
-        self._counts.waiting = sum(len(delivery.waiting) for delivery in self._deliveries)
+        if round(at_s / SLOT_S) % SLOTS_A_COUNT == 0:
+            self._counts.waiting = sum(len(delivery.waiting) for delivery in self._deliveries)
 
     def _grouped(self) -> tuple[list[Group], list[tuple[Group, int]]]:
         by_model: defaultdict[str, list[int]] = defaultdict(list)

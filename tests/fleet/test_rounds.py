@@ -1,4 +1,4 @@
-"""A fleet against a server that answers by script over real sockets; the clock stands still until it is moved."""
+"""A fleet against a server that answers by script over real sockets, on a clock that is moved by hand."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
