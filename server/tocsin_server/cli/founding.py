@@ -1,4 +1,4 @@
-"""What there has to be before a server runs: tables, and for `tocsin up` a first client and technician."""
+"""What there has to be before a server runs: tables, and for `tocsin up` clients and a first technician."""
 
 import json
 import os
@@ -9,7 +9,7 @@ from sqlmodel import Session
 
 from tocsin_protocol.vocabulary import HostKind, Role
 from tocsin_server.access.people import add_person, issue_session, person_named
-from tocsin_server.cli.command import Commands, Options, command, write
+from tocsin_server.cli.command import Commands, Options, command, from_one, write
 from tocsin_server.clock import SystemClock
 from tocsin_server.datafolder import make_database
 from tocsin_server.estate.clients import add_client, client_named
@@ -28,6 +28,10 @@ def add_commands(commands: Commands) -> None:
     prepare = command(commands, "prepare", _prepare, "make what 'tocsin up' needs, and print it as JSON")
     prepare.add_argument("--url", required=True, help="URL for the invitation")
     prepare.add_argument("--no-invitation", dest="invitation", action="store_false", help="no enrolment token")
+    prepare.add_argument(
+        "--demo", action="store_true", help="simulated clients, and an invitation for each host"
+    )
+    prepare.add_argument("--hosts", type=from_one, help="how many simulated hosts (default: those of the demo)")
 
 
 def _migrate(options: Options) -> int:
@@ -40,6 +44,9 @@ def _prepare(options: Options) -> int:
     """For `tocsin up`: whatever is missing of database, client, site and first technician; prints JSON."""
     make_database(options.data)
     now = SystemClock().now_ms()
+    if options.demo:
+        print(json.dumps(write(options, lambda session: _demo(session, options, now))))
+        return 0
 
     def act(session: Session) -> dict[str, str]:
         client = client_named(session, HOME_CLIENT, missing_ok=True) or add_client(
@@ -48,8 +55,6 @@ def _prepare(options: Options) -> int:
         site = site_named(session, client, HOME_SITE, missing_ok=True) or add_site(
             session, client, HOME_SITE, "Main", now
         )
-        login, name = _first_technician()
-        person = person_named(session, login) or add_person(session, login, name, None, Role.ADMIN, now)
         invitation = ""
         if options.invitation:
             invitation = create_enrol_token(
@@ -61,10 +66,25 @@ def _prepare(options: Options) -> int:
                 now_ms=now,
                 expires_ms=now + DAY_MS,
             )
-        return {"session": issue_session(session, person, now, unlimited=True), "invitation": invitation}
+        return {"session": _first_session(session, now), "invitation": invitation}
 
     print(json.dumps(write(options, act)))
     return 0
+
+
+def _demo(session: Session, options: Options, now_ms: int) -> dict[str, object]:
+    """For `tocsin up --demo`: the same for a provider whose clients are simulated."""
+    from tocsin_server.cli.demo import found_demo  # noqa: PLC0415 - no other start needs it
+
+    hosts = found_demo(session, open_identity(options.data), options.url, hosts=options.hosts, now_ms=now_ms)
+    return {"session": _first_session(session, now_ms), "hosts": hosts}
+
+
+def _first_session(session: Session, now_ms: int) -> str:
+    """A session of whoever runs this, who becomes the first technician."""
+    login, name = _first_technician()
+    person = person_named(session, login) or add_person(session, login, name, None, Role.ADMIN, now_ms)
+    return issue_session(session, person, now_ms, unlimited=True)
 
 
 def _first_technician() -> tuple[str, str]:
