@@ -68,6 +68,7 @@ class Console(App[int]):
         settings: Settings,
         own_palette: bool = True,
         ascii_only: bool = False,
+        label: str = "",
         transport: "httpx.AsyncBaseTransport | None" = None,
         wall: Callable[[], datetime] = wall_clock,
         monotonic: Callable[[], float] = time.monotonic,
@@ -80,6 +81,7 @@ class Console(App[int]):
         self.theme = "tocsin" if own_palette else "ansi-dark"
         self.painter = Painter(ascii_only=ascii_only, own_palette=own_palette)
         self.session = Session(self._connect, wall=wall, monotonic=monotonic)
+        self.session.label = label
         self._url, self._token, self._fingerprint = url, token, fingerprint
         self._transport = transport
         self._settings = settings

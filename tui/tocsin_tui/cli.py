@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 EXAMPLES = """\
 examples:
   tocsin up                                        server, this machine's agent and the console
+  tocsin up --demo                                 a server with simulated clients, and the console
   tocsin --url https://desk.example.org:8443       the console; asks for login and password
   tocsin --url https://10.0.0.5:8443 --fingerprint 3f9a…
                                                    a server with a certificate of its own
@@ -41,13 +42,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
 
 
-def open_console(url: str, session: str) -> int:
-    """Open the console on a server with a session token; returns when it is left."""
+def open_console(url: str, session: str, *, label: str = "") -> int:
+    """Open the console on a server with a session token until it is left; `label` is shown at its top."""
     # Deferred, and in this order: --help and --version answer at once, and the first frame is on the screen
     # before the HTTP client is imported (app.py).
     from tocsin_tui.config import read_settings  # noqa: PLC0415
 
-    return _open(url, session, "", read_settings(None))
+    return _open(url, session, "", read_settings(None), label=label)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -77,7 +78,7 @@ def _run(options: argparse.Namespace) -> int:
     return _open(url, token, options.fingerprint or settings.fingerprint, settings)
 
 
-def _open(url: str, token: str, fingerprint: str, settings: "Settings") -> int:
+def _open(url: str, token: str, fingerprint: str, settings: "Settings", *, label: str = "") -> int:
     from tocsin_tui.address import checked_url  # noqa: PLC0415 - see open_console
     from tocsin_tui.app import Console  # noqa: PLC0415
     from tocsin_tui.config import wants_ansi, wants_ascii  # noqa: PLC0415
@@ -89,6 +90,7 @@ def _open(url: str, token: str, fingerprint: str, settings: "Settings") -> int:
         settings=settings,
         own_palette=not wants_ansi(settings, dict(os.environ)),
         ascii_only=wants_ascii(settings, sys.stdout.encoding or "ascii"),
+        label=label,
     )
     console.run()
     return console.return_code or 0

@@ -81,6 +81,8 @@ class Session:
     ) -> None:
         self._connect = connect
         self.acts = Acts(self)
+        self.label = ""
+        """What stands beside the product's name, such as that this is a demo."""
         self.me: Person | None = None
         self.server: ServerStatus | None = None
         self.counts: TicketCounts | None = None

@@ -7,6 +7,10 @@ data folder, so a second start goes on where the first ended:
     DATA/agent/    the agent's identity and spool
     DATA/session   the first technician's session, for `tocsin --token-file`; readable by its owner only
     DATA/*.log     what the two have said
+
+With `--demo` simulated hosts take the place of the agent, in a data folder that is never the real one:
+
+    DATA/fleet/    the roster of the simulated hosts, and their keys
 """
 
 import argparse
@@ -23,7 +27,7 @@ import urllib.request
 from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
-from typing import NoReturn, Self
+from typing import Any, NoReturn, Self
 
 HOST = "127.0.0.1"
 DEFAULT_PORT = 8443
@@ -35,6 +39,7 @@ EXAMPLES = """\
 examples:
   tocsin up                                   server, agent and console; data under ~/.local/share/tocsin
   tocsin up --headless --port 9000 --data /srv/tocsin   the same without a screen, until SIGTERM
+  tocsin up --demo                            simulated clients; data under ~/.local/share/tocsin-demo
 """
 
 
@@ -45,11 +50,11 @@ class UpError(Exception):
 def main(arguments: Sequence[str]) -> int:
     """Run `tocsin up` with its command-line arguments; the process's exit status."""
     options = _parser().parse_args(arguments)
-    data = options.data.expanduser().resolve()
+    data = (options.data or default_data(is_demo=options.demo)).expanduser().resolve()
     try:
         if options.headless:
             _leave_on_signals()
-        with Household(data, port=options.port, config=options.config) as household:
+        with Household(data, port=options.port, config=options.config, is_demo=options.demo) as household:
             session = household.start()
             return _wait(household) if options.headless else _open_console(household, session)
     except UpError as error:
@@ -64,21 +69,34 @@ def _parser() -> argparse.ArgumentParser:
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    state = Path(os.environ.get("XDG_DATA_HOME") or "~/.local/share")
     parser.add_argument(
         "--headless", action="store_true", help="no screen: print the URL and serve until SIGTERM"
     )
     parser.add_argument("--port", type=int, default=DEFAULT_PORT, help="port on loopback (default %(default)s)")
-    parser.add_argument("--data", type=Path, default=state / "tocsin", help="data folder (default %(default)s)")
+    parser.add_argument(
+        "--demo", action="store_true", help="simulated clients and hosts instead of this machine's agent"
+    )
+    parser.add_argument(
+        "--data",
+        type=Path,
+        help=f"data folder (default {default_data(is_demo=False)}, of a demo {default_data(is_demo=True)})",
+    )
     parser.add_argument("--config", type=Path, help="folder with rules/ to use instead of the shipped ones")
     return parser
+
+
+def default_data(*, is_demo: bool) -> Path:
+    """The data folder where none is named; a demo has its own."""
+    state = Path(os.environ.get("XDG_DATA_HOME") or "~/.local/share")
+    return state / ("tocsin-demo" if is_demo else "tocsin")
 
 
 class Household:
     """The child processes of one `tocsin up`; leaving its context ends them."""
 
-    def __init__(self, data: Path, *, port: int, config: Path | None) -> None:
+    def __init__(self, data: Path, *, port: int, config: Path | None, is_demo: bool = False) -> None:
         self.data = data
+        self.is_demo = is_demo
         self.url = f"http://{HOST}:{port}"
         self._port = port
         self._config = config
@@ -92,16 +110,19 @@ class Household:
 
     def start(self) -> str:
         """Start everything; the console's session token, once the server answers."""
+        self._refuse_others_folder()
         self._make_folders()
         self._refuse_taken_port()
         prepared = self._prepare()
+        session: str = prepared["session"]
         self._spawn("server", *self._server_command())
         self._wait_until_ready()
-        if prepared["invitation"]:
-            self._enrol(prepared["invitation"])
-        self._spawn("agent", "-m", "tocsin_agent", "run", "--state", str(self.data / "agent"))
-        _write_secret(self.data / "session", prepared["session"])
-        return prepared["session"]
+        if self.is_demo:
+            self._start_fleet(prepared)
+        else:
+            self._start_agent(prepared["invitation"])
+        _write_secret(self.data / "session", session)
+        return session
 
     def stop(self) -> None:
         """End the children: ask all of them, then wait, and at the last kill."""
@@ -130,9 +151,16 @@ class Household:
         last = next((line for line in reversed(lines) if line.strip()), "it said nothing")
         return f"the {name} has ended: {last} (all of it in {self.log(name)})"
 
+    def _refuse_others_folder(self) -> None:
+        """A demo and what is real never share one."""
+        if (self.data / ("agent" if self.is_demo else "fleet")).exists():
+            whose = "a real server's" if self.is_demo else "a demo's"
+            raise UpError(f"{self.data} is {whose} data folder: choose another with --data")
+
     def _make_folders(self) -> None:
         try:
-            for folder in (self.data, self.data / "server", self.data / "agent"):
+            watched = "fleet" if self.is_demo else "agent"
+            for folder in (self.data, self.data / "server", self.data / watched):
                 folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         except OSError as error:
             raise UpError(
@@ -149,17 +177,19 @@ class Household:
                     f"port {self._port} cannot be used ({error.strerror}): choose another with --port"
                 ) from error
 
-    def _prepare(self) -> dict[str, str]:
-        """Make database, client, site and first technician where they are missing."""
+    def _prepare(self) -> dict[str, Any]:
+        """Make database, clients, sites and first technician where they are missing."""
         command = ["-m", "tocsin_server", "prepare", "--data", str(self.data / "server"), "--url", self.url]
-        if (self.data / "agent" / "identity.json").exists():
+        if self.is_demo:
+            command.append("--demo")
+        elif (self.data / "agent" / "identity.json").exists():
             command.append("--no-invitation")
         done = subprocess.run([sys.executable, *command], capture_output=True, text=True, check=False)
         if done.returncode != 0:
             raise UpError(
                 done.stderr.strip().removeprefix("tocsin-server: ") or "the server cannot be prepared"
             )
-        prepared: dict[str, str] = json.loads(done.stdout)
+        prepared: dict[str, Any] = json.loads(done.stdout)
         return prepared
 
     def _server_command(self) -> list[str]:
@@ -168,6 +198,17 @@ class Household:
         if self._config is not None:
             command += ["--config", str(self._config)]
         return command
+
+    def _start_agent(self, invitation: str) -> None:
+        if invitation:
+            self._enrol(invitation)
+        self._spawn("agent", "-m", "tocsin_agent", "run", "--state", str(self.data / "agent"))
+
+    def _start_fleet(self, prepared: dict[str, Any]) -> None:
+        roster = self.data / "fleet" / "roster.json"
+        _write_secret(roster, json.dumps({"hosts": prepared["hosts"]}))
+        command = ["--url", self.url, "--roster", str(roster), "--state", str(self.data / "fleet")]
+        self._spawn("fleet", "-m", "tocsin_fleet", *command)
 
     def _enrol(self, invitation: str) -> None:
         command = ["-m", "tocsin_agent", "enrol", invitation, "--state", str(self.data / "agent")]
@@ -233,4 +274,4 @@ def _wait(household: Household) -> int:
 def _open_console(household: Household, session: str) -> int:
     from tocsin_tui.cli import open_console  # noqa: PLC0415 - the screen's libraries load while the server starts
 
-    return open_console(household.url, session)
+    return open_console(household.url, session, label="demo" if household.is_demo else "")

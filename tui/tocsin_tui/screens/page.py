@@ -108,7 +108,13 @@ class Page(Screen[None]):
         session, width = self.session, self.size.width
         now = session.now()
         status = chrome.status(
-            width=width, me=session.me, counts=session.counts, server=session.server, link=session.link, now=now
+            width=width,
+            label=session.label,
+            me=session.me,
+            counts=session.counts,
+            server=session.server,
+            link=session.link,
+            now=now,
         )
         self.query_one("#status", Lines).show([status])
         place = chrome.place(width=width, here=self.HERE, crumb=self.crumb(), note=self.note())

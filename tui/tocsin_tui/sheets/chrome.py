@@ -24,9 +24,12 @@ def status(
     server: ServerStatus | None,
     link: Link,
     now: datetime,
+    label: str = "",
 ) -> Line:
     """Who, how many of what, and how current it is; the link stands at the right edge."""
     left: list[Span] = [strong(" tocsin")]
+    if label:
+        left.append((f" {label}", Tone.WARN))
     if me is not None:
         left += [dim(" │ "), (me.login, Tone.PLAIN)]
     if counts is not None:
