@@ -325,6 +325,26 @@ class QueryAnswer(Message, frozen=True, kw_only=True):
     """By client, why its part could not be evaluated."""
 
 
+class QueryLine(Message, frozen=True, kw_only=True):
+    """One row of what an expression gives over a time."""
+
+    client: str
+    host: str | None
+    labels: dict[str, str]
+    values: list[str | None]
+    """At each step, as `QueryRow` has them; nothing where there is none."""
+
+
+class RangeAnswer(Message, frozen=True, kw_only=True):
+    """What an expression gives at `start`, and each step from there."""
+
+    start: datetime
+    step_s: float
+    lines: list[QueryLine]
+    total: int
+    """How many lines there are; more than `lines` where those were cut."""
+
+
 class Vitals(Message, frozen=True, kw_only=True):
     """A host's readings at a glance; nothing where they are not known. Ratios are 0 to 1."""
 

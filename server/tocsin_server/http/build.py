@@ -26,6 +26,7 @@ from tocsin_server.http import (
     metrics,
     prometheus,
     query,
+    ranges,
     sessions,
     silences,
     status,
@@ -99,7 +100,7 @@ def _for_whoever_asks(deps: Deps) -> Router:
         PREFIX,
         guards=[query.may_ask(deps)],
         response_headers={"cache-control": "no-store"},
-        route_handlers=[query.instant_query, *why.ROUTES],
+        route_handlers=[query.instant_query, ranges.range_query, *why.ROUTES],
     )
 
 

@@ -104,12 +104,17 @@ def _lines(deps: Deps, host: HostFacts, expression: Expression, steps: Steps) ->
         windows.keys(),
         [(since_ms, steps.end_ms)],
         step_ms=steps.step_ms,
-        window_ms=min((look.range_ms for look in looks(expression) if look.range_ms), default=0),
+        window_ms=shortest_range_ms(expression),
     )
     source = FixedSource.from_series(series, clients=[host.client_id])
     return evaluate_range(
         expression, source, start_ms=steps.start_ms, end_ms=steps.end_ms, step_ms=steps.step_ms
     )
+
+
+def shortest_range_ms(expression: Expression) -> int:
+    """The shortest range that it looks at; 0 where it looks at newest samples only."""
+    return min((look.range_ms for look in looks(expression) if look.range_ms), default=0)
 
 
 def is_part_of(labels: Mapping[str, str], whole: Mapping[str, str]) -> bool:

@@ -135,8 +135,9 @@ def _from_head(deps: Deps, question: Question, limit: int) -> QueryAnswer:
 
 
 def _from_kept(deps: Deps, question: Question, asked: Mapping[str, int], limit: int) -> QueryAnswer:
-    _refuse_what_is_made_here(deps, asked)
-    source = _kept_source(deps, question, asked)
+    refuse_what_is_made_here(deps, asked)
+    span = question.now_ms - max(asked.values()) - LOOKBACK_MS, question.now_ms
+    source = kept_source(deps, question.expression, question.clients, span)
     return _told(deps, question, evaluate(question.expression, source, question.at_ms, budget=_budget()), limit)
 
 
@@ -144,8 +145,8 @@ def _budget() -> Budget:
     return Budget(samples=MOST_SAMPLES, seconds=LONGEST_S)
 
 
-def _refuse_what_is_made_here(deps: Deps, asked: Collection[str]) -> None:
-    """What hosts have sent is kept; what rules make of it is in the head alone."""
+def refuse_what_is_made_here(deps: Deps, asked: Collection[str]) -> None:
+    """Raise `NotKept`: what hosts have sent is kept, what rules make of it is in the head alone."""
     made = {ALERTS, SINCE, *recorded_names(deps.rules_in_force())}.intersection(asked)
     if made:
         raise NotKept(
@@ -154,21 +155,29 @@ def _refuse_what_is_made_here(deps: Deps, asked: Collection[str]) -> None:
         )
 
 
-def _kept_source(deps: Deps, question: Question, asked: Mapping[str, int]) -> FixedSource:
-    span = question.now_ms - max(asked.values()) - LOOKBACK_MS, question.now_ms
-    hosts = [
-        host
-        for host in deps.estate.hosts()
-        if host.client_id in question.clients and may_concern(question.expression, host)
+def kept_source(
+    deps: Deps,
+    expression: Expression,
+    clients: Collection[int],
+    span: Span,
+    *,
+    step_ms: int = 0,
+    window_ms: int = 0,
+) -> FixedSource:
+    """What hosts of these clients have sent in this time, as far as the expression can look at; see `Sent`."""
+    here = deps.estate.hosts()
+    hosts = [host for host in here if host.client_id in clients and may_concern(expression, host)]
+    _check_cost(deps, hosts, span)
+    names = expression.windows().keys()
+    series = [
+        each
+        for host in hosts
+        for each in deps.sent.series(host, names, [span], step_ms=step_ms, window_ms=window_ms)
     ]
-    check_cost(deps, hosts, span)
-    series = [each for host in hosts for each in deps.sent.series(host, asked.keys(), [span])]
-    here = {host.client_id for host in deps.estate.hosts()}
-    return FixedSource.from_series(series, clients=here.intersection(question.clients))
+    return FixedSource.from_series(series, clients={host.client_id for host in here}.intersection(clients))
 
 
-def check_cost(deps: Deps, hosts: Sequence[HostFacts], span: Span) -> None:
-    """Raise `TooCostly` where more would have to be read than one question may have."""
+def _check_cost(deps: Deps, hosts: Sequence[HostFacts], span: Span) -> None:
     if sum(deps.sent.frames(host, *span) for host in hosts) > MOST_FRAMES:
         raise TooCostly(
             "the expression looks further back than rules do, at more than can be read at once",

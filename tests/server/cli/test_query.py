@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tocsin_protocol.api import Problem, QueryAnswer, QueryRow
+from tocsin_protocol.api import Problem, QueryAnswer, QueryLine, QueryRow, RangeAnswer
 from tocsin_server import cli
 from tocsin_server.access.operator import issue_pass
 from tocsin_server.cli.asking import checked
@@ -49,8 +49,9 @@ class Server:
     body: bytes = b""
     asked: list[dict[str, str]] = field(default_factory=list)
     tokens: list[str] = field(default_factory=list)
+    paths: list[str] = field(default_factory=list)
 
-    def says(self, said: QueryAnswer | Problem) -> None:
+    def says(self, said: QueryAnswer | RangeAnswer | Problem) -> None:
         self.status = said.status if isinstance(said, Problem) else 200
         self.body = msgspec.json.encode(said)
 
@@ -60,7 +61,7 @@ class Server:
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 parts = urlsplit(self.path)
-                assert parts.path == "/api/v1/query"
+                server.paths.append(parts.path)
                 server.asked.append({name: value for name, (value,) in parse_qs(parts.query).items()})
                 server.tokens.append(self.headers["authorization"])
                 self.send_response(server.status)
@@ -139,6 +140,29 @@ def test_as_json_it_is_the_servers_answer(operator: Operator) -> None:
     _, out, _ = operator.asks("up", "--json")
 
     assert msgspec.convert(json.loads(out), QueryAnswer) == answer(LOAD)
+
+
+def test_a_time_is_asked_in_steps_and_printed_as_promtool_does(operator: Operator) -> None:
+    line = QueryLine(client="acme", host="atlas", labels={"__name__": "up"}, values=["1", None, "0"])
+    operator.server.says(RangeAnswer(start=moment(1_700_000_000_000), step_s=60, lines=[line], total=2))
+
+    status, out, err = operator.asks("up", "--at", "1700000120", "--last", "2m", "--step", "1m", "--limit", "1")
+
+    assert (status, out) == (0, "acme/atlas: up =>\n1 @[1700000000]\n0 @[1700000120]\n")
+    assert err.startswith("tocsin-server: 1 of 2 rows are shown")
+    assert operator.server.paths == ["/api/v1/query_range"]
+    assert operator.server.asked == [
+        {"query": "up", "start": "1700000000.0", "end": "1700000120.0", "step": "60.0", "limit": "1"}
+    ]
+
+
+def test_a_time_has_sixty_steps_where_nothing_is_said_of_them(operator: Operator) -> None:
+    operator.server.says(RangeAnswer(start=moment(0), step_s=60, lines=[], total=0))
+
+    operator.asks("up", "--last", "6h")
+    operator.asks("up", "--last", "30s", "--json")
+
+    assert [asked["step"] for asked in operator.server.asked] == ["360.0", "1.0"]
 
 
 def test_an_answer_without_rows_says_so_beside_its_output(operator: Operator) -> None:

@@ -79,7 +79,7 @@ class FakeJournal:
         return [
             frame
             for frame in self.frames
-            if frame.host_id == host_id and frame.times_ms[-1] > start_ms and frame.times_ms[0] <= end_ms
+            if frame.host_id == host_id and frame.times_ms[-1] >= start_ms and frame.times_ms[0] <= end_ms
         ]
 
 

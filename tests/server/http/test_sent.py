@@ -63,7 +63,9 @@ def plainly(series: Sequence[FixedSeries]) -> list[tuple[object, ...]]:
 
 @settings(max_examples=share(40))
 @given(
-    st.dictionaries(st.integers(0, 4 * 360 - 1), st.booleans(), min_size=1, max_size=30),
+    st.dictionaries(
+        st.integers(0, 4 * 360 - 1) | st.sampled_from([360, 720]), st.booleans(), min_size=1, max_size=30
+    ),
     st.integers(0, 5),
     st.tuples(st.integers(0, 4 * HOUR), st.integers(1, 4 * HOUR)),
 )
