@@ -22,6 +22,7 @@ async def enrol_all(
 ) -> list[Enrolled]:
     """The hosts that can push, in the roster's order; of those that are refused, standard error says why."""
     turns = asyncio.Semaphore(AT_A_TIME)
+    complaints: set[str] = set()
 
     async def enrolled(place: Place) -> Enrolled | None:
         if place.key in kept:
@@ -31,7 +32,7 @@ async def enrol_all(
             _say(f"{place.key} has enrolled before, but its key is not in the --state folder: it stays silent")
             return None
         async with turns:
-            one = await _enrol(place, identities, lines)
+            one = await _enrol(place, identities, lines, complaints)
         counts.hosts += one is not None
         return one
 
@@ -39,7 +40,8 @@ async def enrol_all(
     return [one for one in every if one is not None]
 
 
-async def _enrol(place: Place, identities: Identities, lines: Lines) -> Enrolled | None:
+async def _enrol(place: Place, identities: Identities, lines: Lines, complaints: set[str]) -> Enrolled | None:
+    """Try until it is answered; what all hosts would complain of is said once."""
     invitation = understood(place.invitation)
     agent = Agent(place.name)
     request = agent.enrolment(invitation, os_name="Debian GNU/Linux 13 (trixie), simulated")
@@ -49,7 +51,8 @@ async def _enrol(place: Place, identities: Identities, lines: Lines) -> Enrolled
             answer = await lines.post(request)
         except Unreachable as error:
             answer = Answer(503, {}, b"")
-            if failures == 0:
+            if str(error) not in complaints:
+                complaints.add(str(error))
                 _say(str(error))
         if answer.status == 200:
             agent.enrolled(request, answer)
