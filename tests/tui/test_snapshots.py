@@ -211,7 +211,7 @@ def test_host(snap_compare, server) -> None:
     async def arrange(pilot):
         await is_live(pilot)
         await pilot.press("H")
-        await until(pilot, lambda: (1, "cpu") in pilot.app.session.host_charts)
+        await until(pilot, lambda: (1, "cpu", 60) in pilot.app.session.host_charts)
         await rest(pilot)
 
     assert snap_compare(a_console(server), terminal_size=WIDE, run_before=arrange)

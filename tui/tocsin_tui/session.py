@@ -99,7 +99,8 @@ class Session:
         self.details: dict[int, TicketDetail] = {}
         self.charts: dict[int, Chart] = {}
         self.host_details: dict[int, HostDetail] = {}
-        self.host_charts: dict[tuple[int, str], Chart] = {}
+        self.host_charts: dict[tuple[int, str, int], Chart] = {}
+        """By host, vital, and how many minutes it shows."""
         self.wanted: int | None = None
         """The ticket that is looked at."""
         self._charted_s: dict[int, float] = {}
@@ -361,10 +362,14 @@ class Session:
             _remember(self.host_details, host_id, detail)
             self.hosts.merge(detail.host, self._monotonic())
 
-    async def read_host_chart(self, host_id: int, vital: str) -> None:
-        chart = await self.answer(self.client.host_chart(host_id, vital, 60))
+    async def read_host_chart(self, host_id: int, vital: str, minutes: int) -> None:
+        """Unless what is known has every step that there is: long ones cost most, and change least."""
+        known = self.host_charts.get((host_id, vital, minutes))
+        if known is not None and self.now() < known.start + len(known.values) * timedelta(seconds=known.step_s):
+            return
+        chart = await self.answer(self.client.host_chart(host_id, vital, minutes))
         if chart is not None:
-            self.host_charts[host_id, vital] = chart
+            self.host_charts[host_id, vital, minutes] = chart
 
     def keep(self, detail: TicketDetail) -> None:
         _remember(self.details, detail.ticket.id, detail)

@@ -54,7 +54,31 @@ async def test_what_is_sought_among_the_readings_may_be_typed_in_one_burst(serve
 async def test_m_draws_another_vital(server: FakeServer) -> None:
     async with opened(server) as (app, pilot):
         await pilot.press("H", "m")
-        await until(pilot, lambda: (1, "memory") in app.session.host_charts)
+        await until(pilot, lambda: (1, "memory", 60) in app.session.host_charts)
+
+
+async def test_s_draws_a_longer_time_and_comes_round_to_an_hour(server: FakeServer) -> None:
+    async with opened(server) as (app, pilot):
+        await pilot.press("H")
+        for minutes in (360, 1440, 10080, 60):
+            await pilot.press("s")
+            await until(pilot, lambda minutes=minutes: (1, "cpu", minutes) in app.session.host_charts)
+
+        assert app.screen._minutes == 60
+
+
+async def test_a_chart_is_read_again_once_it_has_another_step(server: FakeServer) -> None:
+    async with opened(server) as (app, _):
+        await app.session.read_host_chart(1, "cpu", 60)
+        chart = app.session.host_charts[1, "cpu", 60]
+        newest = chart.start + (len(chart.values) - 1) * timedelta(seconds=chart.step_s)
+        missing = app.session.now() - newest
+
+        for age, readings in ((chart.step_s / 2, 1), (chart.step_s, 2)):
+            moved = chart.start + missing - timedelta(seconds=age)
+            app.session.host_charts[1, "cpu", 60] = msgspec.structs.replace(chart, start=moved)
+            await app.session.read_host_chart(1, "cpu", 60)
+            assert server.asked.count("GET /hosts/1/chart") == readings
 
 
 async def test_hosts_are_filtered(server: FakeServer) -> None:

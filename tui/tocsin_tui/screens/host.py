@@ -20,6 +20,8 @@ from tocsin_tui.widgets.paint import Painter
 
 VITALS = ("cpu", "memory", "filesystem", "load", "receive", "transmit")
 REFRESH_S = 5.0
+SPANS = (60, 6 * 60, 24 * 60, 7 * 24 * 60)
+"""Minutes that a chart may show."""
 
 
 class HostScreen(FilteredPage):
@@ -29,6 +31,7 @@ class HostScreen(FilteredPage):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("m", "metric", "metric", id="host.metric", tooltip="Draw another vital"),
+        Binding("s", "span", "span", id="host.span", tooltip="Draw an hour, six, a day or a week"),
         Binding(
             "slash",
             "filter",
@@ -46,6 +49,7 @@ class HostScreen(FilteredPage):
         super().__init__(session, painter)
         self.host_id = host_id
         self._vital = VITALS[0]
+        self._minutes = SPANS[0]
         self._wanted = ""
         self._rates = device.Rates()
         self._drawn: tuple[HostDetail, str] | None = None
@@ -80,12 +84,18 @@ class HostScreen(FilteredPage):
         self._show_readings(detail)
 
     def action_metric(self) -> None:
+        self._vital = VITALS[(VITALS.index(self._vital) + 1) % len(VITALS)]
+        self._draw()
+
+    def action_span(self) -> None:
+        self._minutes = SPANS[(SPANS.index(self._minutes) + 1) % len(SPANS)]
+        self._draw()
+
+    def _draw(self) -> None:
         if self.has_class("-probed"):
             self.session.say("a device that is probed has no vitals to draw", Tone.WARN)
-            self.refresh_page()
-            return
-        self._vital = VITALS[(VITALS.index(self._vital) + 1) % len(VITALS)]
-        self._read()
+        else:
+            self._read()
         self.refresh_page()
 
     def wanted(self) -> str:
@@ -116,7 +126,7 @@ class HostScreen(FilteredPage):
     async def _read_all(self) -> None:
         await self.session.read_host(self.host_id)
         if not self.has_class("-probed"):
-            await self.session.read_host_chart(self.host_id, self._vital)
+            await self.session.read_host_chart(self.host_id, self._vital, self._minutes)
         self.refresh_page()
 
     def _show_glance(self, row: HostRow, detail: HostDetail | None) -> None:
@@ -130,7 +140,7 @@ class HostScreen(FilteredPage):
 
     def _show_curve(self) -> None:
         place = self.query_one("#curve", Lines)
-        chart = self.session.host_charts.get((self.host_id, self._vital))
+        chart = self.session.host_charts.get((self.host_id, self._vital, self._minutes))
         if chart is None:
             place.show([line(dim(f"reading {self._vital}…"))])
         else:
