@@ -73,6 +73,9 @@ class Enrolments:
         self._clock = clock
         self._interval_s = interval_s
         self._failures = Failures(clock=clock)
+        self._looking = asyncio.Lock()
+        self._wanted = self._seen = 0
+        """How many have wanted a look at the tables, and how many of them have had one."""
 
     async def enrol(self, body: bytes, *, signature: str, address: str) -> SignedAnswer:
         """Make a host and its agent; raises a `Refused` kind, or `Overloaded` for an address that guesses."""
@@ -83,8 +86,7 @@ class Enrolments:
         except (Forbidden, Unauthenticated):
             self._failures.add(address)
             raise
-        # Its hello may come before the next look at the tables.
-        await asyncio.to_thread(self._estate.reload)
+        await self._look()
         answer = {
             "agent": enrolled.agent_id,
             "host": enrolled.host.name,
@@ -93,6 +95,20 @@ class Enrolments:
             "interval_s": self._interval_s,
         }
         return sign_answer(answer, domain=wire.ENROL_ANSWER_DOMAIN, request=body, signer=self._identity)
+
+    async def _look(self) -> None:
+        """Have the estate know what is durable: a hello may come before its next look at the tables.
+
+        Whoever comes while others look shares the next look, or a thousand hosts would look a thousand times at
+        a thousand.
+        """
+        self._wanted += 1
+        mine = self._wanted
+        async with self._looking:
+            if self._seen < mine:
+                together = self._wanted
+                await asyncio.to_thread(self._estate.reload)
+                self._seen = together
 
     async def _enrolled(self, said: _Enrolment, body: bytes, signature: str) -> Enrolled:
         if not is_signed(body, domain=wire.ENROL_DOMAIN, signature=signature, public_key=said.key):

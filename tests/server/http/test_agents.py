@@ -1,5 +1,6 @@
 """Every answer that the contract names, given by the real receive path through its ASGI edge."""
 
+import asyncio
 import struct
 import zlib
 from collections.abc import AsyncIterator
@@ -58,6 +59,24 @@ async def test_an_invitation_is_good_once(rig: Rig) -> None:
     assert answer.status == 403
     assert "used already" in answer.said["detail"]
     assert answer.said["remedy"]
+
+
+async def test_many_that_enrol_at_once_are_all_known_and_share_the_looks_at_the_estate(rig: Rig) -> None:
+    looks, reload = [], rig.estate.reload
+
+    def counted() -> bool:
+        looks.append(1)
+        return reload()
+
+    rig.estate.reload = counted
+    agents = [RigAgent(rig, f"host-{number}") for number in range(20)]
+
+    async def greeted(agent: RigAgent) -> int:
+        assert (await agent.enrol(rig.invite())).status == 200
+        return (await agent.hello()).status
+
+    assert await asyncio.gather(*map(greeted, agents)) == [200] * 20
+    assert len(looks) < 20
 
 
 async def test_an_enrolment_signed_with_another_key_is_refused(rig: Rig) -> None:
