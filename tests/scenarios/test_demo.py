@@ -12,7 +12,7 @@ import httpx
 import pytest
 from tests.processes import ServerProcess, free_port, until
 
-pytestmark = [pytest.mark.scenario, pytest.mark.xdist_group("scenarios")]
+pytestmark = [pytest.mark.scenario, pytest.mark.xdist_group("demo")]
 
 AHEAD_S = "120"
 """So far into the script two file systems are full, and both have been for less than its first ten minutes."""
@@ -32,12 +32,12 @@ class Demo:
         )
         assert self.process.stdout is not None
         self.url = self.process.stdout.readline().strip()
+        self._http = httpx.Client(base_url=self.url or "http://127.0.0.1", trust_env=False, timeout=10)
 
     def hosts(self) -> list[dict[str, Any]]:
         session = (self.data / "session").read_text().strip()
-        with httpx.Client(base_url=self.url, trust_env=False, timeout=10) as http:
-            answer = http.get("/api/v1/hosts", headers={"authorization": f"Bearer {session}"})
-            return answer.raise_for_status().json()["hosts"]
+        answer = self._http.get("/api/v1/hosts", headers={"authorization": f"Bearer {session}"})
+        return answer.raise_for_status().json()["hosts"]
 
     def end(self) -> int:
         self.process.send_signal(signal.SIGTERM)
@@ -52,6 +52,7 @@ def demos() -> Iterator[list[Demo]]:
     for demo in started:
         demo.process.kill()
         demo.process.communicate()
+        demo._http.close()
 
 
 def are_up(demo: Demo) -> list[dict[str, Any]]:
@@ -63,11 +64,11 @@ def are_up(demo: Demo) -> list[dict[str, Any]]:
 def test_a_second_start_keeps_its_hosts_and_none_enrols_again(tmp_path: Path, demos: list[Demo]) -> None:
     data = tmp_path / "demo"
     demos.append(Demo(data, "--demo"))
-    before = until("all hosts are up", lambda: are_up(demos[0]), seconds=40)
+    before = until("all hosts are up", lambda: are_up(demos[0]), seconds=40, every=0.5)
     assert demos[0].end() == 0
 
     demos.append(Demo(data, "--demo"))
-    after = until("all hosts are up", lambda: are_up(demos[1]), seconds=40)
+    after = until("all hosts are up", lambda: are_up(demos[1]), seconds=40, every=0.5)
 
     assert len({host["client"] for host in before}) == 5
     assert [host["id"] for host in after] == [host["id"] for host in before]
@@ -110,7 +111,7 @@ def test_alerts_of_two_clients_fire_and_a_signal_ends_the_fleet_within_two_secon
                 alerts = api.get("/alerts").raise_for_status().json()["alerts"]
                 return {alert["client"] for alert in alerts if alert["state"] == "firing"}
 
-            until("alerts of two clients fire", lambda: len(troubled()) >= 2, seconds=40)
+            until("alerts of two clients fire", lambda: len(troubled()) >= 2, seconds=40, every=0.5)
         fleet.terminate()
         out, err = fleet.communicate(timeout=2)
     finally:
