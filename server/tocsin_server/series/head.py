@@ -27,8 +27,7 @@ from tocsin_server.series.schema import Schema
 from tocsin_server.series.selections import Selections
 from tocsin_server.series.source import Instant, Window
 from tocsin_server.series.symbols import Symbols
-
-UP = "up"
+from tocsin_server.series.up import UP
 
 
 class _Host:

@@ -19,7 +19,7 @@ from tocsin_server.clock import FakeClock
 from tocsin_server.config import ServerConfig
 from tocsin_server.desk.happening import Happening
 from tocsin_server.estate.clients import add_client
-from tocsin_server.estate.estate import Estate
+from tocsin_server.estate.estate import Estate, HostFacts
 from tocsin_server.estate.sites import add_site
 from tocsin_server.estate.store import Agent, Client, Host, known
 from tocsin_server.health import Health
@@ -46,6 +46,19 @@ PASSWORD = "correct horse battery"
 CHEAP = Passwords(time_cost=1, memory_kib=8, lanes=1)
 
 Readings = Mapping[tuple[str, tuple[tuple[str, str], ...]], float]
+ATLAS = HostFacts(
+    id=1,
+    client_id=1,
+    client="acme",
+    site_id=1,
+    site="berlin",
+    name="atlas",
+    kind=HostKind.SERVER,
+    job="node",
+    os="",
+    enrolled_ms=NOW,
+)
+"""What an estate knows of a host, for what takes only that."""
 
 
 @dataclass

@@ -9,10 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.examples import share
-from tests.server.http.rig import INTERVAL_MS, NOW, TARGET, FakeJournal, frame_of
+from tests.server.http.rig import ATLAS, INTERVAL_MS, NOW, TARGET, FakeJournal, frame_of
 
-from tocsin_protocol.vocabulary import HostKind
-from tocsin_server.estate.estate import HostFacts
 from tocsin_server.http.sent import HOUR_FRAMES, Sent
 from tocsin_server.ingest.inbox import HostFrame
 from tocsin_server.promql import evaluate, parse
@@ -24,18 +22,6 @@ from tocsin_server.series.history.stretches import hours_of
 LOAD = ("node_load1", ())
 HOUR = 3_600_000
 BEGAN = NOW - NOW % HOUR
-ATLAS = HostFacts(
-    id=1,
-    client_id=1,
-    client="acme",
-    site_id=1,
-    site="berlin",
-    name="atlas",
-    kind=HostKind.SERVER,
-    job="node",
-    os="",
-    enrolled_ms=NOW,
-)
 
 
 def sent(folder: Path, frames: Sequence[HostFrame], *, written_ms: int = 0) -> Sent:

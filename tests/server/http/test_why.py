@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlmodel import Session
 from tests.examples import share
-from tests.server.http.rig import INTERVAL_MS, NOW, OPERATOR_TOKEN, TARGET, Readings, Rig
+from tests.server.http.rig import ATLAS, INTERVAL_MS, NOW, OPERATOR_TOKEN, TARGET, Readings, Rig
 
-from tocsin_protocol.vocabulary import ActorKind, AlertState, HostKind, TicketEventKind, TicketState
+from tocsin_protocol.vocabulary import ActorKind, AlertState, TicketEventKind, TicketState
 from tocsin_server.alerts.alert import REASON
 from tocsin_server.alerts.rulefile import load_rule_files
 from tocsin_server.alerts.store import Transition
@@ -645,18 +645,6 @@ def test_labels_agree_where_both_have_them_whatever_the_name() -> None:
     assert not agree({"instance": "x"}, {"instance": "y"})
 
 
-_ATLAS = HostFacts(
-    id=1,
-    client_id=1,
-    client="acme",
-    site_id=1,
-    site="berlin",
-    name="atlas",
-    kind=HostKind.SERVER,
-    job="node",
-    os="",
-    enrolled_ms=NOW,
-)
 _TIMES = st.tuples(st.integers(0, 10 * HOUR), st.integers(1, 8 * HOUR))
 
 
@@ -671,7 +659,7 @@ def test_what_is_read_fits_and_has_both_ends(times: tuple[int, int], most: int) 
     asked = Asked(
         client_id=1,
         looks=looks(parse("rate(a[2m]) > b")),
-        hosts=[_ATLAS],
+        hosts=[ATLAS],
         kept_ms=0,
         now_ms=start + length,
         spans=[(start, start + length)],
