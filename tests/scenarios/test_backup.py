@@ -17,6 +17,7 @@ from tocsin_server.backup.contents import DATABASE, SECRETS, table_of
 from tocsin_server.backup.files import opened
 from tocsin_server.backup.reader import BackupReader
 from tocsin_server.ingest.replay import replay
+from tocsin_server.series.history.days import HISTORY
 from tocsin_server.storage.address import Address, address, engine
 
 pytestmark = [pytest.mark.scenario, pytest.mark.xdist_group("scenarios")]
@@ -206,4 +207,4 @@ def test_what_a_server_keeps_in_its_folder_is_saved_or_known_not_to_be_needed(tm
     there = {path.name for path in server.data.iterdir()}
 
     not_needed = {"lock", "operator.json", "server.log", "server.toml"}
-    assert there == {"tocsin.db", "journal", *SECRETS} | not_needed
+    assert there == {"tocsin.db", "journal", HISTORY, *SECRETS} | not_needed
