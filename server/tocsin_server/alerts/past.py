@@ -2,7 +2,8 @@
 
 The head is the very one that live evaluation stands on, so a sample that is missing turns stale, and a window
 reaches back, as they would have then. Only metrics that rules ask for are taken. `up` is 1 from a host's frame
-until three in a row are missing, as it would have been had each frame come when it was made.
+until three in a row are missing, as it would have been had each frame come when it was made. Where only
+roll-ups are left of a host's samples, it is up until a bucket is missing.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,6 +16,7 @@ from tocsin_server.ingest.gaps import silent_after_ms
 from tocsin_server.ingest.inbox import HostFrame
 from tocsin_server.series.arrays import Floats, Places
 from tocsin_server.series.head import Head
+from tocsin_server.series.history.rollups import BUCKET_MS
 from tocsin_server.series.schema import Schema
 
 _Instant = tuple[int, int, Schema, Floats]
@@ -24,12 +26,21 @@ _Instant = tuple[int, int, Schema, Floats]
 class Past:
     """`head` stands where `go_to` has led it. `windows` are those of the rules."""
 
-    def __init__(self, hosts: Sequence[HostFacts], windows: Mapping[str, int], *, interval_s: float) -> None:
+    def __init__(
+        self,
+        hosts: Sequence[HostFacts],
+        windows: Mapping[str, int],
+        *,
+        interval_s: float,
+        rolled_until_ms: Mapping[int, int] | None = None,
+    ) -> None:
+        """`rolled_until_ms` says by host until when its samples are the ends of buckets."""
         self.head = Head(interval_s=interval_s)
         self.head.require(windows)
         self._names = windows.keys()
         self._silent_after_ms = {host.id: silent_after_ms(host, interval_s) for host in hosts}
         self._enrolled_ms = {host.id: host.enrolled_ms for host in hosts}
+        self._rolled_until_ms = rolled_until_ms or {}
         self._heard_ms: dict[int, int] = {}
         self._narrowed: dict[int, tuple[Schema, Places]] = {}
         self._ahead: list[_Instant] = []
@@ -55,9 +66,11 @@ class Past:
             self._heard_ms[host_id] = time_ms
             if schema.series:
                 self.head.apply(host_id, schema, [time_ms], values[np.newaxis])
-        for host_id, silent_after in self._silent_after_ms.items():
+        for host_id, patience_ms in self._silent_after_ms.items():
             heard_ms = self._heard_ms.get(host_id)
             since_ms = self._enrolled_ms[host_id] if heard_ms is None else heard_ms
+            is_rolled = since_ms <= self._rolled_until_ms.get(host_id, 0)
+            silent_after = max(patience_ms, BUCKET_MS) if is_rolled else patience_ms
             is_up = heard_ms is not None and at_ms - heard_ms <= silent_after
             # Of a host that is new nothing can be said before it is either heard or missed.
             if is_up or at_ms - since_ms > silent_after:

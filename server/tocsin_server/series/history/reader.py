@@ -23,7 +23,7 @@ from tocsin_server.errors import Unavailable
 from tocsin_server.series.arrays import Floats, Ints, Places, stale
 from tocsin_server.series.fixed import FixedSeries
 from tocsin_server.series.history.chunks import unpack_chunk
-from tocsin_server.series.history.dayfile import DAY_MS, DayFile, Grain, Listed
+from tocsin_server.series.history.dayfile import DAY_MS, DayFile, Grain, Key, Listed
 from tocsin_server.series.history.days import day_paths
 from tocsin_server.series.history.entries import unpack_entries
 from tocsin_server.series.history.errors import Damaged, TooManySamples
@@ -104,6 +104,15 @@ class Heard(NamedTuple):
     buckets: Ints
 
 
+class Covered(NamedTuple):
+    """From the first hour to the end of the last that there is of a host; hours between may be missing."""
+
+    from_ms: int
+    to_ms: int
+    rolled_until_ms: int
+    """When the last hour is over of which only the roll-up is left; 0 where there is none."""
+
+
 class Archive:
     """Reads a folder of days; any number of threads may, beside the writer."""
 
@@ -151,6 +160,14 @@ class Archive:
                 for entry in found.entries:
                     counts[entry][listed.key.host_id] += listed.instants
         return counts
+
+    def covered(self, question: Question) -> dict[int, Covered]:
+        """Of which part of this time each host has anything; who has nothing is left out. Reads no chunk."""
+        keys: dict[int, list[Key]] = defaultdict(list)
+        for day in self._days(question):
+            for host in question.hosts:
+                keys[host.host_id] += [listed.key for listed in _hours(day, question, host.host_id)]
+        return {host_id: _covered(of_host, question) for host_id, of_host in keys.items() if of_host}
 
     def _days(self, question: Question) -> Iterator[DayFile]:
         """The files with something of this time, oldest first, each closed when the next is asked for."""
@@ -215,6 +232,13 @@ def _hours(day: DayFile, question: Question, host_id: int) -> list[Listed]:
         return []
     chosen = samples | rollups if question.is_coarse else rollups | samples
     return [chosen[hour_ms] for hour_ms in sorted(chosen)]
+
+
+def _covered(keys: Sequence[Key], question: Question) -> Covered:
+    """By its hours, ascending."""
+    rolled = [key.hour_ms + HOUR_MS for key in keys if key.grain is Grain.ROLLUP]
+    from_ms = max(keys[0].hour_ms, question.start_ms)
+    return Covered(from_ms, keys[-1].hour_ms + HOUR_MS, max(rolled, default=0))
 
 
 def _found(every: Sequence[SeriesEntry], host: Watched, question: Question) -> Series:

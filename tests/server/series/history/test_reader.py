@@ -8,7 +8,7 @@ from tocsin_protocol.vocabulary import SeriesKind
 from tocsin_protocol.wire import STALE_NAN
 from tocsin_server.promql import evaluate_range, parse
 from tocsin_server.series.fixed import FixedSource
-from tocsin_server.series.history.dayfile import DAY_MS, DayFile
+from tocsin_server.series.history.dayfile import DAY_MS, DayFile, Grain
 from tocsin_server.series.history.days import Closing, Days, Retention, day_path
 from tocsin_server.series.history.errors import TooManySamples
 from tocsin_server.series.history.reader import Archive, Question, Wanted, Watched
@@ -243,3 +243,16 @@ def test_an_expression_is_evaluated_over_what_is_read(days, archive):
     )
 
     assert line.values.tolist() == pytest.approx([1.0, 1.0, 1.0])
+
+
+def test_what_there_is_of_hosts_is_known_without_reading_it(days, archive, tmp_path):
+    days.write([Closing(1, 7, stretch(every(50, HOUR), a=range(50)))])
+    with DayFile(day_path(tmp_path, DAY), read_only=False) as day, day.transaction():
+        day.forget(Grain.SAMPLES, 1)
+    execute(day_path(tmp_path, DAY), "UPDATE chunks SET content = x'00'")
+    until = HOUR_MS + 50 * HOUR
+
+    found = archive.covered(Question(1, (ATLAS, HELIOS), (), HOUR_MS + 5, until))
+
+    assert found == {7: (HOUR_MS + 5, until, DAY + DAY_MS)}
+    assert archive.covered(Question(1, (ATLAS,), (), until + HOUR, until + 2 * HOUR)) == {}
