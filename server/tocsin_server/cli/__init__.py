@@ -31,6 +31,7 @@ examples:
   tocsin-server user add alice --name 'Alice Martin'
   tocsin-server rules check config/rules/*.yml
   tocsin-server rules test config/rules/tests/*.yml
+  tocsin-server rules backtest my-rules/disk.yml --last 30d
   tocsin-server rules why 17
   tocsin-server query 'node_load1 > 4' --client acme
   tocsin-server silence add alertname=DiskFull --client acme --for 2h --comment 'disk swap'

@@ -13,6 +13,7 @@ from tocsin_server.alerts.maintenance import Window
 from tocsin_server.alerts.matchertext import spelled
 from tocsin_server.alerts.suppressionfile import SuppressionFileErrors, Suppressions, load_suppressions
 from tocsin_server.alerts.unittest import check_rules, run_rule_tests
+from tocsin_server.cli.backtest import add_backtest
 from tocsin_server.cli.command import Commands, Options, command, group, settings, write
 from tocsin_server.cli.query import shown
 from tocsin_server.cli.why import add_why
@@ -67,9 +68,12 @@ def add_commands(commands: Commands) -> None:
 
 
 def _add_rules(commands: Commands) -> None:
-    """`rules check, rules test, rules why`."""
-    rules = group(commands, "rules", "check and test rule files, and say why an alert stands as it does")
+    """`rules check, rules test, rules backtest, rules why`."""
+    rules = group(
+        commands, "rules", "check, test and backtest rule files, and say why an alert stands as it does"
+    )
     add_why(rules)
+    add_backtest(rules)
     check = command(
         rules,
         "check",
