@@ -47,6 +47,7 @@ from tocsin_server.ingest.hello import Greeter
 from tocsin_server.ingest.inbox import Inbox
 from tocsin_server.ingest.journal import Journal
 from tocsin_server.ingest.presence import Presence
+from tocsin_server.ingest.quarantine import Quarantine
 from tocsin_server.ingest.receive import Receiver
 from tocsin_server.ingest.sessions import Sessions
 from tocsin_server.storage.engine import Storage
@@ -89,6 +90,7 @@ def serve(folder: Path, port: int) -> None:
     parts = {"estate": estate, "clock": clock, "interval_s": 10}
     receiver = Receiver(
         doorkeeper=Doorkeeper(sessions=sessions, estate=estate, clock=clock),
+        quarantine=Quarantine(storage=storage, **parts),
         probes_digest=lambda _: None,
         journal=journal,
         inbox=inbox,

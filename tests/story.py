@@ -19,7 +19,7 @@ import os
 import shutil
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
@@ -41,7 +41,8 @@ from tocsin_server.config import ServerConfig
 from tocsin_server.datafolder import administer, make_database
 from tocsin_server.desk import alarms, queue, work
 from tocsin_server.desk.happening import Happening
-from tocsin_server.errors import Unavailable
+from tocsin_server.errors import Forbidden, Unavailable
+from tocsin_server.estate.agents import release
 from tocsin_server.estate.clients import add_client, client_named
 from tocsin_server.estate.enrolment import create_enrol_token, enrol
 from tocsin_server.estate.hosts import retire_host
@@ -208,6 +209,18 @@ class Story:
         enrolled = self.server.storage.write(act)
         self.server.estate.reload()
         return enrolled
+
+    def clone(self, host: StoryHost) -> StoryHost:
+        """The same state on another machine."""
+        return replace(host, session=None)
+
+    def release(self, host: StoryHost) -> None:
+        """An operator has told the two apart."""
+        now_ms = self.clock.now_ms()
+        administer(
+            self._data,
+            lambda s: release(s, client_named(s, host.client), host.name, by="operator", now_ms=now_ms),
+        )
 
     def retire(self, host: StoryHost) -> None:
         """An operator retires a host, by a command beside the running server."""
@@ -381,7 +394,8 @@ class Story:
         mac = hmac.new(
             session.key, wire.session_message(wire.PUSH_DOMAIN, session.id, body), hashlib.sha256
         ).hexdigest()
-        self._loop.run(self.server.receiver.push(body, session_id=session.id.hex(), mac=mac))
+        with contextlib.suppress(Forbidden):  # who is refused so keeps its frames
+            self._loop.run(self.server.receiver.push(body, session_id=session.id.hex(), mac=mac))
 
     def _session(self, host: StoryHost) -> AgentSession:
         sessions = self.server.sessions

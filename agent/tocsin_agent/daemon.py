@@ -25,6 +25,7 @@ from tocsin_agent.errors import Unusable
 from tocsin_agent.frames import Framer
 from tocsin_agent.greeting import Session, say_hello
 from tocsin_agent.identity import Identity, load
+from tocsin_agent.origin import origin_of
 from tocsin_agent.push import Pusher
 from tocsin_agent.quarantine import Quarantine
 from tocsin_agent.report import say
@@ -72,6 +73,7 @@ class Agent:
 
     def __init__(self, identity: Identity, state: str, config: AgentConfig) -> None:
         epoch = time.time_ns()
+        origin = origin_of(identity.agent)
         connection = Connection(identity.url, fingerprint=identity.fingerprint)
         self._identity = identity
         self._state = state
@@ -83,7 +85,7 @@ class Agent:
         self._spool = Spool(f"{state}/{SPOOL_FOLDER}", epoch=epoch, limits=config.limits)
         self._pusher = Pusher(
             connection,
-            lambda: say_hello(connection, identity, epoch=epoch, now_ms=_now_ms()),
+            lambda: say_hello(connection, identity, epoch=epoch, now_ms=_now_ms(), origin=origin),
             self._spool,
             quarantine,
             interval_s=DEFAULT_INTERVAL_S,

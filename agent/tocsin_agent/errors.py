@@ -55,9 +55,13 @@ class Untrusted(NoDelivery):
 
 
 class Refused(NoDelivery):
-    """An answer other than 200; `retry_after_s` is what the server asked for, 0 where it asked nothing."""
+    """An answer other than 200; `retry_after_s` is what the server asked for, 0 where it asked nothing.
 
-    def __init__(self, message: str, *, status: int, retry_after_s: float = 0.0) -> None:
+    `kind` is the server's word for what it is, empty where it has said none.
+    """
+
+    def __init__(self, message: str, *, status: int, retry_after_s: float = 0.0, kind: str = "") -> None:
         super().__init__(message)
         self.status = status
+        self.kind = kind
         self.retry_after_s = retry_after_s

@@ -17,6 +17,7 @@ from nacl.bindings import crypto_scalarmult, crypto_scalarmult_base
 from tocsin_agent.connection import Answer, Connection
 from tocsin_agent.errors import Refused, Unreachable, Untrusted
 from tocsin_agent.identity import Identity, public_key, sign, verify
+from tocsin_agent.origin import Origin
 from tocsin_agent.version import VERSION
 from tocsin_protocol import wire
 
@@ -70,7 +71,9 @@ def enrol(
         ) from error
 
 
-def say_hello(connection: Connection, identity: Identity, *, epoch: int, now_ms: int) -> Session:
+def say_hello(
+    connection: Connection, identity: Identity, *, epoch: int, now_ms: int, origin: Origin | None = None
+) -> Session:
     """A new session; `expires_s` in it is how long it lives."""
     secret, nonce = os.urandom(32), os.urandom(16)
     ephemeral = crypto_scalarmult_base(secret)
@@ -82,6 +85,7 @@ def say_hello(connection: Connection, identity: Identity, *, epoch: int, now_ms:
         "ephemeral": ephemeral,
         "nonce": nonce,
         "now_ms": now_ms,
+        **({} if origin is None else origin._asdict()),
     }
     asker = _Asker(connection, identity.seed, identity.server_key)
     answer = asker.ask(wire.HELLO_PATH, said, wire.HELLO_DOMAIN, wire.HELLO_ANSWER_DOMAIN)
@@ -167,6 +171,7 @@ def refused(answer: Answer) -> Refused:
         _words(answer) or f"the server answers with status {answer.status}",
         status=answer.status,
         retry_after_s=retry_after_s(answer),
+        kind=_kind(answer),
     )
 
 
@@ -177,11 +182,19 @@ def retry_after_s(answer: Answer) -> float:
 
 
 def _words(answer: Answer) -> str:
-    try:
-        problem = json.loads(answer.body)
-    except ValueError:
-        return ""
-    if not isinstance(problem, dict):
-        return ""
+    problem = _problem(answer)
     words = [problem.get("detail") or problem.get("title"), problem.get("remedy")]
     return ": ".join(word for word in words if isinstance(word, str) and word)
+
+
+def _kind(answer: Answer) -> str:
+    kind = _problem(answer).get("type")
+    return kind if isinstance(kind, str) else ""
+
+
+def _problem(answer: Answer) -> dict[str, Any]:
+    try:
+        problem = json.loads(answer.body)
+    except (ValueError, RecursionError):
+        return {}
+    return problem if isinstance(problem, dict) else {}

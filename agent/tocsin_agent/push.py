@@ -197,7 +197,7 @@ class Pusher:
             # Only a hello raises this: there is no frame to blame.
             self.counts.pushes["refused"] += 1
             if course_of(error.status) is Course.REVOKED:
-                return self._revoked(str(error))
+                return self._shut_out(error)
             return self._back_off(f"the server refuses a session: {error}", error.retry_after_s)
         except NoDelivery as error:
             self.counts.pushes["unanswered"] += 1
@@ -232,7 +232,7 @@ class Pusher:
         if course is Course.SPLIT:
             return self._split(readable, str(refused(answer)))
         if course is Course.REVOKED:
-            return self._revoked(str(refused(answer)))
+            return self._shut_out(refused(answer))
         if course is Course.HELLO:
             self._session = None
         elif course is Course.TELL_SCHEMAS:
@@ -303,9 +303,14 @@ class Pusher:
             return self._back_off(f"the server refuses frame after frame: {reason}")
         return 0.0
 
-    def _revoked(self, words: str) -> float:
+    def _shut_out(self, refusal: Refused) -> float:
         self._session = None
-        self._complain(f"the server has revoked this agent ({words}): enrol again with --force, or retire it")
+        if refusal.kind == wire.CLONED:
+            self._complain(f"the server has put this agent in quarantine: {refusal}; frames are kept")
+        else:
+            self._complain(
+                f"the server has revoked this agent ({refusal}): enrol again with --force, or retire it"
+            )
         self._not_before_s = self._clock.monotonic() + REVOKED_WAIT_S
         return REVOKED_WAIT_S
 

@@ -373,6 +373,8 @@ class HostRow(Message, frozen=True, kw_only=True):
     open_tickets: int
     worst_priority: int | None
     vitals: Vitals
+    cloned: bool = False
+    """Two hosts speak with its agent's key, and neither is heard until it is released."""
 
 
 class HostPage(Message, frozen=True, kw_only=True):

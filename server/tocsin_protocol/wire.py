@@ -4,8 +4,11 @@ All requests are POST, bodies in msgpack:
 
 - `ENROL_PATH`: a map `{v, token, key, name, os, version}`, signed with the host's new Ed25519 key
   (domain `ENROL_DOMAIN`). Answer: a map `{agent, host, client, site, interval_s}`, signed by the server.
-- `HELLO_PATH`: a map `{v, agent, epoch, version, ephemeral, nonce, now_ms}`, signed by the agent (domain
-  `HELLO_DOMAIN`). Answer: a map `{session, ephemeral, expires_s, interval_s, now_ms}`, signed by the server.
+- `HELLO_PATH`: a map `{v, agent, epoch, version, ephemeral, nonce, now_ms, run, machine, boot, name}`, signed
+  by the agent (domain `HELLO_DOMAIN`). The last four say where it runs, and may be left out: `run` is random
+  and made anew at each start, `machine` and `boot` are `origin_digest` of the host's machine id and its
+  kernel's boot id, `name` is what the host calls itself. Answer: a map `{session, ephemeral, expires_s,
+  interval_s, now_ms}`, signed by the server.
 - `PUSH_PATH`: `zlib(msgpack([1, now_ms, [schema, …], [[epoch, seq, schema_id, [time_ms, …], matrix], …]]))`,
   with the session's id in hex in `SESSION_HEADER` and an HMAC-SHA256 in hex in `MAC_HEADER`. `now_ms` is the
   agent's clock as it sends. Answer: a map `{acked, interval_s, now_ms}`, for an agent that is to probe devices
@@ -38,7 +41,7 @@ Errors are RFC 9457 problem details in JSON. What an agent does with a status:
 - network error, timeout, 408, 429, 5xx: keep and retry, full jitter, `Retry-After` honoured
 - 401: hello, then again
 - 409: the schemas, then again
-- 403: revoked; keep the spool, try once an hour
+- 403: revoked, or, where its type is `CLONED`, in quarantine; keep the spool, try once an hour
 - 400, 413, 422: split the batch; a single refused frame goes to quarantine
 """
 
@@ -72,6 +75,11 @@ PROBES_DOMAIN = b"tocsin-probes-v1"
 PROBES_ANSWER_DOMAIN = b"tocsin-probes-answer-v1"
 ASK_DOMAIN = b"tocsin-ask-v1"
 ASK_ANSWER_DOMAIN = b"tocsin-ask-answer-v1"
+
+ORIGIN_BYTES = 16
+
+CLONED = "cloned"
+"""The type of a problem: two hosts run with one key."""
 
 DEFAULT_INTERVAL_S = 10
 SESSION_SECONDS = 3600
@@ -149,6 +157,11 @@ def decode_invitation(token: str) -> Invitation:
 def schema_id(schema: bytes) -> int:
     """The id of a schema, from its packed bytes."""
     return int.from_bytes(hashlib.sha256(schema).digest()[:8], "big")
+
+
+def origin_digest(agent: str, word: bytes) -> bytes:
+    """What tells a machine or a boot from another, to this server and of this agent only."""
+    return hashlib.blake2b(agent.encode() + b"\n" + word.strip(), digest_size=ORIGIN_BYTES).digest()
 
 
 def answer_to(domain: bytes, request: bytes, answer: bytes) -> bytes:

@@ -55,6 +55,7 @@ from tocsin_server.ingest.hello import Greeter
 from tocsin_server.ingest.inbox import Inbox
 from tocsin_server.ingest.journal import Journal
 from tocsin_server.ingest.presence import Presence
+from tocsin_server.ingest.quarantine import Quarantine
 from tocsin_server.ingest.receive import Receiver
 from tocsin_server.ingest.sessions import Sessions
 from tocsin_server.jobs import Job, schedule
@@ -339,6 +340,7 @@ class Server:
     def _receiver(self) -> Receiver:
         return Receiver(
             doorkeeper=self.doorkeeper,
+            quarantine=self._quarantine(),
             estate=self.estate,
             journal=self.journal,
             inbox=self.inbox,
@@ -347,6 +349,14 @@ class Server:
             clock=self._clock,
             interval_s=self._settings.interval_s,
             probes_digest=self.handout.digest,
+        )
+
+    def _quarantine(self) -> Quarantine:
+        return Quarantine(
+            storage=self.storage,
+            estate=self.estate,
+            clock=self._clock,
+            interval_s=self._settings.interval_s,
         )
 
     def _requests(self) -> Requests:

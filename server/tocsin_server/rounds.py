@@ -8,7 +8,7 @@ period is counted, and the next begins at once: missed rounds are not made up.
 
 import threading
 from collections.abc import Iterable, Iterator
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import structlog
 
@@ -29,6 +29,14 @@ AWAITED_MS = 120_000
 """How long a host that was just enrolled may take until its first push; then it counts as silent. A device that
 is looked at seldom has as long as three looks take."""
 SKEW_SERIES = "tocsin_clock_skew_seconds"
+CLONED_SERIES = "tocsin_agent_cloned"
+
+
+class _State(NamedTuple):
+    """What is known of a host by its pushes."""
+
+    is_up: bool
+    is_cloned: bool
 
 
 class Desk(Protocol):
@@ -70,7 +78,7 @@ class Rounds:
         self._turned_s = clock.monotonic()
         self._generation: int | None = None
         self._enlisted: set[int] = set()
-        self._was_up: dict[int, bool] = {}
+        self._was: dict[int, _State] = {}
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="tocsin-judge", daemon=True)
         self.last: Round | None = None
@@ -118,7 +126,7 @@ class Rounds:
         hosts = {host.id: host for host in self._estate.hosts()}
         for gone in self._enlisted - hosts.keys():
             self._head.retire(gone)
-            self._was_up.pop(gone, None)
+            self._was.pop(gone, None)
         self._enlisted = {*hosts}
         self._presence.expect(
             {host.id: host.interval_s for host in hosts.values() if host.interval_s is not None}
@@ -132,21 +140,27 @@ class Rounds:
             self._head.apply(frame.host_id, frame.schema, frame.times_ms, frame.matrix)
 
     def _beat(self, now_ms: int) -> Iterator[int]:
-        """Write `up` where it has changed or is due; the hosts whose state has changed."""
+        """Write `up` where something has changed or is due; the hosts whose state has changed."""
         for host in self._estate.hosts():
             if self._is_awaited(host, now_ms):
                 continue
-            up = self._presence.is_up(host.id, now_ms)
-            changed = self._was_up.get(host.id, up) is not up
+            state = self._state(host.id, now_ms)
+            changed = self._was.get(host.id, state) != state
             if (
                 changed
-                or host.id not in self._was_up
+                or host.id not in self._was
                 or host.id % BEAT_EVERY_ROUNDS == self._count % BEAT_EVERY_ROUNDS
             ):
-                self._head.beat(host.id, up=up, at_ms=now_ms, notes=self._notes(host.id))
-            self._was_up[host.id] = up
+                self._head.beat(host.id, up=state.is_up, at_ms=now_ms, notes=self._notes(host, state))
+            self._was[host.id] = state
             if changed:
                 yield host.id
+
+    def _state(self, host_id: int, now_ms: int) -> _State:
+        is_cloned, was = self._estate.is_cloned(host_id), self._was.get(host_id)
+        if was is not None and was.is_cloned and not is_cloned:
+            self._presence.release(host_id, at_ms=now_ms)
+        return _State(self._presence.is_up(host_id, now_ms), is_cloned)
 
     def _is_awaited(self, host: HostFacts, now_ms: int) -> bool:
         """Whether nothing can be said of it yet. At our start an `up` of 1 would resolve a host's silence."""
@@ -154,9 +168,11 @@ class Rounds:
         is_new = now_ms - host.enrolled_ms < patience_ms and not self._presence.was_heard(host.id)
         return is_new or not self._presence.is_known(host.id, now_ms)
 
-    def _notes(self, host_id: int) -> dict[str, float]:
-        skew_s = self._presence.skew_s(host_id)
-        return {} if skew_s is None else {SKEW_SERIES: skew_s}
+    def _notes(self, host: HostFacts, state: _State) -> dict[str, float]:
+        skew_s = self._presence.skew_s(host.id)
+        skew = {} if skew_s is None else {SKEW_SERIES: skew_s}
+        # 0 as well: what is not there would leave an alert unknown, and not resolve it.
+        return skew if host.prober_id is not None else {CLONED_SERIES: float(state.is_cloned), **skew}
 
     def _run(self) -> None:
         due = self._clock.monotonic()

@@ -1,6 +1,7 @@
 """Spool, push, hello and connection together, against a server that answers by script over real sockets."""
 
 import itertools
+import os
 import threading
 from pathlib import Path
 
@@ -13,13 +14,16 @@ from tests.agent.scripted import CUT, GARBAGE, ScriptedServer
 from tests.examples import share
 
 from tocsin_agent import greeting
+from tocsin_agent.collectors.kernel import Roots
 from tocsin_agent.connection import Connection
 from tocsin_agent.errors import Unreachable
 from tocsin_agent.greeting import say_hello
 from tocsin_agent.identity import Identity, public_key
+from tocsin_agent.origin import origin_of
 from tocsin_agent.push import Pusher
 from tocsin_agent.quarantine import Quarantine
 from tocsin_agent.spool import Limits, Spool
+from tocsin_protocol import wire
 
 SEED = b"\7" * 32
 
@@ -39,6 +43,7 @@ class Delivery:
             server_key=server.key.verify_key.encode().hex(),
             seed=SEED,
         )
+        self.identity = identity
         self.clock = HandClock()
         self.connection = Connection(server.url, fingerprint=server.fingerprint, answer_s=2.0, environment={})
         self.spool = Spool(str(folder / "spool"), epoch=1, limits=Limits(min_free_bytes=0))
@@ -183,6 +188,31 @@ def test_a_hello_says_who_the_agent_is(delivery: Delivery, server: ScriptedServe
         delivery.clock.now_ms(),
     )
     assert (len(said["ephemeral"]), len(said["nonce"])) == (32, 16)
+
+
+def test_a_hello_says_which_run_on_which_machine_it_is(
+    delivery: Delivery, server: ScriptedServer, tmp_path: Path
+):
+    (tmp_path / "proc/sys/kernel/random").mkdir(parents=True)
+    (tmp_path / "proc/sys/kernel/random/boot_id").write_text("b007\n")
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "etc/machine-id").write_text("cafe\n")
+    roots = Roots(proc=str(tmp_path / "proc"), etc=str(tmp_path / "etc"))
+
+    for origin in (origin_of("agent-1", roots), origin_of("agent-1", roots)):
+        say_hello(delivery.connection, delivery.identity, epoch=1, now_ms=0, origin=origin)
+
+    one, other = server.hellos
+    assert one["run"] != other["run"]
+    assert one["machine"] == other["machine"] == wire.origin_digest("agent-1", b"cafe")
+    assert one["boot"] == other["boot"] == wire.origin_digest("agent-1", b"b007")
+    assert one["name"] == os.uname().nodename
+
+
+def test_what_a_host_does_not_tell_of_itself_is_left_empty(tmp_path: Path):
+    origin = origin_of("agent-1", Roots(proc=str(tmp_path), etc=str(tmp_path)))
+
+    assert (origin.machine, origin.boot) == (b"", b"")
 
 
 def test_a_long_backlog_is_drained_newest_first_each_frame_once(delivery: Delivery, server: ScriptedServer):

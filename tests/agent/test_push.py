@@ -275,6 +275,23 @@ def test_a_revoked_agent_keeps_its_spool_and_tries_once_an_hour(pusher, line, sp
     assert capfd.readouterr().err.count("revoked") == 1
 
 
+def test_an_agent_in_quarantine_keeps_its_spool_tries_once_an_hour_and_says_the_servers_remedy(
+    pusher, line, spool, hand_clock, monkeypatch
+):
+    def refuse():
+        raise Refused("two hosts run with this key: enrol the copy anew", status=403, kind="cloned")
+
+    monkeypatch.setattr(pusher, "_hello", refuse)
+    fill(spool, 2)
+
+    assert pusher.step() == REVOKED_WAIT_S
+    assert spool.counts().frames == 2
+    assert pusher.trouble == (
+        "the server has put this agent in quarantine:"
+        " two hosts run with this key: enrol the copy anew; frames are kept"
+    )
+
+
 def test_a_hello_that_is_refused_as_revoked_waits_an_hour_too(pusher, line, spool, monkeypatch):
     def refuse():
         raise Refused("this agent was revoked", status=403)

@@ -20,11 +20,12 @@ from tocsin_server.access.store import LoginSession, PersonRow
 from tocsin_server.clock import SystemClock
 from tocsin_server.config import ServerConfig
 from tocsin_server.datafolder import administer, database
+from tocsin_server.estate.agents import quarantine
 from tocsin_server.estate.declared import settle_devices
 from tocsin_server.estate.devices import load_device_files
 from tocsin_server.estate.enrolment import enrol
 from tocsin_server.estate.identity import open_identity
-from tocsin_server.estate.store import EnrolToken, Host
+from tocsin_server.estate.store import Agent, EnrolToken, Host
 from tocsin_server.storage.migrate import newest
 
 pytestmark = pytest.mark.scenario
@@ -123,6 +124,7 @@ def test_clients_and_sites_are_added_and_named(operator: Operator) -> None:
         (("client", "add", "Acme GmbH"), "'Acme GmbH'"),
         (("site", "add", "globex", "hq"), "there is no client 'globex': tocsin-server client add globex"),
         (("host", "retire", "acme", "atlas"), "acme has no host 'atlas' in service"),
+        (("agent", "release", "acme", "atlas"), "acme has no host 'atlas' in service"),
         (("enrol-token", "create", "--client", "acme", "--site", "rome"), "acme has no site 'rome'"),
     ],
 )
@@ -138,6 +140,24 @@ def test_a_host_is_retired(acme: Operator) -> None:
 
     retired = administer(acme.data, lambda session: session.exec(select(Host.retired_ms)).one())
     assert retired is not None
+
+
+def test_an_agent_in_quarantine_is_shown_with_its_evidence_and_released(acme: Operator) -> None:
+    word = acme.types("enrol-token", "create", "--client", "acme", "--site", "berlin", "--quiet").strip()
+    administer(acme.data, lambda session: come(session, word))
+    agent = administer(acme.data, lambda session: session.exec(select(Agent.id)).one())
+    administer(acme.data, lambda s: quarantine(s, agent_id=agent, evidence="here and there", now_ms=1))
+
+    shown = acme.types("agent", "show", "acme", "atlas")
+    released = acme.types("agent", "release", "acme", "atlas")
+    again = acme.fails("agent", "release", "acme", "atlas")
+
+    assert f"agent {agent}" in shown
+    assert "in quarantine since 1970-01-01 00:00:00 UTC" in shown
+    assert "cloned by server: here and there" in shown
+    assert "is heard again within two seconds" in released
+    assert "not in quarantine" in again
+    assert "released by " in acme.types("agent", "show", "acme", "atlas")
 
 
 def come(session: Session, word: str, *, public_key: bytes = b"k" * 32) -> int | None:

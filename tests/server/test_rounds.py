@@ -17,7 +17,7 @@ from tocsin_server.health import Health
 from tocsin_server.ingest.inbox import HostFrame, Inbox
 from tocsin_server.ingest.presence import Presence
 from tocsin_server.promql import evaluate, parse
-from tocsin_server.rounds import AWAITED_MS, BEAT_EVERY_ROUNDS, SKEW_SERIES, Rounds
+from tocsin_server.rounds import AWAITED_MS, BEAT_EVERY_ROUNDS, CLONED_SERIES, SKEW_SERIES, Rounds
 from tocsin_server.series.head import Head
 from tocsin_server.series.schema import Schema, SeriesEntry
 
@@ -39,9 +39,13 @@ class FakeEstate:
     def __init__(self) -> None:
         self.generation = 0
         self._hosts: list[HostFacts] = []
+        self.cloned: set[int] = set()
 
     def hosts(self) -> list[HostFacts]:
         return self._hosts
+
+    def is_cloned(self, host_id: int) -> bool:
+        return host_id in self.cloned
 
     def set(self, *hosts: HostFacts) -> None:
         self._hosts = [*hosts]
@@ -169,6 +173,42 @@ def test_how_wrong_a_hosts_clock_is_stands_beside_its_up(bench: Bench) -> None:
     bench.turn()
 
     assert bench.values(SKEW_SERIES) == {"atlas": -2.5}
+
+
+def test_a_cloned_agent_is_a_series_at_once_and_no_longer_when_it_is_released(bench: Bench) -> None:
+    bench.push(ATLAS, 1.0)
+    bench.turn()
+    before = bench.values(CLONED_SERIES)
+
+    bench.estate.cloned.add(ATLAS)
+    noticed = bench.turn()
+    during = bench.values(CLONED_SERIES)
+    bench.estate.cloned.clear()
+    bench.turn()
+
+    assert [before, during, bench.values(CLONED_SERIES)] == [{"atlas": 0.0}, {"atlas": 1.0}, {"atlas": 0.0}]
+    assert ("changed", ATLAS) in noticed
+
+
+def test_a_host_that_was_just_released_has_three_pushes_time_before_it_counts_as_silent(bench: Bench) -> None:
+    bench.push(ATLAS, 1.0)
+    bench.estate.cloned.add(ATLAS)
+    bench.turn()
+    bench.turn(after_s=600)
+    bench.estate.cloned.clear()
+    bench.looks = lambda: bench.values("up")
+
+    assert bench.turn() == [("judged", {"atlas": 1.0}), ("changed", ATLAS)]
+    assert bench.turn(after_s=33)[0] == ("judged", {"atlas": 0.0})
+
+
+def test_a_device_has_no_agent_that_could_be_cloned(bench: Bench) -> None:
+    bench.estate.set(a_host(ATLAS, "atlas"), replace(a_host(BOREA, "switch"), prober_id=ATLAS))
+    for host in (ATLAS, BOREA):
+        bench.push(host, 1.0)
+    bench.turn()
+
+    assert bench.values(CLONED_SERIES) == {"atlas": 0.0}
 
 
 def test_a_host_that_was_just_enrolled_has_its_time_before_it_counts_as_silent(bench: Bench) -> None:

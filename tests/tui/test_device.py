@@ -13,6 +13,7 @@ from tocsin_protocol.api import Reading
 from tocsin_protocol.vocabulary import SeriesKind
 from tocsin_tui.format import Tone
 from tocsin_tui.sheets.device import Rates, interface_lines, interfaces, probe_lines, uptime
+from tocsin_tui.sheets.host import heading
 
 NAMES = ("probe_success", "probe_http_status_code", "probe_ssl_earliest_cert_expiry", "tocsin_probe_failure")
 
@@ -133,3 +134,11 @@ def test_no_reading_makes_it_fail(hostile: list[Reading]) -> None:
     probe_lines(hostile, now=scene.NOW)
     interface_lines(interfaces(hostile), rates)
     uptime(hostile)
+
+
+def test_a_host_whose_agent_is_cloned_says_so_wherever_it_stands() -> None:
+    row = msgspec.structs.replace(scene.hosts()[0], cloned=True)
+
+    first = heading(row, None, now=scene.NOW)[0]
+
+    assert "two hosts run with its agent's key: neither is heard" in first.text

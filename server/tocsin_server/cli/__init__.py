@@ -18,6 +18,7 @@ FILES = {
     "query": ("query",),
     "history": ("history",),
     "silences": ("silence",),
+    "agents": ("agent",),
     "estate": ("client", "site", "host", "user", "enrol-token"),
 }
 """Which file has which commands. Only that of the one that is typed is read: some need much of the server."""
@@ -28,6 +29,7 @@ examples:
   tocsin-server client add acme --name 'Acme GmbH'
   tocsin-server site add acme berlin
   tocsin-server enrol-token create --client acme --site berlin
+  tocsin-server agent show acme atlas
   tocsin-server user add alice --name 'Alice Martin'
   tocsin-server rules check config/rules/*.yml
   tocsin-server rules test config/rules/tests/*.yml

@@ -59,6 +59,8 @@ class AgentFacts:
     public_key: bytes
     revoked: bool
     version: str
+    cloned: bool = False
+    """Two hosts speak with its key, and neither is heard."""
 
 
 _CLIENTS = text("SELECT id, slug, name FROM client ORDER BY id")
@@ -74,7 +76,8 @@ _PARENTS = text(
     " WHERE parent.retired_ms IS NULL AND child.retired_ms IS NULL ORDER BY child.id, parent.name"
 )
 _AGENTS = text(
-    "SELECT id, client_id, host_id, public_key, revoked_ms IS NOT NULL, version FROM agent"
+    "SELECT id, client_id, host_id, public_key, revoked_ms IS NOT NULL, version, cloned_ms IS NOT NULL"
+    " FROM agent"
     " ORDER BY enrolled_ms, id"
 )
 
@@ -145,6 +148,11 @@ class Estate:
         """Who pushes for a host now."""
         return self._picture.agents_by_host.get(host_id)
 
+    def is_cloned(self, host_id: int) -> bool:
+        """Whether its agent is in quarantine."""
+        agent = self.agent_of(host_id)
+        return agent is not None and agent.cloned
+
     def device_of(self, agent_host_id: int, name: str) -> HostFacts | None:
         """The device of that name which this host's agent probes; never another client's."""
         return self._picture.devices.get((agent_host_id, name))
@@ -212,5 +220,5 @@ def _host(row: tuple[Any, ...], parents: tuple[str, ...]) -> HostFacts:
 
 
 def _agent(row: tuple[Any, ...]) -> AgentFacts:
-    agent_id, client_id, host_id, public_key, revoked, version = row
-    return AgentFacts(agent_id, client_id, host_id, public_key, bool(revoked), version)
+    agent_id, client_id, host_id, public_key, revoked, version, cloned = row
+    return AgentFacts(agent_id, client_id, host_id, public_key, bool(revoked), version, bool(cloned))

@@ -1,5 +1,7 @@
 """The estate's tables. Every row below a client carries `client_id`; a site's slug is unique in its client."""
 
+from enum import StrEnum
+
 from sqlalchemy import Column, LargeBinary, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
@@ -77,6 +79,29 @@ class Agent(SQLModel, table=True):
     version: str = ""
     enrolled_ms: int = Field(sa_type=Millis)
     revoked_ms: int | None = Field(default=None, sa_type=Millis)
+    cloned_ms: int | None = Field(default=None, sa_type=Millis)
+    """Since when it is in quarantine, because two hosts speak with its key."""
+
+
+class AgentEventKind(StrEnum):
+    """What may happen to an agent between its enrolment and its end."""
+
+    CLONED = "cloned"
+    RELEASED = "released"
+
+
+class AgentEvent(SQLModel, table=True):
+    """One thing that happened to an agent; never changed, never removed."""
+
+    __tablename__ = "agent_event"
+    id: int | None = Field(default=None, primary_key=True, sa_type=RowId)
+    client_id: int = Field(foreign_key="client.id", sa_type=RowId)
+    agent_id: str = Field(foreign_key="agent.id", index=True)
+    at_ms: int = Field(sa_type=Millis)
+    kind: AgentEventKind = Field(sa_type=word(AgentEventKind))
+    actor: str
+    """Who did it: a person at the server, or the server itself."""
+    text: str = ""
 
 
 class EnrolToken(SQLModel, table=True):

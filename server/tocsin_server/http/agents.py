@@ -115,14 +115,12 @@ class AgentsApp:
         answer = await self._receiver.push(body, session_id=_said(headers, _SESSION), mac=_said(headers, _MAC))
         return [*_CONTENT, _length(answer)], answer
 
-    async def _hello(self, body: bytes, headers: Headers, _scope: Scope) -> Answer:
-        return _signed(self._greeter.greet(body, signature=_said(headers, _SIGNATURE)))
+    async def _hello(self, body: bytes, headers: Headers, scope: Scope) -> Answer:
+        return _signed(self._greeter.greet(body, signature=_said(headers, _SIGNATURE), address=_address(scope)))
 
     async def _enrol(self, body: bytes, headers: Headers, scope: Scope) -> Answer:
-        address = scope["client"][0] if scope.get("client") else ""
-        return _signed(
-            await self._enrolments.enrol(body, signature=_said(headers, _SIGNATURE), address=address)
-        )
+        signature = _said(headers, _SIGNATURE)
+        return _signed(await self._enrolments.enrol(body, signature=signature, address=_address(scope)))
 
     def _counter(self, path: str, status: int) -> Counter:
         """Remembered: finding a child by its labels costs as much as half a push's decoding."""
@@ -178,6 +176,11 @@ def _capped(body: bytes) -> bytes:
 
 def _too_large() -> TooLarge:
     return TooLarge(f"a body has at most {wire.MAX_BODY_BYTES} bytes", remedy="split it")
+
+
+def _address(scope: Scope) -> str:
+    client = scope.get("client")
+    return str(client[0]) if client else ""
 
 
 def _said(headers: Headers, name: bytes) -> str:

@@ -92,6 +92,7 @@ class HostRows:
             open_tickets=is_open.count if is_open is not None else 0,
             worst_priority=is_open.worst_priority if is_open is not None else None,
             vitals=vitals.get(host.id, UNKNOWN),
+            cloned=agent is not None and agent.cloned,
         )
 
 

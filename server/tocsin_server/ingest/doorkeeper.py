@@ -6,6 +6,7 @@ let it in.
 
 import hmac
 from dataclasses import dataclass
+from typing import Self
 
 import msgspec
 
@@ -14,6 +15,21 @@ from tocsin_server.clock import Clock
 from tocsin_server.errors import Forbidden, Unauthenticated
 from tocsin_server.estate.estate import AgentFacts, Estate, HostFacts
 from tocsin_server.ingest.sessions import Session, Sessions
+
+
+class Cloned(Forbidden):
+    """Two hosts speak with this agent's key; neither is heard until an operator has told them apart."""
+
+    kind = wire.CLONED
+
+    @classmethod
+    def of(cls, host: HostFacts) -> Self:
+        """The refusal, for both of them."""
+        return cls(
+            f"two hosts run with the key of {host.client}'s {host.name}",
+            remedy="on the copy, stop the agent, delete its state folder and enrol it anew;"
+            f" then, on the server, tocsin-server agent release {host.client} {host.name}",
+        )
 
 
 class KeyedAnswer(msgspec.Struct, frozen=True):
@@ -56,6 +72,8 @@ class Doorkeeper:
         host = self._estate.host(agent.host_id)
         if host is None:
             raise Forbidden(f"the host of agent {agent.id} is retired", remedy="enrol it again to watch it")
+        if agent.cloned:
+            raise Cloned.of(host)
         return Caller(session, agent, host)
 
     def _session(self, body: bytes, *, domain: bytes, session_id: str, mac: str) -> Session:

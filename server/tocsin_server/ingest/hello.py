@@ -13,8 +13,13 @@ from tocsin_protocol import wire
 from tocsin_server.clock import Clock
 from tocsin_server.errors import Forbidden
 from tocsin_server.estate.estate import Estate
+from tocsin_server.estate.names import cleaned_remark
+from tocsin_server.ingest.doorkeeper import Cloned
+from tocsin_server.ingest.origin import Origin
 from tocsin_server.ingest.sessions import Sessions
 from tocsin_server.ingest.signed import SignedAnswer, Signer, decode_said, is_signed, sign_answer
+
+_Digest = Annotated[bytes, Meta(max_length=wire.ORIGIN_BYTES)]
 
 
 class _Hello(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
@@ -25,6 +30,14 @@ class _Hello(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     ephemeral: Annotated[bytes, Meta(min_length=32, max_length=32)]
     nonce: Annotated[bytes, Meta(min_length=16, max_length=64)]
     now_ms: int
+    run: _Digest = b""
+    machine: _Digest = b""
+    boot: _Digest = b""
+    name: Annotated[str, Meta(max_length=wire.MAX_NAME_BYTES)] = ""
+
+    def origin(self, address: str) -> Origin:
+        """Where it comes from."""
+        return Origin(self.epoch, self.run, self.machine, self.boot, cleaned_remark(self.name), address)
 
 
 class Greeter:
@@ -39,19 +52,24 @@ class Greeter:
         self._clock = clock
         self._interval_s = interval_s
 
-    def greet(self, body: bytes, *, signature: str) -> SignedAnswer:
-        """Begin a session; raises a `Refused` kind."""
+    def greet(self, body: bytes, *, signature: str, address: str) -> SignedAnswer:
+        """Begin a session with who asks from there; raises a `Refused` kind."""
         said = decode_said(body, _Hello)
         agent = self._estate.agent(said.agent)
         if agent is None or not is_signed(
             body, domain=wire.HELLO_DOMAIN, signature=signature, public_key=agent.public_key
         ):
             raise Forbidden("no agent of this server has signed this", remedy="enrol the host again")
-        if agent.revoked or self._estate.host(agent.host_id) is None:
+        host = self._estate.host(agent.host_id)
+        if agent.revoked or host is None:
             raise Forbidden(
                 f"agent {agent.id} is revoked", remedy="its host is retired: enrol it again to watch it"
             )
-        session, ephemeral = self._sessions.open(agent.id, agent_ephemeral=said.ephemeral, nonce=said.nonce)
+        if agent.cloned:
+            raise Cloned.of(host)
+        session, ephemeral = self._sessions.open(
+            agent.id, agent_ephemeral=said.ephemeral, nonce=said.nonce, origin=said.origin(address)
+        )
         answer = {
             "session": session.id,
             "ephemeral": ephemeral,

@@ -26,6 +26,7 @@ class Presence:
         self._patience_ms = patience_ms(interval_s)
         self._own_patience_ms: Mapping[int, int] = {}
         self._started_ms = started_ms
+        self._released_ms: dict[int, int] = {}
         self._heard: dict[int, tuple[int, int | None]] = {}
 
     def expect(self, intervals_s: Mapping[int, float]) -> None:
@@ -51,10 +52,15 @@ class Presence:
         if known is None or not at_ms < known[0] <= now_ms:
             self._heard[host_id] = (at_ms, None)
 
+    def release(self, host_id: int, *, at_ms: int) -> None:
+        """It was not listened to until now: as our own start, that is not its silence."""
+        self._released_ms[host_id] = at_ms
+
     def is_up(self, host_id: int, now_ms: int) -> bool:
         """Whether fewer than three pushes in a row are missing."""
         at_ms, _ = self._heard.get(host_id, (self._started_ms, None))
-        return now_ms - max(at_ms, self._started_ms) <= self._silent_after_ms(host_id)
+        since_ms = max(at_ms, self._started_ms, self._released_ms.get(host_id, 0))
+        return now_ms - since_ms <= self._silent_after_ms(host_id)
 
     def is_fresh(self, host_id: int, now_ms: int) -> bool:
         """Whether it has been heard of late; unlike for `is_up`, our own start proves nothing."""

@@ -1,6 +1,6 @@
 """A push, from its bytes to its answer: who is it, what does it say, is it new, is it durable, who must know.
 
-    session → HMAC → still in service? → room? → decode → whose? → marks → journal → inbox
+    session → HMAC → still in service? → of one host only? → room? → decode → whose? → marks → journal → inbox
 
 Nothing of a body is believed, or even inflated, before its HMAC is verified. A frame is the agent's own host's,
 or a device's that this agent is declared to probe. Both are heard as soon as the push is understood: a server
@@ -22,6 +22,7 @@ from tocsin_server.ingest.group import Arrival
 from tocsin_server.ingest.inbox import HostFrame, Inbox
 from tocsin_server.ingest.journal import Journal
 from tocsin_server.ingest.presence import Presence
+from tocsin_server.ingest.quarantine import Quarantine
 from tocsin_server.ingest.records import Mark
 from tocsin_server.ingest.undeclared import Undeclared
 from tocsin_server.series.schema import Schema
@@ -37,6 +38,7 @@ class Receiver:
         self,
         *,
         doorkeeper: Doorkeeper,
+        quarantine: Quarantine,
         estate: Estate,
         journal: Journal,
         inbox: Inbox,
@@ -48,6 +50,7 @@ class Receiver:
     ) -> None:
         """`probes_digest` says of a host which version of its devices its agent should hold, if any."""
         self._door = doorkeeper
+        self._quarantine = quarantine
         self._estate = estate
         self._undeclared = Undeclared(clock)
         self._journal = journal
@@ -65,6 +68,7 @@ class Receiver:
     async def push(self, body: bytes, *, session_id: str, mac: str) -> bytes:
         """Store a push and return the answer's body; raises a `Refused` kind or `Unavailable`."""
         caller = self._door.authenticated(body, domain=wire.PUSH_DOMAIN, session_id=session_id, mac=mac)
+        await self._quarantine.admit(caller)
         session, agent = caller.session, caller.agent
         if self._inbox.is_full():
             raise Overloaded(f"{len(self._inbox)} frames are waiting to be judged")

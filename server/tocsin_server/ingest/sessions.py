@@ -16,6 +16,7 @@ from tocsin_protocol.wire import SESSION_SECONDS, session_key
 from tocsin_server.clock import Clock
 from tocsin_server.errors import Unprocessable
 from tocsin_server.ingest.decode import ToldSchema
+from tocsin_server.ingest.origin import NOWHERE, Origin
 
 SESSIONS_PER_AGENT = 4
 MAX_SCHEMAS = 64
@@ -35,6 +36,7 @@ class Session:
     agent: str
     expires_at: float
     """By the monotonic clock."""
+    origin: Origin = NOWHERE
     used_at: float = 0.0
     """When a push was last verified, by the monotonic clock."""
     schemas: dict[int, ToldSchema] = field(default_factory=dict, repr=False)
@@ -63,7 +65,9 @@ class Sessions:
     def __len__(self) -> int:
         return len(self._by_id)
 
-    def open(self, agent: str, *, agent_ephemeral: bytes, nonce: bytes) -> tuple[Session, bytes]:
+    def open(
+        self, agent: str, *, agent_ephemeral: bytes, nonce: bytes, origin: Origin = NOWHERE
+    ) -> tuple[Session, bytes]:
         """Agree a key with an agent that has proved who it is: its session, and our ephemeral public key."""
         secret = secrets.token_bytes(32)
         ours = crypto_scalarmult_base(secret)
@@ -78,6 +82,7 @@ class Sessions:
             key=key,
             agent=agent,
             expires_at=self._clock.monotonic() + SESSION_SECONDS,
+            origin=origin,
         )
         self._make_room(agent)
         self._by_id[session.id] = session

@@ -30,6 +30,7 @@ JOBS = {
 }
 OTHER_JOBS = {
     ("datacenter.yml", "HostSilent"): {_AGENTS},
+    ("datacenter.yml", "AgentCloned"): {_AGENTS},
     ("probes.yml", "DeviceUnprobed"): {_PROBED, _AGENTS},
     ("application.yml", "CertificateExpiresSoon"): {_PROBED},
     ("application.yml", "CertificateExpired"): {_PROBED},

@@ -37,7 +37,7 @@ def fill(connection: Connection) -> None:
 
 def _value(column: Column, n: int):
     for key in column.foreign_keys:
-        return ROWS + 1 - n if key.column.table is column.table else n
+        return ROWS + 1 - n if key.column.table is column.table else _value(key.column, n)
     if enums := getattr(SQLModel.metadata.tables[column.table.name].columns[column.name].type, "enums", None):
         return enums[n % len(enums)]
     if isinstance(column.type, Boolean):

@@ -8,6 +8,7 @@ import pytest
 from tests.server.http.rig import NOW, Rig
 
 from tocsin_protocol.vocabulary import HostKind
+from tocsin_server.estate.agents import quarantine
 from tocsin_server.estate.clients import client_named
 from tocsin_server.estate.declared import settle_devices
 from tocsin_server.estate.devices import Device, Probe, SiteProbes
@@ -55,6 +56,15 @@ async def test_a_row_says_what_and_where_the_host_is(rig: Rig, alice: httpx.Asyn
         "agent_version": "0.1.0",
         "last_seen": "2023-11-14T22:13:20Z",
     }
+
+
+async def test_a_row_says_that_its_agent_is_cloned(rig: Rig, alice: httpx.AsyncClient) -> None:
+    rig.storage.write(lambda s: quarantine(s, agent_id="agt_acme", evidence="", now_ms=1))
+    rig.estate.reload()
+
+    rows = await hosts(alice)
+
+    assert {client: row["cloned"] for client, row in rows.items()} == {"acme": True, "globex": False}
 
 
 async def test_one_clients_hosts_are_asked_for_by_its_slug(alice: httpx.AsyncClient) -> None:

@@ -38,6 +38,7 @@ from tocsin_server.ingest.hello import Greeter
 from tocsin_server.ingest.inbox import Inbox
 from tocsin_server.ingest.journal import SEGMENT_BYTES, Journal
 from tocsin_server.ingest.presence import Presence
+from tocsin_server.ingest.quarantine import Quarantine
 from tocsin_server.ingest.receive import Receiver
 from tocsin_server.ingest.segment import Disk
 from tocsin_server.ingest.sessions import Sessions
@@ -108,6 +109,7 @@ class Rig:
         self.app = AgentsApp(
             receiver=Receiver(
                 doorkeeper=door,
+                quarantine=Quarantine(storage=self.storage, **parts),
                 journal=self.journal,
                 inbox=self.inbox,
                 presence=self.presence,

@@ -124,6 +124,28 @@ def test_alerts_that_were_there_before_are_not_withheld_and_not_acknowledged(tmp
     database.close()
 
 
+def test_agents_that_were_there_before_are_heard(tmp_path: Path) -> None:
+    path = tmp_path / "desk.db"
+    engine = sqlite_engine(path, read_only=False)
+    with engine.connect() as connection, connection.begin():
+        upgrade(connection, SQLModel.metadata, to="0005")
+        for statement in (
+            CLIENT,
+            "INSERT INTO site VALUES (1, 1, 'berlin', 'Berlin', 0)",
+            "INSERT INTO host VALUES (1, 1, 1, 'atlas', 'server', 'node', '', 0, NULL, NULL, NULL)",
+            "INSERT INTO agent VALUES ('a', 1, 1, x'00', '', 0, NULL)",
+        ):
+            connection.exec_driver_sql(statement)
+    engine.dispose()
+
+    assert migrate(path, SQLModel.metadata)
+
+    with sqlite3.connect(path) as database:
+        assert database.execute("SELECT id, cloned_ms FROM agent").fetchall() == [("a", None)]
+        assert database.execute("SELECT count(*) FROM agent_event").fetchall() == [(0,)]
+    database.close()
+
+
 _KILLED = """
 import os, signal, sys, threading, time
 from pathlib import Path

@@ -71,6 +71,8 @@ def _share(ratio: float | None, *, known: bool) -> Span:
 
 
 def _seen(row: HostRow, now: datetime) -> Span:
+    if row.cloned:
+        return ("cloned", Tone.BAD)
     match row.state:
         case HostState.UP:
             return (_up(row), Tone.GOOD)
@@ -104,10 +106,15 @@ def heading(row: HostRow, detail: HostDetail | None, *, now: datetime) -> list[L
     glyph, tone = host_state(row.state)
     state = _up(row) if row.state is HostState.UP else row.state.value
     return [
-        line((glyph, tone), strong(f" {row.name}"), "  ", (state, tone), *_failing(detail)),
+        line((glyph, tone), strong(f" {row.name}"), "  ", (state, tone), *_cloned(row), *_failing(detail)),
         line(what, dim(f" · {seen}"), dim(f" · up {duration(up)}") if up else ""),
         *_way(detail),
     ]
+
+
+def _cloned(row: HostRow) -> Iterable[Span]:
+    if row.cloned:
+        yield ("  two hosts run with its agent's key: neither is heard", Tone.BAD)
 
 
 def _failing(detail: HostDetail | None) -> Iterable[Span]:

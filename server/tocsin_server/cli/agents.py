@@ -1,0 +1,55 @@
+"""Agents once they have enrolled: what happened to one, and the end of its quarantine."""
+
+from collections.abc import Iterator
+
+from tocsin_server.cli.command import Commands, Options, command, group, write
+from tocsin_server.cli.silences import author
+from tocsin_server.clock import SystemClock, moment
+from tocsin_server.datafolder import look
+from tocsin_server.estate.agents import Record, record_of, release
+from tocsin_server.estate.clients import client_named
+
+
+def add_commands(commands: Commands) -> None:
+    """`agent show`, `agent release`."""
+    agents = group(commands, "agent", "the hosts' agents")
+    for parser in (
+        command(agents, "show", _show, "tell who pushes for a host, and what has happened to that agent"),
+        command(agents, "release", _release, "hear an agent again that was cloned, once its copy is gone"),
+    ):
+        parser.add_argument("client")
+        parser.add_argument("host")
+
+
+def _show(options: Options) -> int:
+    record = look(options.data, lambda s: record_of(s, client_named(s, options.client), options.host))
+    print("\n".join(_lines(record)))
+    return 0
+
+
+def _release(options: Options) -> int:
+    now = SystemClock().now_ms()
+    write(
+        options,
+        lambda s: release(s, client_named(s, options.client), options.host, by=author(), now_ms=now),
+    )
+    print(
+        f"the agent of {options.client}'s {options.host} is heard again within two seconds;"
+        " it asks once an hour: restart it to have it at once"
+    )
+    return 0
+
+
+def _lines(record: Record) -> Iterator[str]:
+    agent = record.agent
+    yield f"agent {agent.id}, version {agent.version or 'unknown'}, enrolled {_when(agent.enrolled_ms)}"
+    yield f"key {agent.public_key.hex()}"
+    if agent.cloned_ms is not None:
+        yield f"in quarantine since {_when(agent.cloned_ms)}: two hosts run with its key"
+    for event in record.events:
+        said = f": {event.text}" if event.text else ""
+        yield f"{_when(event.at_ms)} {event.kind.value} by {event.actor}{said}"
+
+
+def _when(at_ms: int) -> str:
+    return f"{moment(at_ms):%Y-%m-%d %H:%M:%S} UTC"
