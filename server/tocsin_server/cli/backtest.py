@@ -29,6 +29,7 @@ from tocsin_server.series.history.stretches import HOUR_MS
 
 WEEK = "7d"
 LEAST_STEP_MS = 1000
+GUESSING_S = 3.0
 EXAMPLES = """\
 examples:
   tocsin-server rules backtest my-rules/disk.yml
@@ -185,8 +186,10 @@ def _progress(stream: TextIO) -> Iterator[Callable[[Backtest, int, float], None]
 
 
 def _how_far(moments: range, at_ms: int, since_s: float) -> str:
-    """`37%  2026-11-10 14:00 UTC  2m left`; what is left is told in steps that do not flicker."""
+    """`37%  2026-11-10 14:00 UTC  2m left`; what is left is guessed once it has run for a while."""
     share = (moments.index(at_ms) + 1) / len(moments)
+    done = f"{share:4.0%}  {moment(at_ms // HOUR_MS * HOUR_MS):%Y-%m-%d %H:%M} UTC"
+    if since_s < GUESSING_S:
+        return done
     left_s = since_s / share - since_s
-    left = f"{left_s / 60:.0f}m left" if left_s >= 60 else "less than a minute left"
-    return f"{share:4.0%}  {moment(at_ms // HOUR_MS * HOUR_MS):%Y-%m-%d %H:%M} UTC  {left}"
+    return f"{done}  {left_s / 60:.0f}m left" if left_s >= 60 else f"{done}  less than a minute left"

@@ -155,25 +155,16 @@ def _silent(found: Sequence[Finding]) -> Iterator[str]:
 
 def _warnings(scope: Scope, found: Sequence[Finding]) -> Iterator[str]:
     """Why a rule may have been judged less than it seems."""
-    told = [
-        *_unknown(found),
-        *(f"{each.rule.name} could not be evaluated: {each.failure}" for each in found if each.failure),
-        *_late(scope, found),
-    ]
-    if told:
+    lacking = [each for each in found if each.unknown and not each.alerts]
+    if lacking:
         yield ""
-    for each in told:
-        yield from _wrapped("note: ", each)
-
-
-def _unknown(found: Sequence[Finding]) -> Iterator[str]:
-    """Rules that had nothing to judge, by what they lacked."""
-    lacking: dict[tuple[str, ...], list[str]] = {}
-    for each in found:
-        if each.unknown and not each.alerts:
-            lacking.setdefault(each.unknown, []).append(each.rule.name)
-    for metrics, rules in lacking.items():
-        yield f"history has no {' and no '.join(metrics)}, which {_both(rules)} for"
+        yield "history lacks metrics that these ask for:"
+        width = max(len(each.rule.name) for each in lacking)
+        for each in lacking:
+            yield from _wrapped(f"  {each.rule.name:<{width}}  ", ", ".join(each.unknown))
+    for words in (*_late(scope, found), *_failed(found)):
+        yield ""
+        yield from _wrapped("", words)
 
 
 def _late(scope: Scope, found: Sequence[Finding]) -> Iterator[str]:
@@ -181,13 +172,13 @@ def _late(scope: Scope, found: Sequence[Finding]) -> Iterator[str]:
     later: dict[int, list[str]] = {}
     for each in found:
         if each.judged_from_ms > scope.start_ms:
-            later.setdefault(each.judged_from_ms, []).append(each.rule.name)
+            later.setdefault(each.judged_from_ms // HOUR_MS * HOUR_MS, []).append(each.rule.name)
     for from_ms, rules in sorted(later.items()):
         yield f"judged from {_clock(from_ms)} on only, as five-minute values are too coarse: {', '.join(rules)}"
 
 
-def _both(rules: Sequence[str]) -> str:
-    return f"{rules[0]} asks" if len(rules) == 1 else f"{', '.join(rules[:-1])} and {rules[-1]} ask"
+def _failed(found: Sequence[Finding]) -> Iterator[str]:
+    return (f"{each.rule.name} could not be evaluated: {each.failure}" for each in found if each.failure)
 
 
 def _part(word: str, text: str) -> Iterator[str]:

@@ -138,7 +138,8 @@ HighLoadForLong  load.yml:9, for 15m
 
 never fired: RedisDown, Spiky
 
-note: history has no redis_up, which RedisDown asks for
+history lacks metrics that these ask for:
+  RedisDown  redis_up
 """
     )
 
@@ -199,7 +200,7 @@ def test_where_samples_are_gone_the_report_says_until_when(types: Types, data: P
     assert told.splitlines()[2] == (
         "until 2023-11-14 22:00 only five-minute values are left (samples_days): what is shorter is not seen"
     )
-    assert "note: judged from 2023-11-14 22:05 on only, as five-minute values are too coarse: Spiky\n" in told
+    assert "\njudged from 2023-11-14 22:00 on only, as five-minute values are too coarse: Spiky\n" in told
 
 
 def test_findings_are_told_to_programs_as_json(types: Types) -> None:
@@ -256,7 +257,7 @@ def test_a_rule_that_cannot_be_evaluated_is_told_and_fails(types: Types, data: P
     status, told, _ = types()
 
     assert status == 1
-    assert "note: Twice could not be evaluated: " in told
+    assert "\nTwice could not be evaluated: " in told
 
 
 @pytest.mark.parametrize(
@@ -322,6 +323,13 @@ def test_a_terminal_is_told_how_far_it_is_and_left_as_it_was() -> None:
     line, left = terminal.getvalue().rsplit("\r", 1)
     assert line == "\r\x1b[K 49%  2023-11-14 23:00 UTC  2m left"
     assert left == "\x1b[K"
+
+
+def test_how_long_it_will_take_is_not_told_before_it_can_be_known() -> None:
+    made = backtest()
+
+    assert subject._how_far(made.moments, made.moments[0], 2.0) == "  2%  2023-11-14 23:00 UTC"
+    assert subject._how_far(made.moments, made.moments[-2], 60.0).endswith("UTC  less than a minute left")
 
 
 def test_a_terminal_is_left_as_it_was_when_somebody_has_seen_enough(
