@@ -17,9 +17,12 @@ All requests are POST, bodies in msgpack:
   probes}`, each probe a map `{kind, name, …}` whose other keys are its method's own (`tocsin_agent/probes/`).
 - `ASK_PATH`: a map `{v, key, who, text, now_ms}`: somebody at the host asks for something. `key` is 16 random
   bytes, so that a question which is sent twice is asked once. Answer: a map `{ticket}`, its number.
+- `KEY_PATH`: a map `{v, key, by_old, by_new, now_ms}`: the agent has made another Ed25519 pair. `key` is its
+  public half, `by_old` and `by_new` are the signatures of both over `new_key_message`. Answer: a map
+  `{overlap_s, now_ms}`: for so long the old key is accepted as well. Told again it is answered again.
 
-The last two belong to a session as a push does: an HMAC-SHA256 in `MAC_HEADER` over `domain ‖ session ‖ body`.
-Their answers have one as well, over `answer domain ‖ session ‖ sha256(request body) ‖ answer body`.
+The last three belong to a session as a push does: an HMAC-SHA256 in `MAC_HEADER` over `domain ‖ session ‖
+body`. Their answers have one as well, over `answer domain ‖ session ‖ sha256(request body) ‖ answer body`.
 
 A *sealed* secret is `sealed:` and, in URL-safe base64 without padding, a libsodium sealed box to the X25519
 form of the Ed25519 key of the agent that is to use it: neither the server nor its files' readers can open it.
@@ -59,6 +62,7 @@ HELLO_PATH = "/agent/v1/hello"
 PUSH_PATH = "/agent/v1/push"
 PROBES_PATH = "/agent/v1/probes"
 ASK_PATH = "/agent/v1/ask"
+KEY_PATH = "/agent/v1/key"
 
 SESSION_HEADER = "tocsin-session"
 MAC_HEADER = "tocsin-mac"
@@ -75,6 +79,9 @@ PROBES_DOMAIN = b"tocsin-probes-v1"
 PROBES_ANSWER_DOMAIN = b"tocsin-probes-answer-v1"
 ASK_DOMAIN = b"tocsin-ask-v1"
 ASK_ANSWER_DOMAIN = b"tocsin-ask-answer-v1"
+KEY_DOMAIN = b"tocsin-key-v1"
+KEY_ANSWER_DOMAIN = b"tocsin-key-answer-v1"
+NEW_KEY_DOMAIN = b"tocsin-new-key-v1"
 
 ORIGIN_BYTES = 16
 
@@ -173,6 +180,11 @@ def session_key(shared: bytes, *, agent_ephemeral: bytes, server_ephemeral: byte
     """The 32-byte key of a session, from the X25519 secret and what both sides have said."""
     said = SESSION_DOMAIN + agent_ephemeral + server_ephemeral + nonce
     return hashlib.blake2b(said, key=shared, digest_size=32).digest()
+
+
+def new_key_message(session: bytes, public_key: bytes) -> bytes:
+    """The bytes that an agent's old key and its new one sign; good in this session only."""
+    return NEW_KEY_DOMAIN + session + public_key
 
 
 def session_message(domain: bytes, session: bytes, body: bytes) -> bytes:

@@ -21,7 +21,7 @@ import uvicorn
 import uvloop
 
 from tocsin_protocol.api import Person
-from tocsin_protocol.wire import ASK_PATH, PROBES_PATH
+from tocsin_protocol.wire import ASK_PATH, KEY_PATH, PROBES_PATH
 from tocsin_server.access.operator import issue_pass
 from tocsin_server.access.scrape import open_scrape_token
 from tocsin_server.alerts.judge import Judge
@@ -57,6 +57,7 @@ from tocsin_server.ingest.journal import Journal
 from tocsin_server.ingest.presence import Presence
 from tocsin_server.ingest.quarantine import Quarantine
 from tocsin_server.ingest.receive import Receiver
+from tocsin_server.ingest.rotation import Rotation
 from tocsin_server.ingest.sessions import Sessions
 from tocsin_server.jobs import Job, schedule
 from tocsin_server.listening import HttpServer, configure_logs, is_loopback, listen, local_url, url_of
@@ -284,7 +285,11 @@ class Server:
                 interval_s=interval_s,
             ),
             health=self.health,
-            questions={ASK_PATH: self._requests(), PROBES_PATH: self.handout},
+            questions={
+                ASK_PATH: self._requests(),
+                PROBES_PATH: self.handout,
+                KEY_PATH: self._rotation(),
+            },
         )
 
     def _judge(self) -> Judge:
@@ -358,6 +363,9 @@ class Server:
             clock=self._clock,
             interval_s=self._settings.interval_s,
         )
+
+    def _rotation(self) -> Rotation:
+        return Rotation(doorkeeper=self.doorkeeper, storage=self.storage, estate=self.estate, clock=self._clock)
 
     def _requests(self) -> Requests:
         return Requests(

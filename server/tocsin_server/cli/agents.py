@@ -6,7 +6,7 @@ from tocsin_server.cli.command import Commands, Options, command, group, write
 from tocsin_server.cli.silences import author
 from tocsin_server.clock import SystemClock, moment
 from tocsin_server.datafolder import look
-from tocsin_server.estate.agents import Record, record_of, release
+from tocsin_server.estate.agents import Record, record_of, release, shown
 from tocsin_server.estate.clients import client_named
 
 
@@ -43,7 +43,9 @@ def _release(options: Options) -> int:
 def _lines(record: Record) -> Iterator[str]:
     agent = record.agent
     yield f"agent {agent.id}, version {agent.version or 'unknown'}, enrolled {_when(agent.enrolled_ms)}"
-    yield f"key {agent.public_key.hex()}"
+    yield f"key {shown(agent.public_key)}…"
+    if agent.former_key is not None and agent.former_until_ms is not None:
+        yield f"key before {shown(agent.former_key)}…, accepted until {_when(agent.former_until_ms)}"
     if agent.cloned_ms is not None:
         yield f"in quarantine since {_when(agent.cloned_ms)}: two hosts run with its key"
     for event in record.events:

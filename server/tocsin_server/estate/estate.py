@@ -61,6 +61,18 @@ class AgentFacts:
     version: str
     cloned: bool = False
     """Two hosts speak with its key, and neither is heard."""
+    former_key: bytes | None = None
+    former_until_ms: int = 0
+
+    def keys(self, now_ms: int) -> tuple[bytes, ...]:
+        """The public keys that are accepted now, its newest first."""
+        if self.former_key is None or now_ms >= self.former_until_ms:
+            return (self.public_key,)
+        return self.public_key, self.former_key
+
+    def accepted_until_ms(self, key: bytes) -> int | None:
+        """When one of these is no longer accepted; nothing for its newest."""
+        return None if key == self.public_key else self.former_until_ms
 
 
 _CLIENTS = text("SELECT id, slug, name FROM client ORDER BY id")
@@ -76,8 +88,8 @@ _PARENTS = text(
     " WHERE parent.retired_ms IS NULL AND child.retired_ms IS NULL ORDER BY child.id, parent.name"
 )
 _AGENTS = text(
-    "SELECT id, client_id, host_id, public_key, revoked_ms IS NOT NULL, version, cloned_ms IS NOT NULL"
-    " FROM agent"
+    "SELECT id, client_id, host_id, public_key, revoked_ms IS NOT NULL, version, cloned_ms IS NOT NULL,"
+    " former_key, former_until_ms FROM agent"
     " ORDER BY enrolled_ms, id"
 )
 
@@ -220,5 +232,15 @@ def _host(row: tuple[Any, ...], parents: tuple[str, ...]) -> HostFacts:
 
 
 def _agent(row: tuple[Any, ...]) -> AgentFacts:
-    agent_id, client_id, host_id, public_key, revoked, version, cloned = row
-    return AgentFacts(agent_id, client_id, host_id, public_key, bool(revoked), version, bool(cloned))
+    agent_id, client_id, host_id, public_key, revoked, version, cloned, former_key, former_until_ms = row
+    return AgentFacts(
+        agent_id,
+        client_id,
+        host_id,
+        public_key,
+        bool(revoked),
+        version,
+        bool(cloned),
+        former_key,
+        former_until_ms or 0,
+    )

@@ -81,6 +81,10 @@ class Agent(SQLModel, table=True):
     revoked_ms: int | None = Field(default=None, sa_type=Millis)
     cloned_ms: int | None = Field(default=None, sa_type=Millis)
     """Since when it is in quarantine, because two hosts speak with its key."""
+    former_key: bytes | None = Field(default=None, sa_column=Column(LargeBinary, nullable=True))
+    """The public key that it had before this one."""
+    former_until_ms: int | None = Field(default=None, sa_type=Millis)
+    """Until when that is accepted as well."""
 
 
 class AgentEventKind(StrEnum):
@@ -88,6 +92,7 @@ class AgentEventKind(StrEnum):
 
     CLONED = "cloned"
     RELEASED = "released"
+    KEY_CHANGED = "key-changed"
 
 
 class AgentEvent(SQLModel, table=True):

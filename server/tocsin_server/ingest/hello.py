@@ -12,7 +12,7 @@ from msgspec import Meta
 from tocsin_protocol import wire
 from tocsin_server.clock import Clock
 from tocsin_server.errors import Forbidden
-from tocsin_server.estate.estate import Estate
+from tocsin_server.estate.estate import AgentFacts, Estate
 from tocsin_server.estate.names import cleaned_remark
 from tocsin_server.ingest.doorkeeper import Cloned
 from tocsin_server.ingest.origin import Origin
@@ -56,9 +56,9 @@ class Greeter:
         """Begin a session with who asks from there; raises a `Refused` kind."""
         said = decode_said(body, _Hello)
         agent = self._estate.agent(said.agent)
-        if agent is None or not is_signed(
-            body, domain=wire.HELLO_DOMAIN, signature=signature, public_key=agent.public_key
-        ):
+        now_ms = self._clock.now_ms()
+        key = None if agent is None else _signed_by(agent, body, signature, now_ms)
+        if agent is None or key is None:
             raise Forbidden("no agent of this server has signed this", remedy="enrol the host again")
         host = self._estate.host(agent.host_id)
         if agent.revoked or host is None:
@@ -67,14 +67,34 @@ class Greeter:
             )
         if agent.cloned:
             raise Cloned.of(host)
+        lasts_s = _lasts_s(agent.accepted_until_ms(key), now_ms)
         session, ephemeral = self._sessions.open(
-            agent.id, agent_ephemeral=said.ephemeral, nonce=said.nonce, origin=said.origin(address)
+            agent.id,
+            agent_ephemeral=said.ephemeral,
+            nonce=said.nonce,
+            origin=said.origin(address),
+            lasts_s=lasts_s,
         )
         answer = {
             "session": session.id,
             "ephemeral": ephemeral,
-            "expires_s": wire.SESSION_SECONDS,
+            "expires_s": lasts_s,
             "interval_s": self._interval_s,
-            "now_ms": self._clock.now_ms(),
+            "now_ms": now_ms,
         }
         return sign_answer(answer, domain=wire.HELLO_ANSWER_DOMAIN, request=body, signer=self._identity)
+
+
+def _signed_by(agent: AgentFacts, body: bytes, signature: str, now_ms: int) -> bytes | None:
+    """Which of the agent's keys in force has signed this hello."""
+    for key in agent.keys(now_ms):
+        if is_signed(body, domain=wire.HELLO_DOMAIN, signature=signature, public_key=key):
+            return key
+    return None
+
+
+def _lasts_s(until_ms: int | None, now_ms: int) -> int:
+    """How long a session may last, in seconds: not longer than the key that has begun it."""
+    if until_ms is None:
+        return wire.SESSION_SECONDS
+    return min(wire.SESSION_SECONDS, max(1, (until_ms - now_ms) // 1000))

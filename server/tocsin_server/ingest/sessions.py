@@ -66,7 +66,13 @@ class Sessions:
         return len(self._by_id)
 
     def open(
-        self, agent: str, *, agent_ephemeral: bytes, nonce: bytes, origin: Origin = NOWHERE
+        self,
+        agent: str,
+        *,
+        agent_ephemeral: bytes,
+        nonce: bytes,
+        origin: Origin = NOWHERE,
+        lasts_s: int = SESSION_SECONDS,
     ) -> tuple[Session, bytes]:
         """Agree a key with an agent that has proved who it is: its session, and our ephemeral public key."""
         secret = secrets.token_bytes(32)
@@ -81,7 +87,7 @@ class Sessions:
             id=secrets.token_bytes(_ID_BYTES),
             key=key,
             agent=agent,
-            expires_at=self._clock.monotonic() + SESSION_SECONDS,
+            expires_at=self._clock.monotonic() + lasts_s,
             origin=origin,
         )
         self._make_room(agent)

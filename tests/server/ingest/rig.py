@@ -40,6 +40,7 @@ from tocsin_server.ingest.journal import SEGMENT_BYTES, Journal
 from tocsin_server.ingest.presence import Presence
 from tocsin_server.ingest.quarantine import Quarantine
 from tocsin_server.ingest.receive import Receiver
+from tocsin_server.ingest.rotation import Rotation
 from tocsin_server.ingest.segment import Disk
 from tocsin_server.ingest.sessions import Sessions
 from tocsin_server.storage.engine import Storage
@@ -104,7 +105,7 @@ class Rig:
         self.presence.remember(self.journal.last_heard_ms)
         self.sessions = Sessions(clock=self.clock)
         parts: dict[str, Any] = {"clock": self.clock, "interval_s": 10, "estate": self.estate}
-        door = Doorkeeper(sessions=self.sessions, estate=self.estate, clock=self.clock)
+        door = self.door = Doorkeeper(sessions=self.sessions, estate=self.estate, clock=self.clock)
         self.handout = Handout(doorkeeper=door, estate=self.estate)
         self.app = AgentsApp(
             receiver=Receiver(
@@ -125,7 +126,8 @@ class Rig:
 
     def questions(self) -> dict[str, Question]:
         """What is asked within a session besides; a rig of more parts answers more."""
-        return {wire.PROBES_PATH: self.handout}
+        rotation = Rotation(doorkeeper=self.door, storage=self.storage, estate=self.estate, clock=self.clock)
+        return {wire.PROBES_PATH: self.handout, wire.KEY_PATH: rotation}
 
     def declare(self, *files: SiteProbes) -> Settled:
         """Put these files of devices in force."""

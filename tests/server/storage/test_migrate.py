@@ -124,7 +124,7 @@ def test_alerts_that_were_there_before_are_not_withheld_and_not_acknowledged(tmp
     database.close()
 
 
-def test_agents_that_were_there_before_are_heard(tmp_path: Path) -> None:
+def test_agents_that_were_there_before_are_heard_with_the_key_they_have(tmp_path: Path) -> None:
     path = tmp_path / "desk.db"
     engine = sqlite_engine(path, read_only=False)
     with engine.connect() as connection, connection.begin():
@@ -141,7 +141,9 @@ def test_agents_that_were_there_before_are_heard(tmp_path: Path) -> None:
     assert migrate(path, SQLModel.metadata)
 
     with sqlite3.connect(path) as database:
-        assert database.execute("SELECT id, cloned_ms FROM agent").fetchall() == [("a", None)]
+        assert database.execute("SELECT * FROM agent").fetchall() == [
+            ("a", 1, 1, b"\0", "", 0, None, None, None, None)
+        ]
         assert database.execute("SELECT count(*) FROM agent_event").fetchall() == [(0,)]
     database.close()
 
