@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from tocsin_agent.arguments import Arguments, Command, WrongArguments, read_arguments
 from tocsin_agent.config import ETC_FILE, AgentConfig, find_config, read_config
-from tocsin_agent.errors import AgentError, NotAsked, NotRunning
+from tocsin_agent.errors import AgentError, NotAsked, NotRunning, Unusable
 from tocsin_agent.state import HOST_SOCKET, default_state, socket_of
 from tocsin_agent.version import VERSION
 from tocsin_protocol.wire import MAX_QUESTION_CHARACTERS
@@ -24,6 +24,7 @@ commands:
   check-config                          check the settings and print what holds
   ask TEXT…                             ask your service desk for help; `-` reads the text from standard input
   status [--json]                       what the running agent knows and collects, and what it does not
+  rotate-key                            make a new key, which the running agent tells its server
 
 options:
   --state DIR    identity and spool (default /var/lib/tocsin-agent for root, else ~/.local/state/tocsin-agent)
@@ -49,6 +50,7 @@ _COMMANDS = {
     "run": Command(options=_EVERYWHERE),
     "once": Command(options=_EVERYWHERE),
     "check-config": Command(options=_EVERYWHERE),
+    "rotate-key": Command(options=_EVERYWHERE),
     "ask": Command(words=("TEXT…",), options=_EVERYWHERE),
     "status": Command(options=_EVERYWHERE, flags=("--json",)),
 }
@@ -99,6 +101,8 @@ def _act(arguments: Arguments) -> int:
         return _once(config)
     if arguments.command == "check-config":
         return _check_config(path, config, state)
+    if arguments.command == "rotate-key":
+        return _rotate_key(state)
     from tocsin_agent.daemon import run  # noqa: PLC0415 - the other commands need not carry it
 
     return run(state, config)
@@ -114,6 +118,20 @@ def _enrol(arguments: Arguments, state: str) -> int:
         replaces="--force" in arguments.flags,
     )
     print(f"enrolled {identity.host} with {identity.url} (client {identity.client}, site {identity.site})")
+    return 0
+
+
+def _rotate_key(state: str) -> int:
+    from tocsin_agent.identity import load  # noqa: PLC0415 - as above
+    from tocsin_agent.nextkey import make_next  # noqa: PLC0415 - as above
+
+    identity = load(state)
+    try:
+        is_new = make_next(state, identity.agent)
+    except OSError as error:
+        raise Unusable(f"a new key cannot be written in {state} ({error.strerror})") from error
+    made = "a new key is made" if is_new else "a new key waits already"
+    print(f"{made}: the running agent tells {identity.url} with its next push, and then uses it")
     return 0
 
 

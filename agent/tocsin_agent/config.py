@@ -28,6 +28,8 @@ class AgentConfig(NamedTuple):
     spool_hours: int = SPOOL_HOURS
     spool_min_free_mib: int = 1024
     """Free space that the spool leaves to the host; it leaves 5 % in any case."""
+    key_days: int = 90
+    """How old the agent's key becomes before it makes another; 0 for no end."""
     disabled_collectors: tuple[str, ...] = ()
     mount_points_exclude: str = ""
     disk_devices_exclude: str = ""
@@ -129,6 +131,7 @@ _CHECKS: Mapping[str, Callable[[object], object]] = {
     "spool_mib": _whole_number(1, 65_536),
     "spool_hours": _whole_number(1, SPOOL_HOURS),
     "spool_min_free_mib": _whole_number(0, 1 << 20),
+    "key_days": _whole_number(0, 3650),
     "disabled_collectors": _collectors,
     "mount_points_exclude": _pattern,
     "disk_devices_exclude": _pattern,

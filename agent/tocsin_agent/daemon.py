@@ -25,6 +25,7 @@ from tocsin_agent.errors import Unusable
 from tocsin_agent.frames import Framer
 from tocsin_agent.greeting import Session, say_hello
 from tocsin_agent.identity import Identity, load
+from tocsin_agent.keys import Keys
 from tocsin_agent.origin import origin_of
 from tocsin_agent.push import Pusher
 from tocsin_agent.quarantine import Quarantine
@@ -75,7 +76,7 @@ class Agent:
         epoch = time.time_ns()
         origin = origin_of(identity.agent)
         connection = Connection(identity.url, fingerprint=identity.fingerprint)
-        self._identity = identity
+        self._keys = Keys(identity, state, days=config.key_days)
         self._state = state
         self._epoch = epoch
         self._connection = connection
@@ -85,11 +86,13 @@ class Agent:
         self._spool = Spool(f"{state}/{SPOOL_FOLDER}", epoch=epoch, limits=config.limits)
         self._pusher = Pusher(
             connection,
-            lambda: say_hello(connection, identity, epoch=epoch, now_ms=_now_ms(), origin=origin),
+            lambda: self._keys.hello(
+                lambda of: say_hello(connection, of, epoch=epoch, now_ms=_now_ms(), origin=origin)
+            ),
             self._spool,
             quarantine,
             interval_s=DEFAULT_INTERVAL_S,
-            on_accepted=self._follow_probes,
+            on_accepted=self._follow,
         )
         collectors = [
             *default_collectors(version=VERSION, excludes=config.excludes),
@@ -106,6 +109,7 @@ class Agent:
         )
         standing = Standing(
             identity,
+            keys=self._keys,
             started_ms=epoch // 1_000_000,
             pusher=self._pusher,
             spool=self._spool,
@@ -147,8 +151,9 @@ class Agent:
             thread.join(max(0.0, until_s - time.monotonic()))
         self._spool.close()
 
-    def _follow_probes(self, session: Session) -> None:
+    def _follow(self, session: Session) -> None:
         """A push was accepted, and its answer has said which devices are in force."""
+        self._keys.follow(session, self._connection.post)
         if self._site is None and self._pusher.probes_digest:
             self._site = self._open_site()
         if self._site is not None:
@@ -158,7 +163,7 @@ class Agent:
         from tocsin_agent.probes.site import Site  # noqa: PLC0415 - most hosts have no device to probe
 
         return Site(
-            self._identity,
+            self._keys,
             f"{self._state}/{PROBES_FILE}",
             self._connection,
             epoch=self._epoch,

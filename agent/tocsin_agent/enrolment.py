@@ -10,6 +10,7 @@ from tocsin_agent.connection import Connection
 from tocsin_agent.errors import AgentError, NoDelivery, NotEnrolled, Refused
 from tocsin_agent.greeting import Enrolled, enrol
 from tocsin_agent.identity import FILE, Identity, load, new_seed, save
+from tocsin_agent.nextkey import drop_next
 from tocsin_agent.state import StateLock
 from tocsin_protocol.wire import Invitation, decode_invitation
 
@@ -33,6 +34,7 @@ def enrol_host(token: str, state: str, *, name: str, replaces: bool) -> Identity
             seed=seed,
         )
         _leave_behind(state, identity)
+        drop_next(state)
         try:
             save(identity, state)
         except OSError as error:

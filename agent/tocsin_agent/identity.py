@@ -18,7 +18,11 @@ SEED_BYTES = 32
 
 
 class Identity(NamedTuple):
-    """What `enrol` has agreed. `seed` is the private half of the host's key."""
+    """What `enrol` has agreed. `seed` is the private half of the host's key.
+
+    `former_seeds` are those of the keys before, the last first; `key_ms` is when the one in use was made, 0
+    where it is the one of the enrolment.
+    """
 
     agent: str
     host: str
@@ -28,6 +32,8 @@ class Identity(NamedTuple):
     fingerprint: str
     server_key: str
     seed: bytes
+    former_seeds: tuple[bytes, ...] = ()
+    key_ms: int = 0
 
     def __repr__(self) -> str:
         return f"Identity(agent={self.agent!r}, host={self.host!r}, url={self.url!r}, seed=…)"
@@ -46,8 +52,13 @@ def public_key(seed: bytes) -> bytes:
 
 def sign(seed: bytes, message: bytes) -> str:
     """The Ed25519 signature in hex."""
-    secret = crypto_sign_seed_keypair(seed)[1]
-    return crypto_sign(message, secret)[:crypto_sign_BYTES].hex()
+    return signature(seed, message).hex()
+
+
+def signature(seed: bytes, message: bytes) -> bytes:
+    """The Ed25519 signature."""
+    signed: bytes = crypto_sign(message, crypto_sign_seed_keypair(seed)[1])
+    return signed[:crypto_sign_BYTES]
 
 
 def verify(server_key: str, message: bytes, signature: str) -> None:
@@ -68,12 +79,13 @@ def load(state: str) -> Identity:
         with open(path, "rb") as file:
             is_open_to_others = os.fstat(file.fileno()).st_mode & 0o077
             said = json.load(file)
-        identity = Identity(**{**said, "seed": bytes.fromhex(said["seed"])})
+        former = tuple(bytes.fromhex(seed) for seed in said.get("former_seeds", ()))
+        identity = Identity(**{**said, "seed": bytes.fromhex(said["seed"]), "former_seeds": former})
     except FileNotFoundError as error:
         raise NotEnrolled(f"{path} does not exist: enrol this host with `tocsin-agent enrol TOKEN`") from error
     except OSError as error:
         raise NotEnrolled(f"{path} cannot be read ({error.strerror}): run as the folder's owner") from error
-    except (ValueError, TypeError, KeyError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise NotEnrolled(f"{path} is damaged: enrol again with --force") from error
     if is_open_to_others:
         say(f"{path} can be read by others: chmod 600 {path}")
@@ -83,7 +95,8 @@ def load(state: str) -> Identity:
 def save(identity: Identity, state: str) -> None:
     """Write it so that a crash leaves the old one or the new one."""
     path, draft = f"{state}/{FILE}", f"{state}/{FILE}.new"
-    said = {**identity._asdict(), "seed": identity.seed.hex()}
+    former = [seed.hex() for seed in identity.former_seeds]
+    said = {**identity._asdict(), "seed": identity.seed.hex(), "former_seeds": former}
     if os.path.exists(draft):
         os.unlink(draft)
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
@@ -92,10 +105,11 @@ def save(identity: Identity, state: str) -> None:
         file.flush()
         os.fsync(file.fileno())
     os.replace(draft, path)
-    _make_durable(state)
+    make_durable(state)
 
 
-def _make_durable(folder: str) -> None:
+def make_durable(folder: str) -> None:
+    """What was made, renamed or removed in it survives a power cut."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)

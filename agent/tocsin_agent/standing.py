@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from tocsin_agent.collectors import Collection
 from tocsin_agent.identity import Identity
+from tocsin_agent.keys import Keys
 from tocsin_agent.push import Pusher
 from tocsin_agent.quarantine import Quarantine
 from tocsin_agent.spool import Spool
@@ -40,6 +41,7 @@ class Standing:
         self,
         identity: Identity,
         *,
+        keys: Keys,
         started_ms: int,
         pusher: Pusher,
         spool: Spool,
@@ -48,6 +50,7 @@ class Standing:
         devices: Callable[[], Sequence[Probed]],
     ) -> None:
         self._identity = identity
+        self._keys = keys
         self._started_ms = started_ms
         self._pusher = pusher
         self._spool = spool
@@ -65,6 +68,8 @@ class Standing:
             "server": identity.url,
             "version": VERSION,
             "started_ms": self._started_ms,
+            "key_made_ms": self._keys.made_ms,
+            "key_waits": self._keys.waits,
             "accepted_ms": self._pusher.counts.accepted_ms or None,
             "spool_frames": self._spool.counts().frames,
             "quarantine_frames": self._quarantine.count(),

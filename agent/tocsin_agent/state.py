@@ -3,7 +3,7 @@
 STATE/identity.json   who this host is            STATE/spool/        frames that are not yet acknowledged
 STATE/lock            the process that holds it   STATE/quarantine/   frames that the server has refused
 STATE/agent.sock      where people ask the agent; that of root's default folder is in /run, open to everybody
-STATE/probes.book     devices to probe, if any
+STATE/probes.book     devices to probe, if any    STATE/key.next      a new key that is not in use yet, if any
 """
 
 import fcntl

@@ -16,6 +16,8 @@ def in_words(status: Mapping[str, Any], *, now_ms: int) -> Iterator[str]:
 
     yield f"{said('host')} of {said('client')} (site {said('site')}), watched for {said('server')}"
     yield f"version {said('version')}, running for {_age(status['started_ms'], now_ms)}"
+    waits = ", and a new one waits for the server" if status["key_waits"] else ""
+    yield f"its key is {_age(status['key_made_ms'], now_ms)} old{waits}"
     accepted_ms = status["accepted_ms"]
     if accepted_ms is None:
         yield "no push has been accepted yet"

@@ -23,6 +23,7 @@ from tocsin_agent.collectors.own import OwnCollector
 from tocsin_agent.errands import Errand
 from tocsin_agent.errors import Unreachable
 from tocsin_agent.identity import Identity
+from tocsin_agent.keys import Keys
 from tocsin_agent.push import Pusher
 from tocsin_agent.quarantine import Quarantine
 from tocsin_agent.spool import Limits, Spool
@@ -37,6 +38,8 @@ STATUS: dict[str, Any] = {
     "server": "https://desk.example:8443",
     "version": "0.1.0",
     "started_ms": NOON_MS - 12_000_000,
+    "key_made_ms": NOON_MS - 90_000_000,
+    "key_waits": False,
     "accepted_ms": NOON_MS - 4_000,
     "spool_frames": 3,
     "quarantine_frames": 1,
@@ -213,6 +216,7 @@ def test_a_status_in_words():
     assert list(in_words(changed, now_ms=NOON_MS)) == [
         "desk-7 of acme (site berlin), watched for https://desk.example:8443",
         "version 0.1.0, running for 3 h 20 min",
+        "its key is 1 d 1 h old",
         "last push accepted 4 s ago",
         "frames waiting in the spool: 3, in quarantine: 1",
         "trouble: no answer from https://desk.example:8443: Connection refused",
@@ -248,8 +252,10 @@ def test_the_standing_is_what_the_parts_of_the_agent_say(tmp_path: Path, hand_cl
     spool = Spool(str(tmp_path / "spool"), epoch=1, limits=Limits(min_free_bytes=0))
     quarantine, collection = Quarantine(str(tmp_path / "quarantine")), Collection([OwnCollector("0.1.0")])
     pusher = Pusher(_DeadLine(), _no_session, spool, quarantine, interval_s=10, clock=hand_clock.clock)
+    identity = Identity("agt_1", "desk-7", "acme", "berlin", "https://desk.example", "", "", bytes(32))
     standing = Standing(
-        Identity("agt_1", "desk-7", "acme", "berlin", "https://desk.example", "", "", bytes(32)),
+        identity,
+        keys=Keys(identity, str(tmp_path), days=0),
         started_ms=NOON_MS,
         pusher=pusher,
         spool=spool,
@@ -274,6 +280,12 @@ def test_the_standing_is_what_the_parts_of_the_agent_say(tmp_path: Path, hand_cl
     assert after["devices"] == [{"name": "switch-1", "every_s": 30.0, "trouble": ""}]
     assert "agt_1" not in str(after)
     assert set(STATUS) == set(after)
+
+
+def test_a_new_key_that_waits_is_said():
+    lines = list(in_words({**STATUS, "key_waits": True}, now_ms=NOON_MS))
+
+    assert "its key is 1 d 1 h old, and a new one waits for the server" in lines
 
 
 def test_what_is_said_not_to_be_collected_is_not(tmp_path: Path, monkeypatch):

@@ -128,7 +128,7 @@ def test_the_default_state_folder_is_the_systems_for_root_and_the_users_own_else
 
 def test_the_folder_is_synced_after_the_rename(tmp_path, monkeypatch):
     synced = []
-    monkeypatch.setattr(identity_module, "_make_durable", synced.append)
+    monkeypatch.setattr(identity_module, "make_durable", synced.append)
 
     save(ATLAS, str(tmp_path))
 

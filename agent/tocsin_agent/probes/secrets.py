@@ -6,7 +6,7 @@ needs no second key; see `tocsin_protocol.wire`.
 
 import binascii
 from base64 import urlsafe_b64decode
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from nacl.bindings import (
     crypto_box_seal_open,
@@ -20,24 +20,30 @@ from tocsin_agent.probes.failure import Failed
 from tocsin_protocol.wire import MAX_SEALED_CHARACTERS, SEALED_PREFIX
 
 
-def secret_opener(seed: bytes) -> Callable[[str], bytes]:
-    """What opens the secrets that are sealed to the identity with this seed; it raises `Failed`."""
+def secret_opener(seeds: Callable[[], Iterable[bytes]]) -> Callable[[str], bytes]:
+    """What opens the secrets that are sealed to any of these keys, as they are by then; it raises `Failed`."""
+
+    def open_secret(sealed: str) -> bytes:
+        for seed in seeds():
+            try:
+                return _opened(sealed, seed)
+            except (CryptoError, ValueError, TypeError):
+                continue
+        # Neither the word nor why: both could say something about the secret.
+        raise Failed(
+            "credential",
+            "a secret cannot be opened by this agent: seal it again, to the agent that probes the device",
+        )
+
+    return open_secret
+
+
+def _opened(sealed: str, seed: bytes) -> bytes:
     public, private = crypto_sign_seed_keypair(seed)
     box_public = crypto_sign_ed25519_pk_to_curve25519(public)
     box_private = crypto_sign_ed25519_sk_to_curve25519(private)
-
-    def open_secret(sealed: str) -> bytes:
-        try:
-            secret: bytes = crypto_box_seal_open(_box(sealed), box_public, box_private)
-        except (CryptoError, ValueError, TypeError):
-            # Neither the word nor why: both could say something about the secret.
-            raise Failed(
-                "credential",
-                "a secret cannot be opened by this agent: seal it again, to the agent that probes the device",
-            ) from None
-        return secret
-
-    return open_secret
+    secret: bytes = crypto_box_seal_open(_box(sealed), box_public, box_private)
+    return secret
 
 
 def _box(sealed: str) -> bytes:

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Iterator
 
 from tocsin_agent.greeting import Session
-from tocsin_agent.identity import Identity
+from tocsin_agent.keys import Keys
 from tocsin_agent.probes.book import Book, Device
 from tocsin_agent.probes.follow import Follower, Shelf
 from tocsin_agent.probes.prober import Prober
@@ -24,7 +24,7 @@ class Site:
 
     def __init__(
         self,
-        identity: Identity,
+        keys: Keys,
         path: str,
         line: Line,
         *,
@@ -34,7 +34,7 @@ class Site:
         wake_push: Callable[[], None],
         stopping: threading.Event,
     ) -> None:
-        open_secret = secret_opener(identity.seed)
+        open_secret = secret_opener(lambda: keys.seeds)
 
         def visitor(device: Device) -> Visitor:
             return Visitor(device, open_secret)
@@ -42,7 +42,7 @@ class Site:
         self._prober = Prober(
             epoch=epoch, numbers=numbers, spool=spool, wake_push=wake_push, make_visitor=visitor
         )
-        self._follower = Follower(line, Shelf(path, identity.agent), self._use, clock=Clock())
+        self._follower = Follower(line, Shelf(path, keys.identity.agent), self._use, clock=Clock())
         self._stopping = stopping
         self._thread: threading.Thread | None = None
 

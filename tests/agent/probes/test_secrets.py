@@ -15,7 +15,7 @@ from tocsin_agent.probes.secrets import secret_opener
 from tocsin_protocol.wire import MAX_SEALED_CHARACTERS, SEALED_PREFIX
 
 SEED = bytes(range(32))
-OPEN = secret_opener(SEED)
+OPEN = secret_opener(lambda: [SEED])
 
 
 def sealed(secret: bytes, seed: bytes = SEED) -> str:
@@ -26,6 +26,15 @@ def sealed(secret: bytes, seed: bytes = SEED) -> str:
 @given(st.binary(max_size=300))
 def test_what_was_sealed_to_this_agent_is_opened(secret):
     assert OPEN(sealed(secret)) == secret
+
+
+def test_what_was_sealed_to_a_key_before_and_to_one_that_came_later_is_opened_too():
+    seeds = [SEED]
+    opened = secret_opener(lambda: seeds)
+
+    seeds.insert(0, b"n" * 32)
+
+    assert [opened(sealed(b"one")), opened(sealed(b"two", b"n" * 32))] == [b"one", b"two"]
 
 
 def test_what_was_sealed_to_another_agent_is_a_credential_that_fails():
