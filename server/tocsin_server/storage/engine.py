@@ -26,7 +26,7 @@ import structlog
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlmodel import Session
 
-from tocsin_server.errors import Unavailable
+from tocsin_server.errors import Overloaded, Unavailable
 from tocsin_server.storage.address import Address, ends_transaction, engine, meaning
 from tocsin_server.storage.limits import BUSY_MS, READERS
 
@@ -97,13 +97,13 @@ class Storage:
     def submit(self, act: Callable[[Session], T]) -> "Future[T]":
         """Queue an act for the writer; the future is done once it is durable.
 
-        Raises `Unavailable` where too many wait already.
+        Raises `Overloaded` where too many wait already.
         """
         waiting = _Act(act)
         try:
             self._acts.put_nowait(waiting)
         except queue.Full:
-            raise Unavailable(f"{MAX_WAITING} changes are waiting for the database") from None
+            raise Overloaded(f"{MAX_WAITING} changes are waiting for the database") from None
         return waiting.done
 
     def write(self, act: Callable[[Session], T]) -> T:

@@ -13,7 +13,8 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlmodel import Session
 from tests.databases import Mould
 
-from tocsin_server.errors import Unavailable
+from tocsin_server.errors import Overloaded, Unavailable
+from tocsin_server.storage import engine
 from tocsin_server.storage.engine import Storage
 
 ON_FILES = pytest.mark.parametrize("empty", ["sqlite"], indirect=True)
@@ -45,6 +46,25 @@ def test_a_written_row_is_seen_by_another_process_at_once(storage: Storage) -> N
     with contextlib.closing(sqlite3.connect(storage.path)) as other:
         seen = other.execute("SELECT text FROM note").fetchall()
     assert seen == [("bell",)]
+
+
+def test_more_than_may_wait_is_sent_away_with_429_and_what_waits_is_done(
+    empty: Mould, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "MAX_WAITING", 1)
+    gate, is_writing = threading.Event(), threading.Event()
+    with empty.copied(tmp_path) as where, Storage(where) as storage:
+        under_way = storage.submit(lambda _session: is_writing.set() or gate.wait(10))
+        assert is_writing.wait(10)
+        waiting = storage.submit(lambda _session: "done")
+
+        with pytest.raises(Overloaded, match="waiting for the database") as refused:
+            storage.submit(lambda _session: None)
+        gate.set()
+
+        assert refused.value.status == 429
+        assert under_way.result(10)
+        assert waiting.result(10) == "done"
 
 
 def test_a_failing_act_leaves_the_others_of_its_batch_alone(storage: Storage) -> None:
