@@ -41,6 +41,7 @@ from tocsin_server.estate.identity import ServerIdentity, open_identity
 from tocsin_server.estate.sites import add_site
 from tocsin_server.health import Health
 from tocsin_server.http.agents import AgentsApp
+from tocsin_server.ingest.cardinality import Cardinality
 from tocsin_server.ingest.doorkeeper import Doorkeeper
 from tocsin_server.ingest.enrolments import Enrolments
 from tocsin_server.ingest.hello import Greeter
@@ -90,6 +91,7 @@ def serve(folder: Path, port: int) -> None:
     parts = {"estate": estate, "clock": clock, "interval_s": 10}
     receiver = Receiver(
         doorkeeper=Doorkeeper(sessions=sessions, estate=estate, clock=clock),
+        cardinality=Cardinality(most=20_000, clock=clock, health=health),
         quarantine=Quarantine(storage=storage, **parts),
         probes_digest=lambda _: None,
         journal=journal,

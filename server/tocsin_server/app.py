@@ -48,6 +48,7 @@ from tocsin_server.http.needs import Asgi
 from tocsin_server.http.requests import HostReadings, Requests
 from tocsin_server.http.sent import Sent
 from tocsin_server.http.vitals import VitalSigns, vital_windows
+from tocsin_server.ingest.cardinality import Cardinality
 from tocsin_server.ingest.doorkeeper import Doorkeeper
 from tocsin_server.ingest.enrolments import Enrolments
 from tocsin_server.ingest.handout import Handout
@@ -151,6 +152,7 @@ class Server:
             clock=clock,
             settings=settings,
         )
+        self.cardinality = Cardinality(most=settings.series_per_hour, clock=clock, health=self.health)
         self.rounds = self._rounds()
         self.backfill = self._backfill()
         self.days = Days(data / HISTORY)
@@ -317,6 +319,7 @@ class Server:
             health=self.health,
             clock=self._clock,
             period_s=self._settings.evaluate_every_s,
+            is_refused=self.cardinality.is_refused,
         )
 
     def _backfill(self) -> Backfill:
@@ -346,6 +349,7 @@ class Server:
         return Receiver(
             doorkeeper=self.doorkeeper,
             quarantine=self._quarantine(),
+            cardinality=self.cardinality,
             estate=self.estate,
             journal=self.journal,
             inbox=self.inbox,

@@ -36,6 +36,8 @@ class ServerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     interval_s: int = 10
     """How often agents push."""
     evaluate_every_s: float = 1.0
+    series_per_hour: int = 20_000
+    """How many different series one host may send in an hour."""
     journal_hours: int = 6
     """How long pushed frames are kept as they came, for a start and for data that comes late."""
     samples_days: int = 15
@@ -54,11 +56,13 @@ class ServerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """Serve /metrics and what Prometheus needs without a token; only obeyed on loopback."""
 
     def __post_init__(self) -> None:
-        """Raise `ValueError` for what would delete an hour that data may still come for."""
+        """Raise `ValueError` for what would delete an hour that data may still come for, or take nothing."""
         said: list[ServerConfig | ClientHistory] = [self, *self.client_history.values()]
         days = [days for each in said for days in (each.samples_days, each.rollup_days) if days is not None]
         if min(days) < LEAST_DAYS:
             raise ValueError(f"history is kept for {LEAST_DAYS} days at least, since data may come so late")
+        if self.series_per_hour < 1:
+            raise ValueError(f"series_per_hour is {self.series_per_hour}: no host could send anything")
 
     def days_of(self, client: str) -> tuple[int, int]:
         """For how many days samples and roll-ups of a client are kept, by its slug."""

@@ -26,6 +26,12 @@ class Health:
             ["outcome"],
             registry=registry,
         )
+        self.series_refused = Counter(
+            "tocsin_series_refused",
+            "Series in schemas refused because their host sends too many different ones, by client",
+            ["client"],
+            registry=registry,
+        )
         self.samples = Counter("tocsin_samples", "Samples stored", registry=registry)
         self.push_bytes = Counter("tocsin_push_bytes", "Bytes of pushes as received", registry=registry)
         self.journal_commit = Histogram(

@@ -7,7 +7,7 @@ period is counted, and the next begins at once: missed rounds are not made up.
 """
 
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple, Protocol
 
 import structlog
@@ -30,6 +30,7 @@ AWAITED_MS = 120_000
 is looked at seldom has as long as three looks take."""
 SKEW_SERIES = "tocsin_clock_skew_seconds"
 CLONED_SERIES = "tocsin_agent_cloned"
+REFUSED_SERIES = "tocsin_host_series_refused"
 
 
 class _State(NamedTuple):
@@ -64,7 +65,9 @@ class Rounds:
         health: Health,
         clock: Clock,
         period_s: float,
+        is_refused: Callable[[int], bool],
     ) -> None:
+        """`is_refused` says of a host whether it has too many series of late."""
         self._inbox = inbox
         self._head = head
         self._presence = presence
@@ -74,6 +77,7 @@ class Rounds:
         self._health = health
         self._clock = clock
         self._period_s = period_s
+        self._is_refused = is_refused
         self._count = 0
         self._turned_s = clock.monotonic()
         self._generation: int | None = None
@@ -169,10 +173,14 @@ class Rounds:
         return is_new or not self._presence.is_known(host.id, now_ms)
 
     def _notes(self, host: HostFacts, state: _State) -> dict[str, float]:
-        skew_s = self._presence.skew_s(host.id)
-        skew = {} if skew_s is None else {SKEW_SERIES: skew_s}
         # 0 as well: what is not there would leave an alert unknown, and not resolve it.
-        return skew if host.prober_id is not None else {CLONED_SERIES: float(state.is_cloned), **skew}
+        notes = {REFUSED_SERIES: float(self._is_refused(host.id))}
+        if host.prober_id is None:
+            notes[CLONED_SERIES] = float(state.is_cloned)
+        skew_s = self._presence.skew_s(host.id)
+        if skew_s is not None:
+            notes[SKEW_SERIES] = skew_s
+        return notes
 
     def _run(self) -> None:
         due = self._clock.monotonic()

@@ -17,7 +17,14 @@ from tocsin_server.health import Health
 from tocsin_server.ingest.inbox import HostFrame, Inbox
 from tocsin_server.ingest.presence import Presence
 from tocsin_server.promql import evaluate, parse
-from tocsin_server.rounds import AWAITED_MS, BEAT_EVERY_ROUNDS, CLONED_SERIES, SKEW_SERIES, Rounds
+from tocsin_server.rounds import (
+    AWAITED_MS,
+    BEAT_EVERY_ROUNDS,
+    CLONED_SERIES,
+    REFUSED_SERIES,
+    SKEW_SERIES,
+    Rounds,
+)
 from tocsin_server.series.head import Head
 from tocsin_server.series.schema import Schema, SeriesEntry
 
@@ -64,6 +71,7 @@ class Bench:
         self.log: list[Any] = []
         self.looks: Callable[[], Any] = lambda: self.values("node_load1")
         self.settles = 0
+        self.refused: set[int] = set()
         self.rounds = Rounds(
             inbox=self.inbox,
             head=self.head,
@@ -74,6 +82,7 @@ class Bench:
             health=self.health,
             clock=self.clock,
             period_s=1,
+            is_refused=lambda host_id: host_id in self.refused,
         )
 
     # -- the judge
@@ -200,6 +209,18 @@ def test_a_host_that_was_just_released_has_three_pushes_time_before_it_counts_as
 
     assert bench.turn() == [("judged", {"atlas": 1.0}), ("changed", ATLAS)]
     assert bench.turn(after_s=33)[0] == ("judged", {"atlas": 0.0})
+
+
+def test_that_series_of_a_host_are_refused_is_a_series_of_it(bench: Bench) -> None:
+    bench.push(ATLAS, 1.0)
+    bench.turn()
+    before = bench.values(REFUSED_SERIES)
+
+    bench.refused.add(ATLAS)
+    for _ in range(BEAT_EVERY_ROUNDS):
+        bench.turn()
+
+    assert (before, bench.values(REFUSED_SERIES)) == ({"atlas": 0.0}, {"atlas": 1.0})
 
 
 def test_a_device_has_no_agent_that_could_be_cloned(bench: Bench) -> None:

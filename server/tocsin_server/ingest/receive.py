@@ -16,6 +16,7 @@ from tocsin_server.clock import Clock
 from tocsin_server.errors import Conflict, Overloaded, Refused
 from tocsin_server.estate.estate import Estate, HostFacts
 from tocsin_server.health import Health
+from tocsin_server.ingest.cardinality import Cardinality, TooManySeries
 from tocsin_server.ingest.decode import FUTURE_TOLERANCE_MS, Push, PushedFrame, decode_push, settled_times, tell
 from tocsin_server.ingest.doorkeeper import Caller, Doorkeeper
 from tocsin_server.ingest.group import Arrival
@@ -39,6 +40,7 @@ class Receiver:
         *,
         doorkeeper: Doorkeeper,
         quarantine: Quarantine,
+        cardinality: Cardinality,
         estate: Estate,
         journal: Journal,
         inbox: Inbox,
@@ -51,6 +53,7 @@ class Receiver:
         """`probes_digest` says of a host which version of its devices its agent should hold, if any."""
         self._door = doorkeeper
         self._quarantine = quarantine
+        self._cardinality = cardinality
         self._estate = estate
         self._undeclared = Undeclared(clock)
         self._journal = journal
@@ -76,8 +79,11 @@ class Receiver:
         try:
             push = decode_push(body)
             frames = self._understood(push, caller, received_ms)
-        except Refused:
+        except Refused as refusal:
             self._count["refused"].inc()
+            if isinstance(refusal, TooManySeries):
+                # Nothing of it is taken, but it is not silent: that is another trouble, and another ticket.
+                self._presence.heard(caller.host.id, at_ms=received_ms, skew_ms=push.now_ms - received_ms)
             raise
         self._hear(push, caller.host, frames, received_ms)
         marks = [_mark(at, push.frames[at], frame) for at, frame in enumerate(frames)]
@@ -102,7 +108,7 @@ class Receiver:
     def _understood(self, push: Push, caller: Caller, received_ms: int) -> list[HostFrame]:
         for packed in push.schemas:
             told = tell(packed)
-            self._whose(told.schema, caller)
+            self._cardinality.admit(self._whose(told.schema, caller), told.schema)
             caller.session.tell(told)
         return [self._host_frame(frame, push, caller, received_ms) for frame in push.frames]
 

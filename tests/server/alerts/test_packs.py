@@ -31,6 +31,7 @@ JOBS = {
 OTHER_JOBS = {
     ("datacenter.yml", "HostSilent"): {_AGENTS},
     ("datacenter.yml", "AgentCloned"): {_AGENTS},
+    ("datacenter.yml", "TooManySeries"): {_AGENTS},
     ("probes.yml", "DeviceUnprobed"): {_PROBED, _AGENTS},
     ("application.yml", "CertificateExpiresSoon"): {_PROBED},
     ("application.yml", "CertificateExpired"): {_PROBED},

@@ -31,6 +31,7 @@ from tocsin_server.estate.identity import open_identity
 from tocsin_server.estate.sites import add_site, site_named
 from tocsin_server.health import Health
 from tocsin_server.http.agents import AgentsApp, Question
+from tocsin_server.ingest.cardinality import Cardinality
 from tocsin_server.ingest.doorkeeper import Doorkeeper
 from tocsin_server.ingest.enrolments import Enrolments
 from tocsin_server.ingest.handout import Handout
@@ -52,6 +53,7 @@ SCHEMA = pack_schema(
         ("node_cpu_seconds_total", SeriesKind.COUNTER, {"cpu": "0", "mode": "idle"}),
     ]
 )
+MOST_SERIES = 20_000
 OTHER_SCHEMA = pack_schema([("node_load5", SeriesKind.GAUGE, {})])
 
 
@@ -104,12 +106,14 @@ class Rig:
         self.presence = Presence(interval_s=10, started_ms=self.clock.now_ms())
         self.presence.remember(self.journal.last_heard_ms)
         self.sessions = Sessions(clock=self.clock)
+        self.cardinality = Cardinality(most=MOST_SERIES, clock=self.clock, health=self.health)
         parts: dict[str, Any] = {"clock": self.clock, "interval_s": 10, "estate": self.estate}
         door = self.door = Doorkeeper(sessions=self.sessions, estate=self.estate, clock=self.clock)
         self.handout = Handout(doorkeeper=door, estate=self.estate)
         self.app = AgentsApp(
             receiver=Receiver(
                 doorkeeper=door,
+                cardinality=self.cardinality,
                 quarantine=Quarantine(storage=self.storage, **parts),
                 journal=self.journal,
                 inbox=self.inbox,
