@@ -8,6 +8,7 @@ period is counted, and the next begins at once: missed rounds are not made up.
 
 import threading
 from collections.abc import Callable, Iterable, Iterator
+from itertools import product
 from typing import NamedTuple, Protocol
 
 import structlog
@@ -38,6 +39,10 @@ class _State(NamedTuple):
 
     is_up: bool
     is_cloned: bool
+
+
+_STATES = {pair: _State(*pair) for pair in product((True, False), repeat=2)}
+"""Each once, because a round looks at every host."""
 
 
 class Desk(Protocol):
@@ -145,26 +150,20 @@ class Rounds:
 
     def _beat(self, now_ms: int) -> Iterator[int]:
         """Write `up` where something has changed or is due; the hosts whose state has changed."""
+        cloned = self._estate.cloned()
         for host in self._estate.hosts():
             if self._is_awaited(host, now_ms):
                 continue
-            state = self._state(host.id, now_ms)
-            changed = self._was.get(host.id, state) != state
-            if (
-                changed
-                or host.id not in self._was
-                or host.id % BEAT_EVERY_ROUNDS == self._count % BEAT_EVERY_ROUNDS
-            ):
+            was = self._was.get(host.id)
+            if was is not None and was.is_cloned and host.id not in cloned:
+                self._presence.release(host.id, at_ms=now_ms)
+            state = _STATES[self._presence.is_up(host.id, now_ms), host.id in cloned]
+            changed = was is not None and was is not state
+            if changed or was is None or host.id % BEAT_EVERY_ROUNDS == self._count % BEAT_EVERY_ROUNDS:
                 self._head.beat(host.id, up=state.is_up, at_ms=now_ms, notes=self._notes(host, state))
             self._was[host.id] = state
             if changed:
                 yield host.id
-
-    def _state(self, host_id: int, now_ms: int) -> _State:
-        is_cloned, was = self._estate.is_cloned(host_id), self._was.get(host_id)
-        if was is not None and was.is_cloned and not is_cloned:
-            self._presence.release(host_id, at_ms=now_ms)
-        return _State(self._presence.is_up(host_id, now_ms), is_cloned)
 
     def _is_awaited(self, host: HostFacts, now_ms: int) -> bool:
         """Whether nothing can be said of it yet. At our start an `up` of 1 would resolve a host's silence."""

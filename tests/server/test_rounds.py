@@ -46,13 +46,13 @@ class FakeEstate:
     def __init__(self) -> None:
         self.generation = 0
         self._hosts: list[HostFacts] = []
-        self.cloned: set[int] = set()
+        self.quarantined: set[int] = set()
 
     def hosts(self) -> list[HostFacts]:
         return self._hosts
 
-    def is_cloned(self, host_id: int) -> bool:
-        return host_id in self.cloned
+    def cloned(self) -> frozenset[int]:
+        return frozenset(self.quarantined)
 
     def set(self, *hosts: HostFacts) -> None:
         self._hosts = [*hosts]
@@ -189,10 +189,10 @@ def test_a_cloned_agent_is_a_series_at_once_and_no_longer_when_it_is_released(be
     bench.turn()
     before = bench.values(CLONED_SERIES)
 
-    bench.estate.cloned.add(ATLAS)
+    bench.estate.quarantined.add(ATLAS)
     noticed = bench.turn()
     during = bench.values(CLONED_SERIES)
-    bench.estate.cloned.clear()
+    bench.estate.quarantined.clear()
     bench.turn()
 
     assert [before, during, bench.values(CLONED_SERIES)] == [{"atlas": 0.0}, {"atlas": 1.0}, {"atlas": 0.0}]
@@ -201,10 +201,10 @@ def test_a_cloned_agent_is_a_series_at_once_and_no_longer_when_it_is_released(be
 
 def test_a_host_that_was_just_released_has_three_pushes_time_before_it_counts_as_silent(bench: Bench) -> None:
     bench.push(ATLAS, 1.0)
-    bench.estate.cloned.add(ATLAS)
+    bench.estate.quarantined.add(ATLAS)
     bench.turn()
     bench.turn(after_s=600)
-    bench.estate.cloned.clear()
+    bench.estate.quarantined.clear()
     bench.looks = lambda: bench.values("up")
 
     assert bench.turn() == [("judged", {"atlas": 1.0}), ("changed", ATLAS)]

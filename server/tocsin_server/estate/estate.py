@@ -106,6 +106,8 @@ class _Picture:
     agents: dict[str, AgentFacts]
     agents_by_host: dict[int, AgentFacts]
     """The newest of each host that is not revoked."""
+    cloned: frozenset[int]
+    """Hosts whose agent is in quarantine."""
     devices: dict[tuple[int, str], HostFacts]
     """By the host whose agent probes it, and its name."""
     host_list: list[HostFacts]
@@ -160,10 +162,9 @@ class Estate:
         """Who pushes for a host now."""
         return self._picture.agents_by_host.get(host_id)
 
-    def is_cloned(self, host_id: int) -> bool:
-        """Whether its agent is in quarantine."""
-        agent = self.agent_of(host_id)
-        return agent is not None and agent.cloned
+    def cloned(self) -> frozenset[int]:
+        """The hosts whose agent is in quarantine."""
+        return self._picture.cloned
 
     def device_of(self, agent_host_id: int, name: str) -> HostFacts | None:
         """The device of that name which this host's agent probes; never another client's."""
@@ -199,6 +200,7 @@ def _draw(clients: _Rows, hosts: _Rows, agents: _Rows, parents: _Rows) -> _Pictu
         hosts_by_name={(host.client_id, host.name): host for host in host_list},
         agents={agent.id: agent for agent in agent_list},
         agents_by_host={agent.host_id: agent for agent in agent_list if not agent.revoked},
+        cloned=frozenset(agent.host_id for agent in agent_list if agent.cloned and not agent.revoked),
         devices=dict(_devices(by_id)),
         host_list=host_list,
     )
