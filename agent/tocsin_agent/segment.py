@@ -229,6 +229,10 @@ class Segment:
         self._count()
         return len(here)
 
+    def sync(self) -> None:
+        """Make durable all that is in the file; raises `OSError`."""
+        os.fdatasync(self._open())
+
     def take_unsynced(self) -> int:
         """A descriptor of its own for fdatasync, or -1 where nothing waits for one."""
         if self._is_synced or not self.frames:

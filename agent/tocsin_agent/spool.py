@@ -202,9 +202,28 @@ class Spool:
             if not self._load(segment):
                 continue
             self._damages += segment.damages
+            self._keep(segment)
             segment.unload()
             if not segment.frames:
                 self._remove(segment)
+        self._keep_names()
+
+    def _keep(self, segment: Segment) -> None:
+        """An earlier run that was killed may have left it in memory only, and nobody else ever syncs it."""
+        try:
+            segment.sync()
+        except OSError as error:
+            self._meet(error)
+
+    def _keep_names(self) -> None:
+        """The segments', and the folder's own, without which all in it is lost."""
+        for folder in (self._folder, os.path.dirname(self._folder) or "."):
+            try:
+                descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            except OSError as error:
+                self._meet(error)
+            else:
+                self._sync(descriptor)
 
     def _newest_first(self) -> Iterator[Frame]:
         """Every frame, as far as it is asked for."""

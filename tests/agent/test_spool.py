@@ -309,6 +309,35 @@ def test_only_what_is_not_acknowledged_is_synced(tmp_path, monkeypatch):
     assert len(synced) == 2
 
 
+def test_what_a_killed_run_had_not_synced_is_synced_by_the_next(tmp_path, monkeypatch):
+    open_spool(tmp_path / "spool").append(frame_of(0), LOAD)
+    synced = []
+    monkeypatch.setattr(
+        os, "fdatasync", lambda descriptor: synced.append(str(Path(f"/proc/self/fd/{descriptor}").readlink()))
+    )
+
+    open_spool(tmp_path / "spool", epoch=2)
+
+    (segment,) = (tmp_path / "spool").iterdir()
+    assert synced == [str(segment), str(tmp_path / "spool"), str(tmp_path)]
+
+
+def test_a_disk_that_does_not_sync_what_is_left_is_counted_and_the_frames_are_there(
+    tmp_path, monkeypatch, capfd
+):
+    open_spool(tmp_path).append(frame_of(0), LOAD)
+
+    def fail(_):
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(os, "fdatasync", fail)
+    spool = open_spool(tmp_path, epoch=2)
+
+    assert spool.counts().disk_errors == 3  # the segment, its folder and the one above
+    assert [frame.seq for frame in drain(spool)] == [0]
+    assert "Input/output error" in capfd.readouterr().err
+
+
 def test_a_folder_that_cannot_be_made_leaves_the_frames_in_memory(tmp_path, capfd):
     (tmp_path / "spool").write_text("a file in the folder's place")
 

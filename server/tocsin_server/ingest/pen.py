@@ -6,13 +6,17 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
+from tocsin_server.errors import Misconfigured
 from tocsin_server.health import Health
 from tocsin_server.ingest.group import Write
-from tocsin_server.ingest.segment import Disk, SegmentFile, segment_path
+from tocsin_server.ingest.segment import Disk, SegmentFile, keep_what_is_left, segment_path
 
 
 class Pen:
-    """Writes one group after the other; `settled` is called in the group's event loop."""
+    """Writes one group after the other; `settled` is called in the group's event loop.
+
+    First it makes durable what an earlier server has left; raises `Misconfigured` where the disk refuses.
+    """
 
     def __init__(
         self, folder: Path, disk: Disk, settled: Callable[[Write, int, Exception | None], None], health: Health
@@ -23,6 +27,7 @@ class Pen:
         self._health = health
         self._segment: SegmentFile | None = None
         self._writes: queue.SimpleQueue[Write | None] = queue.SimpleQueue()
+        self._keep_what_is_left()
         self._thread = threading.Thread(target=self._write_for_ever, name="tocsin-journal", daemon=True)
         self._thread.start()
 
@@ -35,6 +40,15 @@ class Pen:
         self._writes.put(None)
         self._thread.join()
         self._let_go()
+
+    def _keep_what_is_left(self) -> None:
+        try:
+            keep_what_is_left(self._folder, disk=self._disk)
+        except OSError as error:
+            raise Misconfigured(
+                f"the journal in {self._folder} cannot be made durable ({error.strerror})",
+                remedy="look at the disk; the agents keep what they have not been answered for",
+            ) from error
 
     def _write_for_ever(self) -> None:
         while (write := self._writes.get()) is not None:

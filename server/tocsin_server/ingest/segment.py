@@ -89,6 +89,22 @@ def segment_paths(folder: Path) -> list[Path]:
     return sorted(path for path in folder.glob("*.seg") if path.stem.isdecimal())
 
 
+def keep_what_is_left(folder: Path, *, disk: Disk) -> None:
+    """Make durable what an earlier server has left; raises `OSError`.
+
+    One that was killed between a write and its sync leaves records that a replay reads from memory and takes
+    for stored: a frame of theirs that is pushed again is acked without being written. Only the newest segment
+    can have such records, since every start does this before it opens another.
+    """
+    for path in segment_paths(folder)[-1:]:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            disk.fdatasync(descriptor)
+        finally:
+            os.close(descriptor)
+    _sync_folder(folder)
+
+
 def _sync_folder(folder: Path) -> None:
     """A file whose name is not durable is lost with all that is in it."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)

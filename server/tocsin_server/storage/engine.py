@@ -29,6 +29,7 @@ from sqlmodel import Session
 from tocsin_server.errors import Overloaded, Unavailable
 from tocsin_server.storage.address import Address, ends_transaction, engine, meaning
 from tocsin_server.storage.limits import BUSY_MS, READERS
+from tocsin_server.storage.sqlite import keep_what_is_left
 
 T = TypeVar("T")
 
@@ -59,6 +60,8 @@ class Storage:
 
     def __init__(self, where: Address | Path, *, busy_ms: int = BUSY_MS, alone: bool = False) -> None:
         self.address = where if isinstance(where, Address) else Address.of_file(where)
+        if self.address.is_sqlite:
+            keep_what_is_left(self.path)
         self._busy_ms = busy_ms
         self._checkpoint_after_s = 0.0
         self._acts: queue.Queue[_Act | None] = queue.Queue(MAX_WAITING)

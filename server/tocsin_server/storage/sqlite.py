@@ -4,6 +4,7 @@ WAL with `synchronous=FULL`, because a result is given back only once it is dura
 lose acknowledged commits on power loss, FULL none. Checkpoints are the writer's (`storage/engine.py`).
 """
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,31 @@ def sqlite_engine(path: Path, *, read_only: bool, busy_ms: int = BUSY_MS) -> Eng
     event.listen(engine, "connect", _on_connect(read_only=read_only))
     event.listen(engine, "begin", _begin_deferred if read_only else _begin_immediate)
     return engine
+
+
+def keep_what_is_left(path: Path) -> None:
+    """Make durable what a process has left that was killed between a commit and its sync.
+
+    SQLite reads such commits from memory as if they were on the disk, and whoever asks again is told that it is
+    done. Of SQLite's files only this one has no locks, which would be lost with any descriptor of its file.
+    """
+    try:
+        _sync(path.with_name(f"{path.name}-wal"))
+        _sync(path.parent)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise Unavailable(
+            f"the database {path} cannot be made durable ({error.strerror})", remedy="look at the disk"
+        ) from error
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def meaning(error: DBAPIError) -> TocsinError | None:

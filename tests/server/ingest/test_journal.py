@@ -19,6 +19,7 @@ from tocsin_server.errors import Misconfigured
 from tocsin_server.health import Health
 from tocsin_server.ingest.inbox import HostFrame
 from tocsin_server.ingest.journal import Journal
+from tocsin_server.ingest.pen import Pen
 from tocsin_server.ingest.records import (
     SEGMENT_HEAD_BYTES,
     Damage,
@@ -226,6 +227,27 @@ async def test_a_frame_that_a_failed_sync_left_behind_counts_once(rig: Rig, atla
 
     assert (rig.journal.replayed.frames, rig.journal.replayed.repeated) == (2, 2)
     assert values(list(rig.journal.frames_since(0))) == [0.0, 1.0]
+
+
+async def test_what_a_killed_server_had_not_synced_is_synced_before_it_counts_as_stored(
+    rig: Rig, atlas: RigAgent, disk: FailingDisk
+) -> None:
+    await atlas.push(atlas.frame(0))
+    before = disk.syncs
+
+    rig.restart()
+
+    assert disk.syncs > before
+
+
+async def test_a_journal_that_cannot_be_made_durable_does_not_open(
+    rig: Rig, atlas: RigAgent, disk: FailingDisk, tmp_path: Path
+) -> None:
+    await atlas.push(atlas.frame(0))
+    disk.sync_error = errno.EIO
+
+    with pytest.raises(Misconfigured, match="cannot be made durable"):
+        Pen(tmp_path / "journal", disk, lambda *_: None, Health())
 
 
 async def test_one_folder_has_one_journal(rig: Rig) -> None:

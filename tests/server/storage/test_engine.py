@@ -1,6 +1,8 @@
 """The writer gives a result back once it is durable, and one act's failure is its own."""
 
 import contextlib
+import os
+import shutil
 import sqlite3
 import threading
 import time
@@ -46,6 +48,27 @@ def test_a_written_row_is_seen_by_another_process_at_once(storage: Storage) -> N
     with contextlib.closing(sqlite3.connect(storage.path)) as other:
         seen = other.execute("SELECT text FROM note").fetchall()
     assert seen == [("bell",)]
+
+
+def test_what_a_killed_server_had_not_synced_is_synced_before_anybody_reads_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left = tmp_path / "left"
+    with Storage(tmp_path / "tocsin.db") as storage:
+        storage.write(lambda session: session.execute(text("CREATE TABLE note (text VARCHAR)")) and None)
+        left.mkdir()
+        for path in tmp_path.glob("tocsin.db*"):
+            shutil.copy(path, left)
+    synced: list[str] = []
+    for call in ("fsync", "fdatasync"):
+        monkeypatch.setattr(
+            os, call, lambda descriptor: synced.append(str(Path(f"/proc/self/fd/{descriptor}").readlink()))
+        )
+
+    with Storage(left / "tocsin.db") as storage:
+        assert notes(storage) == []
+
+    assert synced == [str(left / "tocsin.db-wal"), str(left)]
 
 
 def test_more_than_may_wait_is_sent_away_with_429_and_what_waits_is_done(
