@@ -12,7 +12,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any, Self
@@ -52,6 +52,8 @@ class ServerProcess:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.process: subprocess.Popen[bytes] | None = None
+        self.under: Sequence[str] = ()
+        """A program that is to run ours, and watches what it does."""
         self._config = config
         self._environment = {**os.environ, **({"TOCSIN_DATABASE": database} if database else {})}
         data.mkdir(parents=True, exist_ok=True)
@@ -67,7 +69,7 @@ class ServerProcess:
 
     def command(self, *words: str, check: bool = True, given: str = "") -> subprocess.CompletedProcess[str]:
         """One administrative command on the same data, with what it is given to read."""
-        command = [sys.executable, "-m", "tocsin_server", *words, "--data", str(self.data)]
+        command = [*self.under, sys.executable, "-m", "tocsin_server", *words, "--data", str(self.data)]
         done = subprocess.run(
             command,
             input=given,
@@ -100,7 +102,7 @@ class ServerProcess:
         return done.stdout.strip()
 
     def start(self) -> Self:
-        command = [sys.executable, "-m", "tocsin_server", "run", "--data", str(self.data)]
+        command = [*self.under, sys.executable, "-m", "tocsin_server", "run", "--data", str(self.data)]
         command += ["--port", str(self.port), "--public-url", self.url, "--open-metrics"]
         if self._config is not None:
             command += ["--config", str(self._config)]
@@ -155,6 +157,7 @@ class AgentProcess:
     def __init__(self, state: Path) -> None:
         self.state = state
         self.process: subprocess.Popen[bytes] | None = None
+        self.under: Sequence[str] = ()
 
     def __enter__(self) -> Self:
         return self
@@ -164,8 +167,9 @@ class AgentProcess:
             self.kill()
 
     def enrol(self, invitation: str, *, name: str) -> Self:
+        command = [*self.under, sys.executable, "-m", "tocsin_agent", "enrol", invitation]
         done = subprocess.run(
-            [sys.executable, "-m", "tocsin_agent", "enrol", invitation, "--name", name, "--state", self.state],
+            [*command, "--name", name, "--state", self.state],
             capture_output=True,
             text=True,
             timeout=60,
@@ -187,7 +191,7 @@ class AgentProcess:
     def start(self) -> Self:
         with (self.state / "agent.log").open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "tocsin_agent", "run", "--state", str(self.state)],
+                [*self.under, sys.executable, "-m", "tocsin_agent", "run", "--state", str(self.state)],
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 env={**os.environ, "NO_PROXY": "127.0.0.1"},

@@ -1,8 +1,10 @@
 """What was sent and what was acked, written down before and after, and what the server's files say of it."""
 
+import contextlib
 import random
 import sqlite3
 import threading
+import time
 from collections import Counter
 from pathlib import Path
 
@@ -10,6 +12,7 @@ import httpx
 from bench.fleet import PushFrame, SimulatedAgent, pack_schema
 from tests.processes import ServerProcess
 
+from tocsin_agent.segment import Segment
 from tocsin_protocol.vocabulary import SeriesKind
 from tocsin_server.ingest.records import Kind, Record, scan, unpack_marks
 
@@ -33,6 +36,8 @@ class Oracle:
     def __init__(self, path: Path) -> None:
         self.sent: set[Key] = set()
         self.acked: set[Key] = set()
+        self.acked_s: dict[Key, float] = {}
+        """When each was first acked, in seconds of this machine's clock."""
         self._file = path.open("a", buffering=1)
 
     def sends(self, keys: list[Key]) -> None:
@@ -42,6 +47,8 @@ class Oracle:
     def was_acked(self, keys: list[Key]) -> None:
         self._file.writelines(f"acked {agent} {epoch} {seq}\n" for agent, epoch, seq in keys)
         self.acked.update(keys)
+        for key in keys:
+            self.acked_s.setdefault(key, time.time())
 
     def close(self) -> None:
         self._file.close()
@@ -50,11 +57,11 @@ class Oracle:
 class PushingAgent(threading.Thread):
     """Pushes for as long as it is let: what is new, its backlog newest first, now and then a repetition."""
 
-    def __init__(self, server: ServerProcess, name: str, folder: Path) -> None:
+    def __init__(self, server: ServerProcess, name: str, folder: Path, invitation: str = "") -> None:
         super().__init__(daemon=True)
         self._http = httpx.Client(base_url=server.url, trust_env=False, timeout=5)
-        self._agent = SimulatedAgent(self._http, name)
-        self._agent.enrol(server.invite())
+        self.agent = SimulatedAgent(self._http, name)
+        self.agent.enrol(invitation or server.invite())
         self._backlog: list[PushFrame] = []
         self._chance = random.Random(name)
         self._ending = threading.Event()
@@ -64,7 +71,7 @@ class PushingAgent(threading.Thread):
     def run(self) -> None:
         while not self._ending.is_set():
             for _ in range(self._chance.randint(1, 3)):
-                self._backlog.append(self._agent.frame(SCHEMA, FULL))
+                self._backlog.append(self.agent.frame(SCHEMA, FULL))
             self._push_once()
             self._ending.wait(0.01)
 
@@ -82,10 +89,10 @@ class PushingAgent(threading.Thread):
 
     def _push_once(self) -> None:
         batch = self._backlog[-20:]
-        keys = [(self._agent.agent, self._agent.epoch, frame.seq) for frame in batch]
+        keys = [(self.agent.agent, self.agent.epoch, frame.seq) for frame in batch]
         self.oracle.sends(keys)
         try:
-            status = self._agent.push(batch)
+            status = self.agent.push(batch)
         except httpx.HTTPError:
             self._ending.wait(0.05)
             return
@@ -106,6 +113,18 @@ def stored_frames(journal: Path) -> list[Key]:
             if isinstance(piece, Record) and piece.kind == Kind.PUSH:
                 agent, _, marks = unpack_marks(piece.content)
                 keys += [(agent, mark.epoch, mark.seq) for mark in marks]
+    return keys
+
+
+def spooled(state: Path) -> set[tuple[int, int]]:
+    """Epoch and number of what lies in an agent's spool."""
+    keys = set()
+    for path in sorted((state / "spool").glob("*.frames")):
+        segment = Segment(str(path))
+        with contextlib.suppress(FileNotFoundError):  # delivered as we looked
+            segment.load()
+            keys |= {place.key for place in segment.newest_first()}
+        segment.close()
     return keys
 
 

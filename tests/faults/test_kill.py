@@ -1,6 +1,5 @@
 """kill -9 of server and agent while frames are on their way: nothing acked is lost, nothing is there twice."""
 
-import contextlib
 import os
 import random
 import signal
@@ -8,11 +7,10 @@ import time
 from pathlib import Path
 
 import pytest
-from tests.faults.oracle import PushingAgent, said_by_sqlite, stored_frames, titles_of_tickets
+from tests.faults.oracle import PushingAgent, said_by_sqlite, spooled, stored_frames, titles_of_tickets
 from tests.processes import AgentProcess, ServerProcess, until
 
 from tocsin_agent.frames import pack_frame, pack_schema
-from tocsin_agent.segment import Segment
 from tocsin_agent.spool import Spool
 from tocsin_protocol.vocabulary import SeriesKind
 from tocsin_server.ingest.replay import replay
@@ -29,18 +27,6 @@ def server(tmp_path: Path):
     with ServerProcess(tmp_path / "server", toml="interval_s = 1\n") as made:
         made.prepare()
         yield made.start()
-
-
-def spooled(agent: AgentProcess) -> set[tuple[int, int]]:
-    """Epoch and number of what lies in the agent's spool."""
-    keys = set()
-    for path in sorted((agent.state / "spool").glob("*.frames")):
-        segment = Segment(str(path))
-        with contextlib.suppress(FileNotFoundError):  # delivered as we looked
-            segment.load()
-            keys |= {place.key for place in segment.newest_first()}
-        segment.close()
-    return keys
 
 
 def stored_of(server: ServerProcess) -> list[tuple[int, int]]:
@@ -93,10 +79,10 @@ def test_killing_the_agent_loses_nothing_spooled_and_doubles_nothing(
             agent.start()
             time.sleep(chance.uniform(0.3, 1.8))  # real time: the moment of the kill is what is tested
             agent.kill()
-            seen |= spooled(agent)
+            seen |= spooled(agent.state)
             server.process.send_signal(signal.SIGCONT)
         agent.start()
-        until("the spool is empty", lambda: not (spooled(agent) & seen), seconds=60)
+        until("the spool is empty", lambda: not (spooled(agent.state) & seen), seconds=60)
         agent.kill()
 
     assert server.stop() == 0
@@ -119,7 +105,11 @@ def test_a_backlog_of_ten_thousand_frames_is_stored_once(server: ServerProcess, 
         spool.close()
 
         agent.start()
-        until("the backlog is delivered", lambda: not any(e == epoch for e, _ in spooled(agent)), seconds=100)
+        until(
+            "the backlog is delivered",
+            lambda: not any(e == epoch for e, _ in spooled(agent.state)),
+            seconds=100,
+        )
         agent.kill()
 
     assert server.stop() == 0
