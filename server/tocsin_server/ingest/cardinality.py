@@ -1,8 +1,8 @@
 """How many different series a host may send in an hour: one that makes up new ones all the time is refused.
 
 Such a host (a label with a process id, a request, a time) fills memory and history with series of which each
-has one sample. Counted are those of the schemas that it tells. Of most hosts that is one, and then only the
-schema is kept; a set is kept of a host whose series change.
+has one sample. Counted are those of the schemas that it tells. What is remembered of a host is the first of
+them, which most never change, and hashes of what others had beside it.
 """
 
 from collections import Counter
@@ -36,20 +36,21 @@ class Hour:
     def __init__(self, began_s: float) -> None:
         self.began_s = began_s
         self._first: Schema | None = None
-        self._known: set[int] | None = None
+        self._beside: set[int] = set()
         self._grown: Counter[str] = Counter()
 
     def take(self, schema: Schema, *, most: int) -> str:
         """Take its series in; where they would be too many take none, and say which metric grows most."""
         if self._first is None or schema.id == self._first.id:
             return self._begin(schema, most)
-        if self._known is None:
-            self._known = {hash(entry) for entry in self._first.series}
-        fresh = {key: entry.name for entry in schema.series if (key := hash(entry)) not in self._known}
+        # Made anew for each schema that is told: they are few, and hosts are many.
+        first = {hash(entry) for entry in self._first.series}
+        told = {hash(entry): entry.name for entry in schema.series}
+        fresh = {key: name for key, name in told.items() if key not in first and key not in self._beside}
         grown = self._grown + Counter(fresh.values())
-        if len(self._known) + len(fresh) > most:
+        if len(first) + len(self._beside) + len(fresh) > most:
             return _largest(grown)
-        self._known.update(fresh)
+        self._beside.update(fresh)
         self._grown = grown
         return ""
 

@@ -111,6 +111,13 @@ async def test_what_a_hello_says_of_its_host_is_cleaned_before_people_see_it(rig
     assert record.events[0].text.isprintable()
 
 
+@pytest.mark.parametrize("said", [{"run": b"r" * 17}, {"boot": "word"}, {"name": "n" * 201}, {"machine": None}])
+async def test_a_hello_that_says_more_than_it_may_of_its_host_is_refused(
+    atlas: RigAgent, said: dict[str, object]
+) -> None:
+    assert (await atlas.hello(**said)).status == 422
+
+
 async def test_a_restart_is_heard_as_before(rig: Rig, atlas: RigAgent) -> None:
     await atlas.push(atlas.frame(0))
     again = await copied(atlas)
