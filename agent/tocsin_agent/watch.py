@@ -71,7 +71,8 @@ class Watch:
         if now_s >= self._schedule.due_s:
             self._collect()
             self._schedule.advance(self._monotonic())
-            self._sync_s = self._monotonic() + SYNC_AFTER_S
+            # Not put off by each new frame: where one is due every second, none would ever be synced.
+            self._sync_s = self._sync_s or self._monotonic() + SYNC_AFTER_S
         elif self._sync_s is not None and now_s >= self._sync_s:
             self._spool.sync()
             self._sync_s = None

@@ -95,6 +95,21 @@ def test_a_frame_is_made_durable_within_a_second_unless_it_is_acknowledged(post:
     assert synced == [1000 + SYNC_AFTER_S, 1005 + SYNC_AFTER_S]
 
 
+def test_frames_that_follow_each_other_at_once_are_made_durable_all_the_same(post: Post, monkeypatch):
+    post.interval_s, synced = 1.0, []
+    monkeypatch.setattr(post.spool, "sync", lambda: synced.append(post.clock.seconds))
+    collect = post.readings.collect
+
+    def collect_slowly(now_ms: int):
+        post.clock.move(0.5)
+        return collect(now_ms)
+
+    post.readings.collect = collect_slowly
+    post.pass_time(20)
+
+    assert len(synced) >= 10
+
+
 def test_each_problem_is_said_when_it_comes_and_when_it_goes(post: Post, capfd):
     post.readings.problems = {"netdev": "OSError: gone"}
     post.pass_time(20)
