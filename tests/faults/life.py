@@ -186,6 +186,7 @@ def _deliver(agent: AgentProcess, agent_calls: Recorder) -> None:
     left = spooled(agent.state)
     agent.under = agent_calls.under()
     agent.start()
+    until("the agent is being recorded", agent_calls.is_recording)
     until("the spool is delivered", lambda: not spooled(agent.state) & left)
     agent.kill()
     agent_calls.take()

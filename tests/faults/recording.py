@@ -74,6 +74,10 @@ class Recorder:
         command += [] if injected else ["--seccomp-bpf"]
         return command + [word for what in injected for word in ("-e", f"inject={what}")]
 
+    def is_recording(self) -> bool:
+        """Whether the program of the last `under` has begun; strace waits for one that is killed before."""
+        return self._log.exists() and self._log.stat().st_size > 0
+
     def take(self) -> None:
         """The program of the last `under` has ended: read what it did."""
         reading = _Reading(self.folder, self._disk.live(), len(self.events))
