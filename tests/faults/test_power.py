@@ -12,7 +12,6 @@ which prints it, though no life is lived twice.
 import os
 import random
 import shutil
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -31,7 +30,7 @@ from tests.faults.aftermath import (
 from tests.faults.disk import Disk, Image, Names
 from tests.faults.life import Life, recorded_life
 from tests.faults.oracle import FULL, SCHEMA, PushingAgent, spooled, stored_frames
-from tests.faults.recording import APT, Recorded, lay
+from tests.faults.recording import Recorded, lay
 from tests.processes import AgentProcess, ServerProcess, until
 
 LOOPS = int(os.environ.get("TOCSIN_FAULT_LOOPS", "3"))
@@ -51,25 +50,9 @@ class Point(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def life(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Life]:
-    if shutil.which("strace") is None:
-        reason = f"strace is missing: sudo apt-get install --no-install-recommends {APT}"
-        if os.environ.get("TOCSIN_REQUIRE_REAL") == "1":
-            pytest.fail(reason)
-        pytest.skip(reason)
+def life(strace: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Life]:
     with recorded_life(tmp_path_factory.mktemp("life"), seed=SEED, rounds=ROUNDS) as lived:
         yield lived
-
-
-@pytest.fixture
-def report(capsys: pytest.CaptureFixture[str]) -> Callable[[str], None]:
-    """Say it though the test succeeds."""
-
-    def say(text: str) -> None:
-        with capsys.disabled():
-            sys.stdout.write(f"\n{text} (seed {SEED})\n")
-
-    return say
 
 
 def points(first: Image, events: Sequence[Recorded]) -> Iterator[Point]:
@@ -112,7 +95,8 @@ def test_whatever_a_power_cut_leaves_the_server_has_all_that_it_has_acked_and_no
     report(
         f"server: {POINTS} power cuts in {len(life.server_events)} events, {real} started;"
         f" {len(life.told.frames)} frames acked, {len(life.told.comments)} comments;"
-        f" {len(lost)} lost, {len(doubled)} doubled, {len(unsound)} unsound, {damaged} with damage passed over"
+        f" {len(lost)} lost, {len(doubled)} doubled, {len(unsound)} unsound,"
+        f" {damaged} with damage passed over (seed {SEED})"
     )
     assert (lost, doubled, unsound) == ([], [], [])
 
@@ -149,7 +133,7 @@ def test_whatever_a_power_cut_leaves_the_agent_has_all_that_was_spooled_and_noth
     report(
         f"agent: {POINTS} power cuts in {len(life.agent_events)} events; {len(promised.written)} spooled,"
         f" {len(started)} of images delivered; {len(lost)} lost, {len(stored) - len(set(stored))} doubled,"
-        f" {altered} altered, {damaged} with damage counted"
+        f" {altered} altered, {damaged} with damage counted (seed {SEED})"
     )
     assert (lost, altered, uncounted) == ([], 0, 0)
     assert started <= {(epoch, seq) for _, epoch, seq in stored}
