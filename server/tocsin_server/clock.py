@@ -34,12 +34,18 @@ class FakeClock:
 
     def __init__(self, now_ms: int = 1_700_000_000_000) -> None:
         self._now_ms = now_ms
+        self._set_ms = 0
 
     def now_ms(self) -> int:
         return self._now_ms
 
     def monotonic(self) -> float:
-        return self._now_ms / 1000
+        return (self._now_ms - self._set_ms) / 1000
+
+    def set(self, *, seconds: float) -> None:
+        """Somebody sets the clock on the wall by so much, and no time passes."""
+        self._now_ms += round(seconds * 1000)
+        self._set_ms += round(seconds * 1000)
 
     def move(self, *, seconds: float) -> None:
         self._now_ms += round(seconds * 1000)

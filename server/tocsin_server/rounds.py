@@ -29,6 +29,8 @@ BEAT_EVERY_ROUNDS = 10
 AWAITED_MS = 120_000
 """How long a host that was just enrolled may take until its first push; then it counts as silent. A device that
 is looked at seldom has as long as three looks take."""
+CLOCK_SET_MS = 2000
+"""From here on it was set; less is a clock that is being steered."""
 SKEW_SERIES = "tocsin_clock_skew_seconds"
 CLONED_SERIES = "tocsin_agent_cloned"
 REFUSED_SERIES = "tocsin_host_series_refused"
@@ -85,6 +87,8 @@ class Rounds:
         self._is_refused = is_refused
         self._count = 0
         self._turned_s = clock.monotonic()
+        self._looked: tuple[int, float] | None = None
+        """When the last round was, on the wall's clock and on the one that nobody sets."""
         self._generation: int | None = None
         self._enlisted: set[int] = set()
         self._was: dict[int, _State] = {}
@@ -96,7 +100,9 @@ class Rounds:
         """Before the first round: give the head what the journal has of late."""
         with self._head.lock:
             self._enlist()
-            for frame in frames:
+            now_ms = self._clock.now_ms()
+            # What is yet to come was written by a clock that has been set back since.
+            for frame in (frame for frame in frames if max(frame.times_ms) <= now_ms):
                 self._head.apply(frame.host_id, frame.schema, frame.times_ms, frame.matrix)
 
     def start(self) -> None:
@@ -113,7 +119,10 @@ class Rounds:
 
     def turn(self, now_ms: int) -> Round:
         """One round."""
+        set_ms = self._follow_clock(now_ms)
         with self._head.lock:
+            if set_ms < 0:
+                self._begin_anew()
             self._enlist()
             self._take_in()
             changed = list(self._beat(now_ms))
@@ -126,6 +135,25 @@ class Rounds:
         self.last = done
         self._turned_s = self._clock.monotonic()
         return done
+
+    def _follow_clock(self, now_ms: int) -> int:
+        """Notice that somebody has set the clock on the wall, or that the machine was asleep; by how much."""
+        now_s = self._clock.monotonic()
+        was_ms, was_s = self._looked or (now_ms, now_s)
+        self._looked = (now_ms, now_s)
+        since_ms = now_ms - round((now_s - was_s) * 1000)
+        by_ms = since_ms - was_ms
+        if abs(by_ms) < CLOCK_SET_MS:
+            return 0
+        _log.warning(f"the clock was set by {by_ms / 1000:.0f} s", action="clock_set")
+        self._presence.clock_was_set(by_ms, since_ms=since_ms, now_ms=now_ms)
+        return by_ms
+
+    def _begin_anew(self) -> None:
+        """What the head has is of a time that is yet to come: until then it would take nothing else."""
+        for host_id in self._enlisted:
+            self._head.retire(host_id)
+        self._enlisted, self._was, self._generation = set(), {}, None
 
     def _enlist(self) -> None:
         """Follow the estate: hosts that are new or moved, hosts that were retired."""

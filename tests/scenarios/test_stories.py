@@ -664,6 +664,26 @@ def test_a_clock_that_is_set_back_resolves_nothing_and_opens_nothing_twice(story
     assert len(story.tickets()) == 2
 
 
+@pytest.mark.parametrize("seconds", [86_400, 60, -60, -86_400])
+def test_a_clock_that_is_set_opens_no_ticket_and_one_for_whoever_falls_silent_then(
+    story: Story, seconds: int
+) -> None:
+    story.pack("datacenter.yml")
+    atlas = story.host("atlas")
+    story.push(atlas, ROOMY, at=5, until=65)
+    story.turn_until(60)
+
+    story.clock.set(seconds=seconds)
+    since = story.now
+    story.push(atlas, ROOMY, at=since + 20, until=since + 60)
+    story.turn_until(since + 90)
+    before = story.tickets()
+    story.turn_until(since + 120)
+
+    assert before == []
+    assert [ticket.title for ticket in story.tickets()] == ["atlas is silent"]
+
+
 # -- very much at once
 
 

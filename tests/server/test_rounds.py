@@ -164,6 +164,18 @@ def test_a_host_that_falls_silent_loses_its_series_at_once(bench: Bench) -> None
     assert bench.turn(after_s=33)[0] == ("judged", {})
 
 
+@pytest.mark.parametrize("seconds", [86_400, 40, -40, -86_400])
+def test_a_clock_that_is_set_makes_no_host_silent_and_lets_none_live_on(bench: Bench, seconds: int) -> None:
+    bench.push(ATLAS, 1.0)
+    bench.turn()
+    bench.looks = lambda: bench.values("up")
+
+    bench.clock.set(seconds=seconds)
+
+    assert ("changed", ATLAS) not in [what for _ in range(30) for what in bench.turn()]
+    assert ("changed", ATLAS) in [what for _ in range(3) for what in bench.turn()]
+
+
 def test_up_is_written_often_enough_to_be_always_there_and_not_with_every_round(bench: Bench) -> None:
     bench.push(ATLAS, 1.0)
     written = []
@@ -316,6 +328,14 @@ def test_what_the_journal_has_is_there_in_the_first_round(bench: Bench) -> None:
     bench.rounds.restore([HostFrame(ATLAS, LOAD, [bench.clock.now_ms()], np.array([[9.0]]))])
 
     assert bench.turn() == [("judged", {"atlas": 9.0})]
+
+
+def test_what_the_journal_has_of_a_time_to_come_keeps_nothing_out(bench: Bench) -> None:
+    ahead_ms = bench.clock.now_ms() + 86_400_000
+    bench.rounds.restore([HostFrame(ATLAS, LOAD, [ahead_ms], np.array([[9.0]]))])
+    bench.push(ATLAS, 1.0)
+
+    assert bench.turn() == [("judged", {"atlas": 1.0})]
 
 
 def test_whoever_asks_is_told_whether_rounds_turn(bench: Bench) -> None:

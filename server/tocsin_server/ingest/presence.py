@@ -36,7 +36,8 @@ class Presence:
     def remember(self, last_heard_ms: Mapping[int, int]) -> None:
         """What the journal knows from before this start."""
         for host_id, at_ms in last_heard_ms.items():
-            self._heard.setdefault(host_id, (at_ms, None))
+            # What is yet to come was written by a clock that has been set back since.
+            self._heard.setdefault(host_id, (min(at_ms, self._started_ms), None))
 
     def heard(self, host_id: int, *, at_ms: int, skew_ms: int) -> None:
         """A push has come; `skew_ms` is how far the agent's clock is ahead of ours."""
@@ -55,6 +56,18 @@ class Presence:
     def release(self, host_id: int, *, at_ms: int) -> None:
         """It was not listened to until now: as our own start, that is not its silence."""
         self._released_ms[host_id] = at_ms
+
+    def clock_was_set(self, by_ms: int, *, since_ms: int, now_ms: int) -> None:
+        """Our own clock was set, at a moment that it now calls `since_ms`; nobody is silent for that.
+
+        Who was heard after that moment was heard by the new time already.
+        """
+        self._started_ms += by_ms
+        self._released_ms = {host_id: at_ms + by_ms for host_id, at_ms in self._released_ms.items()}
+        for host_id, known in list(self._heard.items()):
+            at_ms, skew_ms = known
+            if not since_ms <= at_ms <= now_ms:
+                self._heard[host_id] = (min(at_ms + by_ms, now_ms), skew_ms)
 
     def is_up(self, host_id: int, now_ms: int) -> bool:
         """Whether fewer than three pushes in a row are missing."""

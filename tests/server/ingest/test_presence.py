@@ -1,8 +1,10 @@
 """Who is there: three pushes may be missing, and the server's own start counts as having heard everybody."""
 
+import pytest
+
 from tocsin_server.ingest.presence import Presence
 
-START = 1_000_000
+START = 1_700_000_000_000
 
 
 def test_a_host_is_silent_once_three_pushes_are_missing() -> None:
@@ -42,6 +44,38 @@ def test_what_is_remembered_never_replaces_what_was_heard() -> None:
     presence.remember({7: START - 1})
 
     assert presence.last_seen_ms(7) == START
+
+
+@pytest.mark.parametrize("by_ms", [86_400_000, -86_400_000, 40_000, -40_000])
+def test_a_clock_that_is_set_makes_nobody_silent_and_nobody_live_on(by_ms: int) -> None:
+    presence = Presence(interval_s=10, started_ms=START - 3_600_000)
+    presence.heard(7, at_ms=START - 5000, skew_ms=0)
+    presence.heard(8, at_ms=START - 60_000, skew_ms=0)
+
+    presence.clock_was_set(by_ms, since_ms=START + by_ms, now_ms=START + by_ms + 1000)
+
+    assert presence.is_up(7, START + by_ms + 27_000)
+    assert not presence.is_up(7, START + by_ms + 27_001)
+    assert not presence.is_up(8, START + by_ms + 1000)
+
+
+@pytest.mark.parametrize("by_ms", [86_400_000, -86_400_000])
+def test_who_was_heard_by_the_new_time_already_was_heard_then(by_ms: int) -> None:
+    presence = Presence(interval_s=10, started_ms=START - 3_600_000)
+    presence.heard(7, at_ms=START + by_ms + 500, skew_ms=0)
+
+    presence.clock_was_set(by_ms, since_ms=START + by_ms, now_ms=START + by_ms + 1000)
+
+    assert presence.last_seen_ms(7) == START + by_ms + 500
+
+
+def test_what_was_heard_by_a_clock_that_was_set_back_since_was_heard_before_the_start() -> None:
+    presence = Presence(interval_s=10, started_ms=START)
+
+    presence.remember({7: START + 86_400_000})
+
+    assert presence.is_up(7, START + 32_000)
+    assert not presence.is_up(7, START + 32_001)
 
 
 def test_a_host_that_never_pushed_is_told_from_a_silent_one() -> None:
