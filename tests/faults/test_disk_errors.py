@@ -15,7 +15,7 @@ import pytest
 from tests.faults.aftermath import doubled_by_server, kept_by_server, lost_by_server
 from tests.faults.disk import Disk, Fate, Names
 from tests.faults.life import Technician, Told
-from tests.faults.oracle import PushingAgent
+from tests.faults.oracle import PushingAgent, stored_frames
 from tests.faults.recording import Recorder, lay
 from tests.processes import ServerProcess, until
 
@@ -81,3 +81,29 @@ def _left(calls: Recorder, count: int, chance: random.Random, folder: Path) -> P
     shutil.rmtree(folder, ignore_errors=True)
     lay(disk.image(chance, Fate.LOST), folder)
     return folder
+
+
+def test_while_nothing_can_be_written_the_server_says_so_shows_what_it_has_and_is_well_again_by_itself(
+    strace: str, tmp_path: Path
+) -> None:
+    with ServerProcess(tmp_path / "server", toml="interval_s = 1\n") as server:
+        prepared = json.loads(server.command("prepare", "--url", server.url).stdout)
+        # As on a file system that was mounted read-only, for so many writes of each thread.
+        server.under = Recorder(server.data).under("pwrite64:error=EROFS:when=30..130")
+        server.start()
+        agent = PushingAgent(server, "atlas", tmp_path, prepared["invitation"])
+        agent.start()
+        until("the server ails", lambda: not server.is_ready())
+        with server.api(prepared["session"]) as api:
+            seen = api.get("/tickets").status_code
+        until("the server is well again", server.is_ready, seconds=60)
+        acked = len(agent.oracle.acked)
+        until("pushes are stored again", lambda: len(agent.oracle.acked) > acked)
+        agent.end()
+        assert server.stop() == 0
+
+    stored = stored_frames(server.data / "journal")
+    assert seen == 200
+    assert set(agent.refusals) == {503}
+    assert agent.oracle.acked <= set(stored)
+    assert len(stored) == len(set(stored))
