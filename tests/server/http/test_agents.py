@@ -61,6 +61,16 @@ async def test_an_invitation_is_good_once(rig: Rig) -> None:
     assert answer.said["remedy"]
 
 
+async def test_of_fifty_that_redeem_one_invitation_at_once_one_enrols(rig: Rig) -> None:
+    invitation = rig.invite()
+
+    answers = await asyncio.gather(*[RigAgent(rig, f"host-{n}").enrol(invitation) for n in range(50)])
+
+    statuses = [answer.status for answer in answers]
+    assert statuses.count(200) == 1
+    assert {*statuses} <= {200, 403, 429}
+
+
 async def test_many_that_enrol_at_once_are_all_known_and_share_the_looks_at_the_estate(rig: Rig) -> None:
     looks, reload = [], rig.estate.reload
 
