@@ -34,7 +34,7 @@ help:
 ## make format        put the source into its format
 ## make bench         the benchmarks, each beside its peer
 ## make soak          an hour of 1,000 simulated hosts: what grows (HOSTS, MINUTES)
-## make faults-short  kill -9, full disks, devices that go down: the short form
+## make faults-short  kill -9, power cuts, disks that fail, devices that go down: the short form
 ## make faults        the same, the long form
 ## make fuzz          texts of all kinds to whatever reads texts, TOCSIN_FUZZ_S seconds in all (600)
 ## make lock          resolve requirements.lock anew
