@@ -31,6 +31,8 @@ AWAITED_MS = 120_000
 is looked at seldom has as long as three looks take."""
 CLOCK_SET_MS = 2000
 """From here on it was set; less is a clock that is being steered."""
+STANDSTILL_MS = 5000
+"""From here on a round that comes late means that nobody was heard meanwhile."""
 SKEW_SERIES = "tocsin_clock_skew_seconds"
 CLONED_SERIES = "tocsin_agent_cloned"
 REFUSED_SERIES = "tocsin_host_series_refused"
@@ -149,6 +151,16 @@ class Rounds:
         self._presence.clock_was_set(by_ms, since_ms=since_ms, now_ms=now_ms)
         return by_ms
 
+    def _notice_standstill(self) -> None:
+        """A server that stood still, with its machine or alone, has heard nobody: that is not their silence."""
+        now_s = self._clock.monotonic()
+        _, was_s = self._looked or (0, now_s)
+        still_ms = round((now_s - was_s - self._period_s) * 1000)
+        if still_ms >= STANDSTILL_MS:
+            now_ms = self._clock.now_ms()
+            _log.warning(f"the server stood still for {still_ms / 1000:.0f} s", action="stood_still")
+            self._presence.clock_was_set(still_ms, since_ms=now_ms - still_ms, now_ms=now_ms)
+
     def _begin_anew(self) -> None:
         """What the head has is of a time that is yet to come: until then it would take nothing else."""
         for host_id in self._enlisted:
@@ -213,6 +225,7 @@ class Rounds:
         due = self._clock.monotonic()
         while not self._ended.wait(max(0.0, due - self._clock.monotonic())):
             try:
+                self._notice_standstill()
                 self.turn(self._clock.now_ms())
             except Exception:  # noqa: BLE001 - the outermost loop: the next round may succeed, and says so
                 _log.exception("a round over the rules has failed", action="round_failed")

@@ -176,6 +176,17 @@ def test_a_clock_that_is_set_makes_no_host_silent_and_lets_none_live_on(bench: B
     assert ("changed", ATLAS) in [what for _ in range(3) for what in bench.turn()]
 
 
+def test_a_server_that_stood_still_takes_nobody_for_silent_and_misses_who_stays_away(bench: Bench) -> None:
+    bench.push(ATLAS, 1.0)
+    bench.turn()
+
+    bench.clock.move(seconds=120)
+    bench.rounds._notice_standstill()
+
+    assert ("changed", ATLAS) not in [what for _ in range(30) for what in bench.turn()]
+    assert ("changed", ATLAS) in [what for _ in range(3) for what in bench.turn()]
+
+
 def test_up_is_written_often_enough_to_be_always_there_and_not_with_every_round(bench: Bench) -> None:
     bench.push(ATLAS, 1.0)
     written = []
