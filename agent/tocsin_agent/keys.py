@@ -16,7 +16,7 @@ from contextlib import suppress
 
 from tocsin_agent.errors import NoDelivery, Refused
 from tocsin_agent.greeting import Post, Session, converse
-from tocsin_agent.identity import FILE, Identity, public_key, save, signature
+from tocsin_agent.identity import FILE, Identity, make_durable, public_key, save, signature
 from tocsin_agent.nextkey import drop_next, load_next, make_next
 from tocsin_agent.report import say
 from tocsin_protocol import wire
@@ -114,6 +114,9 @@ class Keys:
             self._next = load_next(self._state, self.identity.agent)
 
     def _tell(self, new: bytes, session: Session, post: Post) -> None:
+        # Whoever has made it may have been killed before its name was durable; the server would know a key that
+        # a power cut takes from us.
+        make_durable(self._state)
         message = wire.new_key_message(session.id, public_key(new))
         said = {
             "v": wire.VERSION,

@@ -113,6 +113,18 @@ def atlas(tmp_path: Path, hand_clock: HandClock) -> Rotating:
     return Rotating(tmp_path, hand_clock)
 
 
+def test_a_key_is_durable_before_the_server_is_told_of_it(
+    atlas: "Rotating", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_next(atlas.state, ATLAS.agent)
+    told_at_sync: list[int] = []
+    monkeypatch.setattr(keys_module, "make_durable", lambda _: told_at_sync.append(atlas.server.told))
+
+    atlas.push()
+
+    assert (told_at_sync, atlas.server.told) == ([0], 1)
+
+
 def test_a_key_that_was_asked_for_is_told_and_then_used(atlas: Rotating) -> None:
     assert make_next(atlas.state, "agent-1")
 
