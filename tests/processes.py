@@ -181,7 +181,7 @@ class AgentProcess:
     def command(self, *words: str) -> subprocess.CompletedProcess[str]:
         """What somebody at the host types, such as `ask`."""
         return subprocess.run(
-            [sys.executable, "-m", "tocsin_agent", *words, "--state", self.state],
+            [*self.under, sys.executable, "-m", "tocsin_agent", *words, "--state", self.state],
             capture_output=True,
             text=True,
             timeout=60,

@@ -45,7 +45,8 @@ class Life:
     """What was recorded."""
 
     server: ServerProcess
-    agent: AgentProcess
+    agent_id: str
+    """The real agent's."""
     server_first: dict[str, bytes | None]
     server_events: list[Recorded]
     agent_first: dict[str, bytes | None]
@@ -102,7 +103,8 @@ def recorded_life(folder: Path, *, seed: str, rounds: int) -> Iterator[Life]:
         server.start()
         agent.under = agent_calls.under()
         agent.enrol(invitations.pop(), name="atlas")
-        told.agents[_enrolled(agent)] = time.time()
+        agent_id = _enrolled(agent)
+        told.agents[agent_id] = time.time()
         agent_calls.take()
         pushing = [_pushing(server, name, folder, told) for name in invitations]
         technician = Technician(server, told.session, told)
@@ -120,7 +122,7 @@ def recorded_life(folder: Path, *, seed: str, rounds: int) -> Iterator[Life]:
             told.sent |= each.oracle.sent
         server.under = agent.under = ()
         yield Life(
-            server, agent, calls.first, calls.events, agent_calls.first, agent_calls.events, told, pushing
+            server, agent_id, calls.first, calls.events, agent_calls.first, agent_calls.events, told, pushing
         )
 
 
@@ -171,6 +173,8 @@ def _live_a_round(
     time.sleep(chance.uniform(0.5, 2.5))
     agent.kill()
     agent_calls.take()
+    if number == 0:
+        _rotate_key(agent, agent_calls)
     # Its next run spools as well, before there is a server.
     agent.under = agent_calls.under()
     agent.start()
@@ -178,6 +182,13 @@ def _live_a_round(
     server.start()
     time.sleep(chance.uniform(0.2, 0.6))
     agent.kill()
+    agent_calls.take()
+
+
+def _rotate_key(agent: AgentProcess, agent_calls: Recorder) -> None:
+    """Once: a second change within a minute would be refused, and what is older than two is not accepted."""
+    agent.under = agent_calls.under()
+    assert agent.command("rotate-key").returncode == 0
     agent_calls.take()
 
 

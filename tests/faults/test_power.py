@@ -33,6 +33,9 @@ from tests.faults.oracle import FULL, SCHEMA, PushingAgent, spooled, stored_fram
 from tests.faults.recording import Recorded, lay
 from tests.processes import AgentProcess, ServerProcess, until
 
+from tocsin_agent.errors import NotEnrolled
+from tocsin_agent.identity import load
+
 LOOPS = int(os.environ.get("TOCSIN_FAULT_LOOPS", "3"))
 POINTS, ROUNDS = (max(500, 3 * LOOPS), 12) if LOOPS >= 100 else (30, 2)
 REAL_EVERY = 10
@@ -116,7 +119,9 @@ def test_whatever_a_power_cut_leaves_the_agent_has_all_that_was_spooled_and_noth
             done = point.events
             state = tmp_path / "agent"
             lay(point.image, state)
-            if number % REAL_EVERY == 0 and point.told_s > min(life.told.agents.values()):
+            is_enrolled = point.told_s > life.told.agents[life.agent_id]
+            lost += [f"identity at event {point.events}"] * (is_enrolled and not knows_itself(state, life))
+            if number % REAL_EVERY == 0 and is_enrolled:
                 started |= deliver(state)
                 shutil.rmtree(state)
                 lay(point.image, state)
@@ -182,6 +187,14 @@ def push_again(server: ServerProcess, agent: PushingAgent, told_s: float) -> Non
             again.next_seq = seq
             frames.append(again.frame(SCHEMA, FULL))
         assert again.push(frames) == 200
+
+
+def knows_itself(state: Path, life: Life) -> bool:
+    """Whether the agent has its identity."""
+    try:
+        return load(str(state)).agent == life.agent_id
+    except NotEnrolled:
+        return False
 
 
 def deliver(state: Path) -> set[tuple[int, int]]:
