@@ -102,7 +102,8 @@ def keep_what_is_left(folder: Path, *, disk: Disk) -> None:
             disk.fdatasync(descriptor)
         finally:
             os.close(descriptor)
-    _sync_folder(folder)
+    for each in (folder, folder.parent):
+        _sync_folder(each)
 
 
 def _sync_folder(folder: Path) -> None:

@@ -1,5 +1,6 @@
 """The server's keys are made once, are nobody else's to read, and survive two who come at once."""
 
+import os
 import ssl
 import stat
 from concurrent.futures import ThreadPoolExecutor
@@ -18,6 +19,18 @@ def test_a_second_opening_finds_the_same_keys(tmp_path: Path) -> None:
 
     assert first.public_key_hex == second.public_key_hex
     assert first.fingerprint == second.fingerprint
+
+
+def test_their_names_are_durable_as_they_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[str] = []
+    monkeypatch.setattr(
+        os, "fsync", lambda number: synced.append(Path(f"/proc/self/fd/{number}").readlink().name)
+    )
+
+    open_identity(tmp_path)
+
+    names = [name.rpartition(".")[0] if name.startswith(".") else name for name in synced]
+    assert names == [".identity.key", tmp_path.name, ".tls.pem", tmp_path.name]
 
 
 def test_what_it_signs_is_verified_by_the_public_key(tmp_path: Path) -> None:

@@ -239,7 +239,8 @@ def _prepare(connection: sqlite3.Connection, path: Path, *, read_only: bool) -> 
     connection.execute("PRAGMA synchronous=FULL")
     if version == 0:
         connection.executescript(_TABLES)
-        _sync_folder(path.parent)
+        for folder in (path.parent, path.absolute().parent.parent):
+            _sync_folder(folder)
 
 
 def _sync_folder(folder: Path) -> None:
