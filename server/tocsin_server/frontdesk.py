@@ -78,9 +78,9 @@ class FrontDesk:
         """Batch by batch; what a storm leaves over waits for the next time, and lets others write meanwhile."""
         happenings: list[Happening] = []
         for _ in range(BATCHES):
-            happenings += consume(session, self._clock.now_ms(), reopen_ms=self._reopen_ms)
             if not is_waiting(session):
                 break
+            happenings += consume(session, self._clock.now_ms(), reopen_ms=self._reopen_ms)
         return happenings
 
     def _recover(self, session: Session) -> list[Happening]:

@@ -73,6 +73,7 @@ _WAITING = (
     .where(IS_WAITING)
     .order_by(_TRANSITIONS.c.id)
 )
+_ANY_WAITING = select(_TRANSITIONS.c.id).where(IS_WAITING).limit(1)
 
 _TOLD_OF = frozenset({AlertState.FIRING, AlertState.UNKNOWN, AlertState.RESOLVED})
 """What a ticket hears of. A pending alert has not rung yet, and one that was only pending never has."""
@@ -108,7 +109,7 @@ def _is_told_of(row: Row[Any]) -> bool:
 
 def is_waiting(session: Session) -> bool:
     """Whether there are transitions to consume."""
-    return session.execute(select(_TRANSITIONS.c.id).where(IS_WAITING).limit(1)).first() is not None
+    return session.execute(_ANY_WAITING).first() is not None
 
 
 def ticket_key(client_id: int, alertname: str, labels: Mapping[str, str]) -> str:

@@ -15,7 +15,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, or_, select
+from sqlalchemy import Row, bindparam, or_, select
 from sqlmodel import Session
 
 from tocsin_protocol.vocabulary import OPEN_TICKET_STATES, AlertState, TicketState
@@ -37,6 +37,38 @@ _OTHERS = TICKETS.alias("other")
 
 # Not correlated, so that it is asked once: an alert that has flapped for a year has many transitions.
 _WAITING = select(_TRANSITIONS.c.alert_id).where(IS_WAITING)
+_IS_IN_HAND = (
+    select(_OTHERS.c.id)
+    .where(
+        _OTHERS.c.key == TICKETS.c.key,
+        or_(_OTHERS.c.state.in_(OPEN_TICKET_STATES), _OTHERS.c.solved_ms > bindparam("until_ms")),
+    )
+    .exists()
+)
+"""Whether a ticket of the key is open or was solved of late: an older one may have been reopened."""
+# Made once: it is asked every second, and to make it takes as long as its answer.
+_UNHEARD = (
+    select(
+        _ALERTS.c.id,
+        _ALERTS.c.alertname,
+        _ALERTS.c.severity,
+        _ALERTS.c.value,
+        _ALERTS.c.expression,
+        _ALERTS.c.labels,
+        _ALERTS.c.fired_ms,
+        _ALERTS.c.changed_ms,
+        TICKETS.c.key,
+    )
+    .join_from(_ALERTS, TICKETS, TICKETS.c.id == NEWEST_TICKET)
+    .where(
+        _ALERTS.c.state == AlertState.FIRING,
+        _ALERTS.c.suppressed_ms.is_(None),
+        _ALERTS.c.acknowledged_ms.is_(None),
+        TICKETS.c.state == TicketState.SOLVED,
+        ~_IS_IN_HAND,
+        _ALERTS.c.id.not_in(_WAITING),
+    )
+)
 
 
 def reopen_still_firing(session: Session, now_ms: int, *, after_ms: int, limit: int = LIMIT) -> list[Happening]:
@@ -57,39 +89,10 @@ def reopen_still_firing(session: Session, now_ms: int, *, after_ms: int, limit: 
 
 def _alerts_by_key(session: Session, until_ms: int, limit: int) -> Mapping[str, Sequence[Row[Any]]]:
     """The firing alerts that nobody is told of any more, by the key of their tickets."""
-    asked = (
-        select(
-            _ALERTS.c.id,
-            _ALERTS.c.alertname,
-            _ALERTS.c.severity,
-            _ALERTS.c.value,
-            _ALERTS.c.expression,
-            _ALERTS.c.labels,
-            _ALERTS.c.fired_ms,
-            _ALERTS.c.changed_ms,
-            TICKETS.c.key,
-        )
-        .join_from(_ALERTS, TICKETS, TICKETS.c.id == NEWEST_TICKET)
-        .where(
-            _ALERTS.c.state == AlertState.FIRING,
-            _ALERTS.c.suppressed_ms.is_(None),
-            _ALERTS.c.acknowledged_ms.is_(None),
-            TICKETS.c.state == TicketState.SOLVED,
-            ~_is_in_hand(until_ms),
-            _ALERTS.c.id.not_in(_WAITING),
-        )
-        .limit(limit)
-    )
     alerts: defaultdict[str, list[Row[Any]]] = defaultdict(list)
-    for row in session.execute(asked):
+    for row in session.execute(_UNHEARD.limit(limit), {"until_ms": until_ms}):
         alerts[row.key].append(row)
     return alerts
-
-
-def _is_in_hand(until_ms: int) -> ColumnElement[bool]:
-    """Whether a ticket of the key is open or was solved of late: an older one may have been reopened."""
-    is_fresh = or_(_OTHERS.c.state.in_(OPEN_TICKET_STATES), _OTHERS.c.solved_ms > until_ms)
-    return select(_OTHERS.c.id).where(_OTHERS.c.key == TICKETS.c.key, is_fresh).exists()
 
 
 def _solved_last(session: Session, keys: Iterable[str]) -> dict[str, Record]:
