@@ -5,11 +5,11 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
-from sqlalchemy import Engine, func, select
+from sqlalchemy import URL, Connection, Engine, NullPool, func, select
 from sqlmodel import Session, SQLModel, create_engine
-from tests.postgres import Cluster
+from tests.postgres import SUPERUSER, Cluster
 
-from tocsin_server.storage import sqlite
+from tocsin_server.storage import postgres, sqlite
 from tocsin_server.storage.address import Address
 from tocsin_server.storage.engine import Storage
 
@@ -17,18 +17,35 @@ Fill = Callable[[Storage], object]
 
 
 def compile_once() -> None:
-    """Let all SQLite engines of this process share the statements they have compiled: a sixth of the time."""
+    """Let all engines of a kind share the statements that this process has compiled: a sixth of the time."""
     first = create_engine("sqlite://")
     first.connect().close()  # the dialect asks SQLite what it can do
+    sqlite.create_engine = _sharing(first)
+
+
+def compile_once_for(cluster: Cluster) -> None:
+    """The same for PostgreSQL's engines, from now on."""
+    first = create_engine(Address.of(cluster.url("postgres", SUPERUSER)).url, poolclass=NullPool)
+    first.connect().close()
+    postgres.create_engine = _sharing(first)
+
+
+def _sharing(first: Engine) -> Callable[..., Engine]:
+    """What makes engines that know what the first one has found out about its kind of database."""
     compiled: dict[Any, Any] = {}
 
-    def create(url: str, **given: Any) -> Engine:
+    def create(url: str | URL, **given: Any) -> Engine:
         engine = create_engine(url, **given)
+        engine.dialect.initialize = _is_known  # type: ignore[method-assign]
         engine.dialect = engine.pool._dialect = first.dialect
         engine.update_execution_options(compiled_cache=compiled)
         return engine
 
-    sqlite.create_engine = create
+    return create
+
+
+def _is_known(connection: Connection) -> None:
+    """Ask the database nothing."""
 
 
 class Mould(Protocol):
@@ -60,7 +77,7 @@ class FileMould:
 
 
 class TemplateMould:
-    """A database of PostgreSQL's that others are made from; it takes 30 ms."""
+    """A database of PostgreSQL's that others are made from; it takes 15 ms."""
 
     def __init__(self, cluster: Cluster, name: str) -> None:
         self._cluster = cluster

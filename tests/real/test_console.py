@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -48,19 +47,6 @@ def terminal(require: Callable[[str, str], str], tmp_path: Path) -> Iterator[Ter
         started.end()
 
 
-@pytest.fixture
-def small() -> Iterator[Path]:
-    """A filesystem of 4 MiB that the agent watches, under a name short enough for the queue to show."""
-    folder = Path(tempfile.mkdtemp(prefix="bell-", dir="/tmp"))
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", folder], check=True)
-    try:
-        yield folder
-    finally:
-        subprocess.run(["umount", "-l", folder], check=False)
-        folder.rmdir()
-
-
-@pytest.mark.skipif(os.geteuid() != 0, reason="mounting a tmpfs needs root")
 def test_the_bell_rings_in_the_console_and_the_ticket_tells_why(
     terminal: Terminal, small: Path, tmp_path: Path
 ) -> None:

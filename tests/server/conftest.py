@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from sqlmodel import SQLModel
-from tests.databases import FileMould, Mould, TemplateMould, compile_once
+from tests.databases import FileMould, Mould, TemplateMould, compile_once, compile_once_for
 
 import tocsin_server.access.store
 import tocsin_server.alerts.store
@@ -33,6 +33,7 @@ def empty(request: pytest.FixtureRequest) -> Iterator[Mould]:
         yield FileMould(request.getfixturevalue("empty_database"))
         return
     cluster = request.getfixturevalue("cluster")
+    compile_once_for(cluster)
     name = cluster.copy_of()
     migrate(Address.of(cluster.url(name)), SQLModel.metadata)
     yield TemplateMould(cluster, name)
