@@ -17,8 +17,8 @@ SPARED := -p no:randomly -p no:textual-snapshot -p no:syrupy
 # The first time pytest rewrites all files, and Hypothesis reads them for constants: once, not in each process.
 # One property test asks for both; who only runs the server need not wait for that.
 REWRITE_TESTS := TOCSIN_EXAMPLES=1 $(BIN)/pytest -n 0 -qq -k test_a_line_has_no_breaks >/dev/null || true
-# In memory, where that can be written: a test's folder lasts milliseconds, and a disk takes as long for each commit.
-IN_MEMORY := $(shell test -w /dev/shm && echo TMPDIR=/dev/shm)
+# In memory, where there are 2 GiB: a test's folder lasts milliseconds, and a disk takes as long for each commit.
+IN_MEMORY := $(shell df -kP /dev/shm 2>/dev/null | awk 'NR == 2 && $$4 > 2097152 { print "TMPDIR=/dev/shm" }')
 ORDER ?= $(shell date +%s)
 ORDER := $(ORDER)
 # Python keeps what it has compiled, whatever the shell says.
@@ -58,8 +58,8 @@ run: $(READY)
 
 test: $(READY)
 	@echo "in the order that make test ORDER=$(ORDER) repeats"
-	TOCSIN_EXAMPLES=$(EXAMPLES) TOCSIN_ORDER=$(ORDER) $(BIN)/pytest -n 4 --dist loadgroup -p no:randomly \
-		-m "not faults"
+	$(IN_MEMORY) TOCSIN_EXAMPLES=$(EXAMPLES) TOCSIN_ORDER=$(ORDER) $(BIN)/pytest -n 4 --dist loadgroup \
+		--no-loadscope-reorder -p no:randomly -m "not faults"
 
 unit: $(READY)
 	@echo "in the order that make unit ORDER=$(ORDER) repeats"
