@@ -69,6 +69,7 @@ async def go_offline(pilot, server: FakeServer) -> None:
     session.hurry()
     await until(pilot, lambda: session.link.state is LinkState.OFFLINE)
     session.link = replace(session.link, as_of=scene.ago(2.2), retry_at=scene.ago(-0.14))
+    session.notice = None  # a list may have been read just then, and have said that it could not be
 
 
 @pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
