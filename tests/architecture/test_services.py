@@ -79,7 +79,7 @@ def test_a_units_command_takes_the_options_it_is_given(path: Path) -> None:
     if program.endswith("tocsin-agent"):
         assert read_arguments(words, _COMMANDS).command == "run"
     else:
-        assert parser().parse_args(words).data == Path("/var/lib/tocsin")
+        assert parser(words[0]).parse_args(words).data == Path("/var/lib/tocsin")
 
 
 @pytest.mark.parametrize("path", SERVICES, ids=lambda path: path.name)

@@ -7,21 +7,9 @@ from collections.abc import Sequence
 from importlib import import_module
 from importlib.metadata import version
 
-from tocsin_server.cli.command import with_time_in_one_word
+from tocsin_server.cli.command import Commands, with_time_in_one_word
+from tocsin_server.cli.words import SAID, file_of
 from tocsin_server.errors import TocsinError
-
-FILES = {
-    "running": ("run", "doctor"),
-    "founding": ("migrate", "prepare"),
-    "backups": ("backup", "verify", "restore"),
-    "files": ("rules", "probes", "seal", "suppressions"),
-    "query": ("query",),
-    "history": ("history",),
-    "silences": ("silence",),
-    "agents": ("agent",),
-    "estate": ("client", "site", "host", "user", "enrol-token"),
-}
-"""Which file has which commands. Only that of the one that is typed is read: some need much of the server."""
 
 EXAMPLES = """\
 examples:
@@ -60,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def parser(typed: str = "") -> argparse.ArgumentParser:
-    """What can be typed, or of it what may follow this word; each command is in `options.command`."""
+    """What may follow this word, or a list of words; each command is in `options.command`."""
     made = argparse.ArgumentParser(
         prog="tocsin-server",
         description="The central server: it takes what agents push, judges it by rules, and keeps the desk.",
@@ -69,15 +57,18 @@ def parser(typed: str = "") -> argparse.ArgumentParser:
     )
     made.add_argument("--version", action="version", version=f"tocsin-server {version('tocsin')}")
     commands = made.add_subparsers(required=True, metavar="COMMAND")
-    gc.disable()  # modules are no garbage, and looking for it among them is an eighth of a start
-    try:
-        for file in _files_of(typed):
-            import_module(f"tocsin_server.cli.{file}").add_commands(commands)
-    finally:
-        gc.enable()
+    file = file_of(typed)
+    if file is None:
+        for word, said in SAID.items():
+            commands.add_parser(word, help=said)
+    else:
+        _add_commands(file, commands)
     return made
 
 
-def _files_of(typed: str) -> list[str]:
-    """The file with this command; all of them where it is none."""
-    return [file for file, words in FILES.items() if typed in words] or list(FILES)
+def _add_commands(file: str, commands: Commands) -> None:
+    gc.disable()  # modules are no garbage, and looking for it among them is an eighth of a start
+    try:
+        import_module(f"tocsin_server.cli.{file}").add_commands(commands)
+    finally:
+        gc.enable()

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator
 
-from tocsin_server.cli.command import Commands, Options, command, group, write
+from tocsin_server.cli.command import Commands, Options, command, group
 from tocsin_server.cli.silences import author
+from tocsin_server.cli.writing import write
 from tocsin_server.clock import SystemClock, moment
 from tocsin_server.datafolder import look
 from tocsin_server.estate.agents import Record, record_of, release, shown
@@ -12,7 +13,7 @@ from tocsin_server.estate.clients import client_named
 
 def add_commands(commands: Commands) -> None:
     """`agent show`, `agent release`."""
-    agents = group(commands, "agent", "the hosts' agents")
+    agents = group(commands, "agent")
     for parser in (
         command(agents, "show", _show, "tell who pushes for a host, and what has happened to that agent"),
         command(agents, "release", _release, "hear an agent again that was cloned, once its copy is gone"),

@@ -20,19 +20,15 @@ from tocsin_server.storage.migrate import newest
 
 def add_commands(commands: Commands) -> None:
     """`backup, verify, restore`."""
-    made = command(
-        commands, "backup", _backup, "write all that this server needs into one file; the file holds its keys"
-    )
+    made = command(commands, "backup", _backup)
     made.add_argument("file", type=Path, metavar="FILE", help="a new file, or a folder of backups")
     made.add_argument("--keep", type=from_one, metavar="N", help="leave the newest N backups in that folder")
     made.add_argument(
         "--with-history", action="store_true", help="take the samples of past days too, which may be many GiB"
     )
-    whole = command(commands, "verify", _verify, "read a backup from end to end; restore nothing", data=False)
+    whole = command(commands, "verify", _verify, data=False)
     whole.add_argument("file", type=Path, metavar="FILE")
-    again = command(
-        commands, "restore", _restore, "make a new data folder from a backup; nothing is overwritten"
-    )
+    again = command(commands, "restore", _restore)
     again.add_argument("file", type=Path, metavar="FILE")
 
 

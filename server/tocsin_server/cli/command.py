@@ -6,12 +6,11 @@ from pathlib import Path
 from typing import TypeAlias
 
 import msgspec
-from sqlmodel import Session
 
 from tocsin_server.alerts.durations import parse_duration
 from tocsin_server.alerts.moments import parse_moment
+from tocsin_server.cli.words import SAID
 from tocsin_server.config import DEFAULT_DATA, ServerConfig, find_config, read_config
-from tocsin_server.datafolder import T, administer
 
 Options = argparse.Namespace
 Command = Callable[[Options], int]
@@ -24,12 +23,13 @@ def command(
     commands: Commands,
     name: str,
     act: Command,
-    said: str,
+    said: str = "",
     *,
     data: bool = True,
     examples: str = "",
 ) -> argparse.ArgumentParser:
-    """One command; nearly all of them work on a data folder."""
+    """One command, with what is said of it where that is not in `words`; nearly all work on a data folder."""
+    said = said or SAID[name]
     parser = commands.add_parser(
         name,
         help=said,
@@ -44,9 +44,9 @@ def command(
     return parser
 
 
-def group(commands: Commands, name: str, said: str) -> Commands:
+def group(commands: Commands, name: str) -> Commands:
     """A word under which commands stand, such as `rules`."""
-    return commands.add_parser(name, help=said).add_subparsers(required=True, metavar="COMMAND")
+    return commands.add_parser(name, help=SAID[name]).add_subparsers(required=True, metavar="COMMAND")
 
 
 def settings(options: Options) -> ServerConfig:
@@ -55,11 +55,6 @@ def settings(options: Options) -> ServerConfig:
     written = read_config(path) if path is not None else ServerConfig()
     typed = {name: getattr(options, name, None) for name in ("host", "port", "public_url", "open_metrics")}
     return msgspec.structs.replace(written, **{name: value for name, value in typed.items() if value})
-
-
-def write(options: Options, act: Callable[[Session], T]) -> T:
-    """One change of the database beside a running server, or without one."""
-    return administer(options.data, act)
 
 
 def with_time_in_one_word(words: Sequence[str]) -> list[str]:

@@ -7,7 +7,8 @@ from sqlmodel import Session
 
 from tocsin_protocol.vocabulary import HostKind, Role
 from tocsin_server.access.people import add_person
-from tocsin_server.cli.command import Commands, Options, command, from_one, group, settings, write
+from tocsin_server.cli.command import Commands, Options, command, from_one, group, settings
+from tocsin_server.cli.writing import write
 from tocsin_server.clock import SystemClock
 from tocsin_server.errors import Misconfigured
 from tocsin_server.estate.clients import add_client, client_named
@@ -20,19 +21,17 @@ from tocsin_server.listening import url_of
 
 def add_commands(commands: Commands) -> None:
     """`client, site, host, user, enrol-token`."""
-    client = command(group(commands, "client", "client organisations"), "add", _client_add, "add a client")
+    client = command(group(commands, "client"), "add", _client_add, "add a client")
     client.add_argument("slug")
     client.add_argument("--name", help="full name")
-    site = command(group(commands, "site", "clients' sites"), "add", _site_add, "add a site of a client")
+    site = command(group(commands, "site"), "add", _site_add, "add a site of a client")
     site.add_argument("client")
     site.add_argument("slug")
     site.add_argument("--name", help="full name")
-    retire = command(
-        group(commands, "host", "watched hosts"), "retire", _host_retire, "retire a host and refuse its agent"
-    )
+    retire = command(group(commands, "host"), "retire", _host_retire, "retire a host and refuse its agent")
     retire.add_argument("client")
     retire.add_argument("name")
-    user = command(group(commands, "user", "people who sign in"), "add", _user_add, "add a person")
+    user = command(group(commands, "user"), "add", _user_add, "add a person")
     user.add_argument("login")
     user.add_argument("--name", help="full name")
     user.add_argument("--role", choices=[role.value for role in Role], default=Role.TECHNICIAN.value)
@@ -40,7 +39,7 @@ def add_commands(commands: Commands) -> None:
         "--password-file", type=Path, help="read the password from here; otherwise it is asked for"
     )
     token = command(
-        group(commands, "enrol-token", "invitations for agents"),
+        group(commands, "enrol-token"),
         "create",
         _enrol_token_create,
         "invite one agent, once",

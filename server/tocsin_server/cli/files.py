@@ -14,9 +14,10 @@ from tocsin_server.alerts.matchertext import spelled
 from tocsin_server.alerts.suppressionfile import SuppressionFileErrors, Suppressions, load_suppressions
 from tocsin_server.alerts.unittest import check_rules, run_rule_tests
 from tocsin_server.cli.backtest import add_backtest
-from tocsin_server.cli.command import Commands, Options, command, group, settings, write
+from tocsin_server.cli.command import Commands, Options, command, group, settings
 from tocsin_server.cli.query import shown
 from tocsin_server.cli.why import add_why
+from tocsin_server.cli.writing import write
 from tocsin_server.clock import moment
 from tocsin_server.config import find_config
 from tocsin_server.errors import Misconfigured
@@ -69,9 +70,7 @@ def add_commands(commands: Commands) -> None:
 
 def _add_rules(commands: Commands) -> None:
     """`rules check, rules test, rules backtest, rules why`."""
-    rules = group(
-        commands, "rules", "check, test and backtest rule files, and say why an alert stands as it does"
-    )
+    rules = group(commands, "rules")
     add_why(rules)
     add_backtest(rules)
     check = command(
@@ -109,7 +108,7 @@ def _add_rules(commands: Commands) -> None:
 def _add_probes(commands: Commands) -> None:
     """`probes check, seal`."""
     check = command(
-        group(commands, "probes", "files of devices"),
+        group(commands, "probes"),
         "check",
         _probes_check,
         "read files of devices and say what is wrong",
@@ -122,7 +121,6 @@ def _add_probes(commands: Commands) -> None:
         commands,
         "seal",
         _seal,
-        "seal a secret from standard input for the agent that is to use it",
         examples=SEAL_EXAMPLES,
     )
     sealing.add_argument("--client", required=True, help="slug of the client")
@@ -132,7 +130,7 @@ def _add_probes(commands: Commands) -> None:
 def _add_suppressions(commands: Commands) -> None:
     """`suppressions check`."""
     check = command(
-        group(commands, "suppressions", "files of what withholds deliveries"),
+        group(commands, "suppressions"),
         "check",
         _suppressions_check,
         "read files of intervals, maintenance, inhibition and parents and say what is wrong",

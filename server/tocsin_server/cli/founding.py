@@ -9,7 +9,8 @@ from sqlmodel import Session
 
 from tocsin_protocol.vocabulary import HostKind, Role
 from tocsin_server.access.people import add_person, issue_session, person_named
-from tocsin_server.cli.command import Commands, Options, command, from_one, write
+from tocsin_server.cli.command import Commands, Options, command, from_one
+from tocsin_server.cli.writing import write
 from tocsin_server.clock import SystemClock
 from tocsin_server.datafolder import make_database
 from tocsin_server.estate.clients import add_client, client_named
@@ -24,8 +25,8 @@ DAY_MS = 86_400_000
 
 def add_commands(commands: Commands) -> None:
     """`migrate, prepare`."""
-    command(commands, "migrate", _migrate, "bring the database to this version's tables")
-    prepare = command(commands, "prepare", _prepare, "make what 'tocsin up' needs, and print it as JSON")
+    command(commands, "migrate", _migrate)
+    prepare = command(commands, "prepare", _prepare)
     prepare.add_argument("--url", required=True, help="URL for the invitation")
     prepare.add_argument("--no-invitation", dest="invitation", action="store_false", help="no enrolment token")
     prepare.add_argument(

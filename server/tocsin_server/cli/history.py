@@ -39,7 +39,7 @@ WEEK = "7d"
 
 def add_commands(commands: Commands) -> None:
     """`history`."""
-    history = group(commands, "history", "show what is kept of past hours, and export it")
+    history = group(commands, "history")
     command(history, "show", _show, "list the days that are kept, with their sizes")
     told = command(
         history, "export", _export, "print any range of history as OpenMetrics text", examples=EXAMPLES

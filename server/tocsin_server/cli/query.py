@@ -33,9 +33,7 @@ at once as takes a second or so. The status is 1 where a client's part could not
 
 def add_commands(commands: Commands) -> None:
     """`query`."""
-    asked = command(
-        commands, "query", _query, "ask the running server what a PromQL expression gives", examples=EXAMPLES
-    )
+    asked = command(commands, "query", _query, examples=EXAMPLES)
     asked.add_argument("expression", metavar="EXPR")
     asked.add_argument(
         AT,

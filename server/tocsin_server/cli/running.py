@@ -8,7 +8,7 @@ from tocsin_server.cli.command import Commands, Options, command, settings
 
 def add_commands(commands: Commands) -> None:
     """`run, doctor`."""
-    run = command(commands, "run", _run, "serve agents and consoles until SIGTERM")
+    run = command(commands, "run", _run)
     run.add_argument("--host", help="address to listen on (default 127.0.0.1); beyond loopback with TLS")
     run.add_argument("--port", type=int, help="port to listen on (default 8443)")
     run.add_argument("--public-url", help="URL under which agents reach this server")
@@ -16,7 +16,7 @@ def add_commands(commands: Commands) -> None:
         "--config", type=Path, help="folder with rules/, probes/, suppressions/ to use instead of the shipped"
     )
     run.add_argument("--open-metrics", action="store_true", help="metrics without a token, on loopback only")
-    examine = command(commands, "doctor", _doctor, "look at this installation and say what is wrong")
+    examine = command(commands, "doctor", _doctor)
     examine.add_argument("--config", type=Path, help="folder with rules/, probes/, suppressions/ to look at")
 
 

@@ -14,8 +14,9 @@ from tocsin_protocol import api
 from tocsin_server.alerts.matchertext import limited, parse_matchers, spelled
 from tocsin_server.alerts.silenced import add_silence, expire_silence, silence, silences
 from tocsin_server.alerts.silences import MAX_COMMENT, Silence, Wish
-from tocsin_server.cli.command import Commands, Options, command, duration_ms, group, moment_ms, write
+from tocsin_server.cli.command import Commands, Options, command, duration_ms, group, moment_ms
 from tocsin_server.cli.query import columns, shown
+from tocsin_server.cli.writing import write
 from tocsin_server.clock import SystemClock, moment
 from tocsin_server.desk.text import cleaned, given_text
 from tocsin_server.errors import Misconfigured
@@ -54,7 +55,7 @@ _HEADING = ("id", "state", "client", "from", "until", "by", "matchers", "comment
 
 def add_commands(commands: Commands) -> None:
     """`silence add, silence list, silence expire`."""
-    words = group(commands, "silence", "times in which nobody is woken by such alerts")
+    words = group(commands, "silence")
     _add_add(words)
     listing = command(words, "list", _list, "list silences that hold or will", examples=LIST_EXAMPLES)
     listing.add_argument("--client", metavar="SLUG", help="those about this client's alerts")

@@ -6,7 +6,6 @@ an enrolment that is refused leaves it unused.
 """
 
 import hashlib
-import ipaddress
 import secrets
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -18,6 +17,7 @@ from tocsin_protocol.wire import Invitation, encode_invitation
 from tocsin_server.errors import Conflict, Forbidden, Unprocessable
 from tocsin_server.estate.hosts import live_host
 from tocsin_server.estate.identity import ServerIdentity
+from tocsin_server.estate.loopback import is_loopback
 from tocsin_server.estate.names import cleaned_name, cleaned_remark
 from tocsin_server.estate.store import Agent, Client, EnrolToken, Host, Site, known
 
@@ -156,14 +156,6 @@ def _is_tls(url: str) -> bool:
             f"agents refuse {url!r}: beyond loopback they speak TLS only", remedy="give an https:// URL"
         )
     return parts.scheme == "https"
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a name or address is this machine's own."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _digest(secret: str) -> str:
