@@ -36,8 +36,9 @@ def empty(request: pytest.FixtureRequest) -> Iterator[Mould]:
     compile_once_for(cluster)
     name = cluster.copy_of()
     migrate(Address.of(cluster.url(name)), SQLModel.metadata)
-    yield TemplateMould(cluster, name)
-    cluster.drop(name)
+    mould = TemplateMould(cluster, name)
+    yield mould
+    mould.drop()
 
 
 @pytest.fixture
