@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
+from tocsin_server.durable import sync
 from tocsin_server.errors import Misconfigured
 
 
@@ -37,21 +38,12 @@ def appearing(path: Path) -> Iterator[IO[bytes]]:
         except BaseException:
             part.unlink(missing_ok=True)
             raise
-    sync_folder(path.parent)
+    sync(path.parent)
 
 
 def _require_absent(path: Path) -> None:
     if os.path.lexists(path):
         raise Misconfigured(f"{path} is there already", remedy="choose another name: nothing is overwritten")
-
-
-def sync_folder(folder: Path) -> None:
-    """Make the names in a folder durable."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 @contextlib.contextmanager

@@ -17,9 +17,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tocsin_server.backup.contents import DATABASE, DAYS, JOURNAL, KEYS, Manifest, Report, Tell, table_of
-from tocsin_server.backup.files import failing_in_a_line, opened, sync_folder
+from tocsin_server.backup.files import failing_in_a_line, opened
 from tocsin_server.backup.reader import BackupReader, Member
 from tocsin_server.datafolder import TABLES, locked
+from tocsin_server.durable import sync
 from tocsin_server.errors import Misconfigured
 from tocsin_server.storage.address import FILE, Address
 from tocsin_server.storage.load import loading
@@ -77,7 +78,7 @@ def _appearing(folder: Path, manifest: Manifest) -> Iterator[Path]:
         except BaseException:
             shutil.rmtree(part, ignore_errors=True)
             raise
-    sync_folder(folder.parent)
+    sync(folder.parent)
 
 
 def _clear(part: Path) -> None:
@@ -127,9 +128,8 @@ def _write(path: Path, member: Member) -> None:
 def _sync(part: Path) -> None:
     if (database := part / FILE).exists():
         database.chmod(0o600)
-        with database.open("rb") as file:
-            os.fsync(file.fileno())
+        sync(database)
     for folder in (part / JOURNAL, part / DAYS):
         if folder.is_dir():
-            sync_folder(folder)
-    sync_folder(part)
+            sync(folder)
+    sync(part)

@@ -5,6 +5,7 @@ import secrets
 from collections.abc import Callable
 from pathlib import Path
 
+from tocsin_server.durable import sync
 from tocsin_server.errors import Misconfigured
 
 
@@ -33,17 +34,8 @@ def _place(path: Path, secret: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         os.link(part, path)
-        _sync_folder(path.parent)
+        sync(path.parent)
     except FileExistsError:
         pass  # somebody was first: theirs is the one
     finally:
         part.unlink(missing_ok=True)
-
-
-def _sync_folder(folder: Path) -> None:
-    """A file whose name is not durable is lost with all that is in it."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -9,6 +9,8 @@ import contextlib
 import os
 from pathlib import Path
 
+from tocsin_server.durable import sync
+
 
 class Disk:
     """The calls that can fail when a disk does; tests pass one that fails on demand."""
@@ -35,7 +37,7 @@ class SegmentFile:
         segment = cls(path, disk=disk)
         try:
             segment.append(content)
-            _sync_folder(path.parent)
+            sync(path.parent)
         except OSError:
             segment.discard()
             raise
@@ -103,13 +105,4 @@ def keep_what_is_left(folder: Path, *, disk: Disk) -> None:
         finally:
             os.close(descriptor)
     for each in (folder, folder.parent):
-        _sync_folder(each)
-
-
-def _sync_folder(folder: Path) -> None:
-    """A file whose name is not durable is lost with all that is in it."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        sync(each)

@@ -4,7 +4,6 @@ WAL with `synchronous=FULL`, because a result is given back only once it is dura
 lose acknowledged commits on power loss, FULL none. Checkpoints are the writer's (`storage/engine.py`).
 """
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.pool import QueuePool
 from sqlmodel import create_engine
 
+from tocsin_server.durable import sync
 from tocsin_server.errors import TocsinError, Unavailable
 from tocsin_server.storage.limits import BUSY_MS, READERS
 
@@ -39,22 +39,14 @@ def keep_what_is_left(path: Path) -> None:
     done. Of SQLite's files only this one has no locks, which would be lost with any descriptor of its file.
     """
     try:
-        _sync(path.with_name(f"{path.name}-wal"))
-        _sync(path.parent)
+        sync(path.with_name(f"{path.name}-wal"))
+        sync(path.parent)
     except FileNotFoundError:
         return
     except OSError as error:
         raise Unavailable(
             f"the database {path} cannot be made durable ({error.strerror})", remedy="look at the disk"
         ) from error
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def meaning(error: DBAPIError) -> TocsinError | None:

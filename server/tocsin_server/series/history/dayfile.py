@@ -15,6 +15,7 @@ from enum import IntEnum
 from pathlib import Path
 from typing import NamedTuple, Self
 
+from tocsin_server.durable import sync
 from tocsin_server.errors import Unavailable
 from tocsin_server.series.history.errors import Damaged, Newer
 
@@ -240,13 +241,4 @@ def _prepare(connection: sqlite3.Connection, path: Path, *, read_only: bool) -> 
     if version == 0:
         connection.executescript(_TABLES)
         for folder in (path.parent, path.absolute().parent.parent):
-            _sync_folder(folder)
-
-
-def _sync_folder(folder: Path) -> None:
-    """A file whose name is not durable is lost with all that is in it."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+            sync(folder)
