@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 from tests.examples import EXAMPLES
-from tests.postgres import APT, Cluster, programs, running
+from tests.missing import missing
+from tests.postgres import Cluster, programs, running
 
 os.environ.pop("TOCSIN_DATABASE", None)  # the tests' databases are the tests' own
 
@@ -72,10 +73,7 @@ def cluster() -> Iterator[Cluster]:
     """PostgreSQL, started when the first test of a process asks for it; skipped or failed as `require` does."""
     found = programs()
     if found is None:
-        reason = f"PostgreSQL is missing: {APT}"
-        if os.environ.get("TOCSIN_REQUIRE_REAL") == "1":
-            pytest.fail(reason)
-        pytest.skip(reason)
+        missing("PostgreSQL", "postgresql")
     with running(found) as started:
         yield started
 

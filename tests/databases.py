@@ -128,7 +128,7 @@ class _Copy:
         tables = [row[0] for row in self._ask(_TABLES)]
         held = [table for table in tables if self._ask(f"SELECT EXISTS (TABLE public.{table})")[0][0]]
         self._do(
-            ";".join(["CREATE SCHEMA kept", *(f"CREATE TABLE kept.{name} AS TABLE {name}" for name in held)])
+            ";".join(["CREATE SCHEMA kept", *(f"CREATE TABLE kept.{table} AS TABLE {table}" for table in held)])
         )
         numbers = self._ask(_NUMBERS)
         self._restore = ";".join(

@@ -19,7 +19,6 @@ from typing import Any, LiteralString
 import psycopg
 
 SUPERUSER, ROLE = "postgres", "tocsin"
-APT = "sudo apt-get install --no-install-recommends postgresql"
 ENDS_WITHIN_S = 20
 _CLUSTER = ("--no-sync", "--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8")
 _SETTINGS = {

@@ -1,24 +1,18 @@
 """What fault loops need of the system, and how they say what they have counted."""
 
-import os
 import shutil
 import sys
 from collections.abc import Callable
 
 import pytest
 from tests.faults.recording import APT
+from tests.missing import missing
 
 
 @pytest.fixture(scope="session")
 def strace() -> str:
     """The program; where it is missing the test is skipped, and in CI fails."""
-    found = shutil.which("strace")
-    if found is not None:
-        return found
-    reason = f"strace is missing: sudo apt-get install --no-install-recommends {APT}"
-    if os.environ.get("TOCSIN_REQUIRE_REAL") == "1":
-        pytest.fail(reason)
-    pytest.skip(reason)
+    return shutil.which("strace") or missing("strace", APT)
 
 
 @pytest.fixture
