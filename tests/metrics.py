@@ -11,7 +11,7 @@ from pathlib import Path
 from tocsin_agent.collectors import delivery, memory, netstat, registry, sockstat, vmstat
 from tocsin_agent.probes.ifmib import _SCALARS, COLUMNS
 from tocsin_server.health import Health
-from tocsin_server.rounds import CLONED_SERIES, REFUSED_SERIES, SKEW_SERIES
+from tocsin_server.series.noted import NOTED
 
 ROOT = Path(__file__).resolve().parents[1]
 LIST = ROOT / "config" / "metrics.txt"
@@ -41,7 +41,7 @@ def of_probes() -> set[str]:
 def of_server() -> set[str]:
     """What stands at /metrics, and what the server notes of each host."""
     families = Health().registry.collect()
-    return {CLONED_SERIES, REFUSED_SERIES, SKEW_SERIES} | {
+    return NOTED | {
         f"{family.name}{suffix}" for family in families for suffix in _SUFFIXES.get(family.type, ("",))
     }
 

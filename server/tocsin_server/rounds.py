@@ -21,6 +21,7 @@ from tocsin_server.health import Health
 from tocsin_server.ingest.inbox import HostFrame, Inbox
 from tocsin_server.ingest.presence import Presence
 from tocsin_server.series.head import Head
+from tocsin_server.series.noted import CLONED, REFUSED, SKEW
 
 _log = structlog.get_logger()
 
@@ -33,9 +34,6 @@ CLOCK_SET_MS = 2000
 """From here on it was set; less is a clock that is being steered."""
 STANDSTILL_MS = 5000
 """From here on a round that comes late means that nobody was heard meanwhile."""
-SKEW_SERIES = "tocsin_clock_skew_seconds"
-CLONED_SERIES = "tocsin_agent_cloned"
-REFUSED_SERIES = "tocsin_host_series_refused"
 
 
 class _State(NamedTuple):
@@ -213,12 +211,12 @@ class Rounds:
 
     def _notes(self, host: HostFacts, state: _State) -> dict[str, float]:
         # 0 as well: what is not there would leave an alert unknown, and not resolve it.
-        notes = {REFUSED_SERIES: float(self._is_refused(host.id))}
+        notes = {REFUSED: float(self._is_refused(host.id))}
         if host.prober_id is None:
-            notes[CLONED_SERIES] = float(state.is_cloned)
+            notes[CLONED] = float(state.is_cloned)
         skew_s = self._presence.skew_s(host.id)
         if skew_s is not None:
-            notes[SKEW_SERIES] = skew_s
+            notes[SKEW] = skew_s
         return notes
 
     def _run(self) -> None:

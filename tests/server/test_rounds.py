@@ -17,16 +17,11 @@ from tocsin_server.health import Health
 from tocsin_server.ingest.inbox import HostFrame, Inbox
 from tocsin_server.ingest.presence import Presence
 from tocsin_server.promql import evaluate, parse
-from tocsin_server.rounds import (
-    AWAITED_MS,
-    BEAT_EVERY_ROUNDS,
-    CLONED_SERIES,
-    REFUSED_SERIES,
-    SKEW_SERIES,
-    Rounds,
-)
+from tocsin_server.rounds import AWAITED_MS, BEAT_EVERY_ROUNDS, Rounds
 from tocsin_server.series.head import Head
+from tocsin_server.series.noted import CLONED, NOTED, REFUSED, SKEW
 from tocsin_server.series.schema import Schema, SeriesEntry
+from tocsin_server.series.up import UP
 
 ACME, GLOBEX = 1, 2
 ATLAS, BOREA = 11, 12
@@ -204,21 +199,28 @@ def test_how_wrong_a_hosts_clock_is_stands_beside_its_up(bench: Bench) -> None:
     bench.push(ATLAS, 1.0, skew_ms=-2500)
     bench.turn()
 
-    assert bench.values(SKEW_SERIES) == {"atlas": -2.5}
+    assert bench.values(SKEW) == {"atlas": -2.5}
+
+
+def test_what_stands_in_the_head_without_being_sent_is_listed(bench: Bench) -> None:
+    bench.push(ATLAS, 1.0)
+    bench.turn()
+
+    assert {sample.name for sample in bench.head.latest(ATLAS)} == {"node_load1", UP, *NOTED}
 
 
 def test_a_cloned_agent_is_a_series_at_once_and_no_longer_when_it_is_released(bench: Bench) -> None:
     bench.push(ATLAS, 1.0)
     bench.turn()
-    before = bench.values(CLONED_SERIES)
+    before = bench.values(CLONED)
 
     bench.estate.quarantined.add(ATLAS)
     noticed = bench.turn()
-    during = bench.values(CLONED_SERIES)
+    during = bench.values(CLONED)
     bench.estate.quarantined.clear()
     bench.turn()
 
-    assert [before, during, bench.values(CLONED_SERIES)] == [{"atlas": 0.0}, {"atlas": 1.0}, {"atlas": 0.0}]
+    assert [before, during, bench.values(CLONED)] == [{"atlas": 0.0}, {"atlas": 1.0}, {"atlas": 0.0}]
     assert ("changed", ATLAS) in noticed
 
 
@@ -237,13 +239,13 @@ def test_a_host_that_was_just_released_has_three_pushes_time_before_it_counts_as
 def test_that_series_of_a_host_are_refused_is_a_series_of_it(bench: Bench) -> None:
     bench.push(ATLAS, 1.0)
     bench.turn()
-    before = bench.values(REFUSED_SERIES)
+    before = bench.values(REFUSED)
 
     bench.refused.add(ATLAS)
     for _ in range(BEAT_EVERY_ROUNDS):
         bench.turn()
 
-    assert (before, bench.values(REFUSED_SERIES)) == ({"atlas": 0.0}, {"atlas": 1.0})
+    assert (before, bench.values(REFUSED)) == ({"atlas": 0.0}, {"atlas": 1.0})
 
 
 def test_a_device_has_no_agent_that_could_be_cloned(bench: Bench) -> None:
@@ -252,7 +254,7 @@ def test_a_device_has_no_agent_that_could_be_cloned(bench: Bench) -> None:
         bench.push(host, 1.0)
     bench.turn()
 
-    assert bench.values(CLONED_SERIES) == {"atlas": 0.0}
+    assert bench.values(CLONED) == {"atlas": 0.0}
 
 
 def test_a_host_that_was_just_enrolled_has_its_time_before_it_counts_as_silent(bench: Bench) -> None:

@@ -14,13 +14,14 @@ from functools import cached_property
 from itertools import chain
 from typing import Self
 
-from tocsin_server.alerts.proclaim import ALERTS, SINCE
+from tocsin_server.alerts.proclaim import PROCLAIMED
 from tocsin_server.alerts.rulefile import RuleFileError
 from tocsin_server.alerts.rules import AlertingRule, Group, RecordingRule, Rule, RuleSet
 from tocsin_server.promql.spelling import duration
 from tocsin_server.promql.syntax import Selector, walk
+from tocsin_server.series.up import UP
 
-SERVERS_OWN = frozenset({"up", ALERTS, SINCE})
+SERVERS_OWN = PROCLAIMED | {UP}
 """What the server itself writes beside what is sent."""
 
 _KNOWN = re.compile(r"([A-Za-z_:][A-Za-z0-9_:]*)(\*?)", re.ASCII)

@@ -9,6 +9,7 @@ from tocsin_server.alerts.watch import Watch
 
 ALERTS = "ALERTS"
 SINCE = "ALERTS_FOR_STATE"
+PROCLAIMED = frozenset({ALERTS, SINCE})
 
 
 class Proclaimer:

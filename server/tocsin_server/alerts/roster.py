@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from tocsin_server.alerts.ground import Ground, Yield
-from tocsin_server.alerts.proclaim import ALERTS, SINCE, Proclaimer
+from tocsin_server.alerts.proclaim import ALERTS, PROCLAIMED, SINCE, Proclaimer
 from tocsin_server.alerts.recorder import Recorder
 from tocsin_server.alerts.rules import AlertingRule, Group, RuleSet
 from tocsin_server.alerts.watch import HostOf, Judgement, Watch
@@ -49,7 +49,7 @@ class Roster:
             if key in self.watches:
                 self.watches[key].inherit(watch)
         # Nobody pays for series about alerts that no rule asks for.
-        is_asked = bool(rules.windows().keys() & {ALERTS, SINCE, ""})
+        is_asked = bool(rules.windows().keys() & {*PROCLAIMED, ""})
         self._proclaimers = [self._proclaimer(watch) for watch in self.watches.values() if is_asked]
         self._ended = [ended for key, ended in self._before.items() if key not in self._own]
 

@@ -8,7 +8,7 @@ from itertools import pairwise
 import numpy as np
 
 from tocsin_protocol.why import AskedSelector, AskedSeries, ConditionAt, SeriesSample
-from tocsin_server.alerts.proclaim import ALERTS, SINCE
+from tocsin_server.alerts.proclaim import PROCLAIMED
 from tocsin_server.clock import moment
 from tocsin_server.desk.why import Case
 from tocsin_server.estate.estate import HostFacts
@@ -23,14 +23,15 @@ from tocsin_server.promql.spelling import decimal
 from tocsin_server.series.arrays import Ints
 from tocsin_server.series.fixed import FixedSource
 from tocsin_server.series.labels import NAME
+from tocsin_server.series.noted import NOTED
 from tocsin_server.series.source import Window
 
 MOST_SELECTORS = 10
 MOST_SERIES = 20
 MOST_POINTS = 30
 DAY_MS = 86_400_000
-MADE_HERE = frozenset({ALERTS, SINCE, "tocsin_clock_skew_seconds"})
-"""What no host sends, beside what rules record."""
+MADE_HERE = PROCLAIMED | NOTED
+"""What only the head has, beside what rules record: no host sends it, and it is not drawn again as `up` is."""
 _HOLDS = {Verdict.TRUE: True, Verdict.FALSE: False, Verdict.UNKNOWN: None}
 
 

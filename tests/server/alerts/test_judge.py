@@ -8,8 +8,10 @@ from tests.server.alerts.conftest import ACME, ATLAS, BOREA, GLOBEX, START_MS, Z
 
 from tocsin_protocol.vocabulary import AlertState
 from tocsin_server.alerts import watch as watch_module
+from tocsin_server.alerts.proclaim import PROCLAIMED
 from tocsin_server.alerts.rules import RuleSet
 from tocsin_server.errors import Unavailable
+from tocsin_server.promql import evaluate, parse
 
 HOT = """
 groups:
@@ -562,6 +564,16 @@ def test_rules_may_ask_for_alerts(bell):
     assert bell.round() == [("inactive", "firing")]
     assert bell.round() == [("inactive", "firing")]  # with the next round, once the first is settled
     assert {"Hot", "Many"} == {alert.alertname for alert in bell.alerts()}
+
+
+def test_what_stands_in_the_head_about_alerts_is_listed(bell):
+    bell.rules(HOT + "      - {alert: Many, expr: 'count(ALERTS) > 1'}\n")
+    bell.send(ATLAS, temperature=81)
+    bell.round()
+    bell.round()
+
+    made = evaluate(parse('{__name__=~".+", __name__!="temperature"}'), bell.head, bell.now_ms).rows()
+    assert {row.labels["__name__"] for row in made} == PROCLAIMED
 
 
 def test_a_rule_that_was_gone_begins_its_for_anew_even_if_nothing_of_that_was_written(bell, full):

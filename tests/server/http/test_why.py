@@ -17,6 +17,7 @@ from tests.server.http.rig import ATLAS, INTERVAL_MS, NOW, OPERATOR_TOKEN, TARGE
 
 from tocsin_protocol.vocabulary import ActorKind, AlertState, TicketEventKind, TicketState
 from tocsin_server.alerts.alert import REASON
+from tocsin_server.alerts.proclaim import PROCLAIMED
 from tocsin_server.alerts.rulefile import load_rule_files
 from tocsin_server.alerts.store import Transition
 from tocsin_server.desk import why as written
@@ -28,6 +29,7 @@ from tocsin_server.http.findings import MOST_POINTS, MOST_SERIES, Share, thinned
 from tocsin_server.http.kept import Asked, fitted
 from tocsin_server.http.looks import agree, keeps_to_instance, looks
 from tocsin_server.promql import parse
+from tocsin_server.series.noted import NOTED
 
 LOAD = ("node_load1", ())
 ROW = {"__name__": "node_load1", **TARGET}
@@ -432,6 +434,33 @@ async def test_what_rules_record_is_told_as_far_as_the_head_has_it(
     (missing,) = told["missing"]
     assert missing.startswith("the condition before 2023-11-14 22:13:20 UTC: load is made by the server")
     assert [at_ms(each["at"]) for each in told["condition"]] == [NOW]
+
+
+@pytest.mark.parametrize("name", sorted(NOTED))
+async def test_what_is_noted_of_a_host_is_told_as_far_as_the_head_has_it(rig: Rig, name: str) -> None:
+    loads(rig)
+    rig.head.beat(rig.host_id("acme", "atlas"), up=True, at_ms=NOW + 1, notes=dict.fromkeys(NOTED, 0.0))
+    rig.clock.move(seconds=1)
+    alert_id = high_load(rig, expression=f"node_load1 > 4 unless {name} == 1")
+    async with rig.client() as console:
+        told = await ask(console, f"/alerts/{alert_id}")
+
+    (missing,) = told["missing"]
+    assert missing.startswith("the condition before 2023-11-14 22:13:20 UTC: ")
+    assert f": {name} is made by the server" in missing
+    assert [at_ms(each["at"]) for each in told["condition"]] == [NOW + 1000]
+
+
+@pytest.mark.parametrize("name", sorted(PROCLAIMED))
+async def test_the_series_about_alerts_are_told_as_far_as_the_head_has_them(rig: Rig, name: str) -> None:
+    loads(rig)
+    rig.head.record(f"r/{name}", name, 1, [{**TARGET, "alertname": "Off"}], np.array([1.0]), at_ms=NOW)
+    alert_id = high_load(rig, expression=f"node_load1 > 4 unless on (instance) {name}{{alertname='Off'}} == 0")
+    async with rig.client() as console:
+        told = await ask(console, f"/alerts/{alert_id}")
+
+    (missing,) = told["missing"]
+    assert missing.startswith(f"the condition before 2023-11-14 22:13:20 UTC: {name} is made by the server")
 
 
 async def test_more_than_can_be_read_is_read_at_both_ends(
