@@ -17,7 +17,7 @@ import tocsin_server.estate.store  # noqa: F401 - all four: their tables
 from tocsin_server.errors import Misconfigured
 from tocsin_server.storage.address import VARIABLE, Address, address, engine
 from tocsin_server.storage.limits import first_line
-from tocsin_server.storage.migrate import migrate, revision
+from tocsin_server.storage.migrate import known, migrate, newest, revision
 
 T = TypeVar("T")
 
@@ -49,9 +49,7 @@ def administer(data: Path, act: Callable[[Session], T]) -> T:
     where = database(data)
     with _usable(where):
         if revision(where) is None:
-            raise Misconfigured(
-                f"there are no tables in {where.shown}", remedy=f"tocsin-server migrate --data {data}"
-            )
+            raise _without_tables(where, data)
         migrate(where, TABLES)
         writer = engine(where, read_only=False)
         try:
@@ -65,12 +63,21 @@ def look(data: Path, ask: Callable[[Session], T]) -> T:
     """One question by a command; nothing is changed. The tables have to be as this version needs them."""
     where = database(data)
     with _usable(where):
+        _require_tables(where, data)
         reader = engine(where, read_only=True)
         try:
             with Session(reader) as session:
                 return ask(session)
         finally:
             reader.dispose()
+
+
+def of_later_version(where: Address, had: str) -> Misconfigured:
+    """What is said of a database with a revision that is not known here."""
+    return Misconfigured(
+        f"the database {where.shown} has revision {had}, which this version does not know",
+        remedy="run the version that wrote it, or a newer one",
+    )
 
 
 @contextlib.contextmanager
@@ -94,6 +101,24 @@ def locked(data: Path) -> Iterator[None]:
         lock.write(str(os.getpid()))
         lock.flush()
         yield
+
+
+def _require_tables(where: Address, data: Path) -> None:
+    had = revision(where)
+    if had == newest():
+        return
+    if had is None:
+        raise _without_tables(where, data)
+    if had not in known():
+        raise of_later_version(where, had)
+    raise Misconfigured(
+        f"the database {where.shown} is of an earlier version (revision {had}, and {newest()} is needed)",
+        remedy=f"tocsin-server migrate --data {data}",
+    )
+
+
+def _without_tables(where: Address, data: Path) -> Misconfigured:
+    return Misconfigured(f"there are no tables in {where.shown}", remedy=f"tocsin-server migrate --data {data}")
 
 
 @contextlib.contextmanager

@@ -1,5 +1,6 @@
 """One server has a data folder at a time; commands change its database beside it, all or nothing."""
 
+import contextlib
 import os
 import sqlite3
 import stat
@@ -7,12 +8,16 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import text
-from sqlmodel import Session
+from sqlmodel import Session, select
 
-from tocsin_server.datafolder import administer, database, locked, make_database
+from tocsin_server import cli
+from tocsin_server.datafolder import TABLES, administer, database, locked, look, make_database
 from tocsin_server.errors import Conflict, Misconfigured
 from tocsin_server.estate.clients import add_client, client_named
+from tocsin_server.estate.store import Client
 from tocsin_server.storage.address import engine
+from tocsin_server.storage.migrate import known, newest, revision, upgrade
+from tocsin_server.storage.sqlite import sqlite_engine
 
 
 @pytest.fixture
@@ -24,6 +29,20 @@ def data(tmp_path: Path, empty_database: bytes) -> Path:
 
 def add(slug: str):
     return lambda session: add_client(session, slug, slug, 0).slug
+
+
+def seen(session: Session) -> list[str]:
+    return [client.slug for client in session.exec(select(Client))]
+
+
+def made_at(data: Path, version: str) -> Path:
+    """The file of a database whose tables are those of an earlier version."""
+    path = database(data).path
+    writer = sqlite_engine(path, read_only=False)
+    with writer.connect() as connection, connection.begin():
+        upgrade(connection, TABLES, to=version)
+    writer.dispose()
+    return path
 
 
 def test_folder_and_database_are_made_for_their_owner_only_and_once(tmp_path: Path) -> None:
@@ -85,6 +104,68 @@ def test_a_command_that_fails_leaves_nothing_behind(data: Path) -> None:
 def test_without_a_database_the_line_to_type_is_said(tmp_path: Path) -> None:
     with pytest.raises(Misconfigured, match=f"tocsin-server migrate --data {tmp_path}"):
         administer(tmp_path, add("acme"))
+
+
+def test_who_looks_is_told_the_line_to_type_where_there_is_no_database(tmp_path: Path) -> None:
+    with pytest.raises(Misconfigured, match=f"no tables in .*: tocsin-server migrate --data {tmp_path}"):
+        look(tmp_path, seen)
+
+    assert not database(tmp_path).path.exists()
+
+
+@pytest.mark.parametrize("earlier", sorted(known() - {newest()}))
+def test_who_looks_at_a_database_of_an_earlier_version_is_told_to_migrate_it(
+    tmp_path: Path, earlier: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = made_at(tmp_path, earlier)
+    before = path.read_bytes()
+
+    status = cli.main(["agent", "show", "acme", "atlas", "--data", str(tmp_path)])
+
+    told, said = capsys.readouterr()
+    assert (status, told) == (2, "")
+    assert said == (
+        f"tocsin-server: the database {path} is of an earlier version"
+        f" (revision {earlier}, and {newest()} is needed): tocsin-server migrate --data {tmp_path}\n"
+    )
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("silence", "list"), ("seal", "--client", "acme", "--host", "atlas"), ("agent", "show", "acme", "atlas")],
+)
+def test_a_command_that_looks_migrates_nothing(
+    tmp_path: Path, words: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    made_at(tmp_path, "0005")
+
+    assert cli.main([*words, "--data", str(tmp_path)]) == 2
+
+    assert f"tocsin-server migrate --data {tmp_path}" in capsys.readouterr().err
+    assert revision(database(tmp_path)) == "0005"
+
+
+def test_who_looks_sees_what_is_there_once_it_is_migrated(tmp_path: Path) -> None:
+    made_at(tmp_path, "0001")
+    make_database(tmp_path)
+
+    assert look(tmp_path, seen) == []
+
+
+def test_who_looks_at_a_database_of_a_later_version_is_told_to_run_that(data: Path) -> None:
+    with contextlib.closing(sqlite3.connect(database(data).path)) as later, later:
+        later.execute("UPDATE alembic_version SET version_num = '9999'")
+
+    with pytest.raises(Misconfigured, match=r"has revision 9999, .*: run the version that wrote it"):
+        look(data, seen)
+
+
+def test_who_looks_at_a_file_that_is_no_database_is_told_so(tmp_path: Path) -> None:
+    database(tmp_path).path.write_bytes(b"not a database, but long enough to look like one" * 20)
+
+    with pytest.raises(Misconfigured, match=r"tocsin\.db cannot be used \(file is not a database\)"):
+        look(tmp_path, seen)
 
 
 def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:

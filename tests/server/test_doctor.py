@@ -1,5 +1,7 @@
 """The doctor names what is wrong, in the colour it deserves."""
 
+import contextlib
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -39,6 +41,21 @@ def test_a_database_that_is_none_is_red(tmp_path: Path) -> None:
 
     assert findings["database"].colour is Colour.RED
     assert "file is not a database" in findings["database"].said
+
+
+def test_a_database_of_a_later_version_is_red_with_what_to_do(tmp_path: Path, empty_database: bytes) -> None:
+    path = tmp_path / "tocsin.db"
+    path.write_bytes(empty_database)
+    with contextlib.closing(sqlite3.connect(path)) as later, later:
+        later.execute("UPDATE alembic_version SET version_num = '9999'")
+
+    findings = {f.thing: f for f in examine(tmp_path, ServerConfig(port=0), config=None)}
+
+    assert findings["database"].colour is Colour.RED
+    assert findings["database"].said == (
+        f"the database {path} has revision 9999, which this version does not know:"
+        " run the version that wrote it, or a newer one"
+    )
 
 
 @pytest.mark.parametrize(

@@ -17,9 +17,9 @@ from tocsin_server.cli.backtest import add_backtest
 from tocsin_server.cli.command import Commands, Options, command, group, settings
 from tocsin_server.cli.query import shown
 from tocsin_server.cli.why import add_why
-from tocsin_server.cli.writing import write
 from tocsin_server.clock import moment
 from tocsin_server.config import find_config
+from tocsin_server.datafolder import look
 from tocsin_server.errors import Misconfigured
 from tocsin_server.estate.devices import DeviceFileErrors, load_device_files
 from tocsin_server.estate.sealing import MOST_SECRET_BYTES, key_of, seal
@@ -256,7 +256,7 @@ def _counts(found: Suppressions) -> Iterator[str]:
 
 
 def _seal(options: Options) -> int:
-    key = write(options, lambda s: key_of(s, options.client, options.host))
+    key = look(options.data, lambda s: key_of(s, options.client, options.host))
     print(seal(_secret(), key))
     return 0
 

@@ -18,6 +18,7 @@ from tocsin_server.cli.command import Commands, Options, command, duration_ms, g
 from tocsin_server.cli.query import columns, shown
 from tocsin_server.cli.writing import write
 from tocsin_server.clock import SystemClock, moment
+from tocsin_server.datafolder import look
 from tocsin_server.desk.text import cleaned, given_text
 from tocsin_server.errors import Misconfigured
 from tocsin_server.estate.clients import client_named
@@ -101,7 +102,7 @@ def _add(options: Options) -> int:
 
 
 def _list(options: Options) -> int:
-    found = write(options, lambda session: _told(session, options, SystemClock().now_ms()))
+    found = look(options.data, lambda session: _told(session, options, SystemClock().now_ms()))
     if options.json:
         print(json.dumps(msgspec.to_builtins(found), indent=2))
     else:
