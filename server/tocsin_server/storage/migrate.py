@@ -6,6 +6,7 @@ only while no server works with them, and a copy of them is their operator's to 
 """
 
 import sqlite3
+from functools import cache
 from pathlib import Path
 
 from alembic import command
@@ -22,7 +23,7 @@ _SCRIPTS = Path(__file__).with_name("migrations")
 
 def newest() -> str:
     """The revision that this version's tables have."""
-    head = ScriptDirectory.from_config(_config()).get_current_head()
+    head = _scripts().get_current_head()
     if head is None:
         raise Misconfigured("this installation has no migrations", remedy="install tocsin again")
     return head
@@ -89,7 +90,12 @@ def require_keys(connection: Connection) -> None:
 
 def known() -> set[str]:
     """The revisions that this version can bring to its own."""
-    return {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
+    return {script.revision for script in _scripts().walk_revisions()}
+
+
+@cache
+def _scripts() -> ScriptDirectory:
+    return ScriptDirectory.from_config(_config())
 
 
 def _config() -> Config:
