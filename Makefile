@@ -29,7 +29,7 @@ export PYTHONDONTWRITEBYTECODE :=
 help:
 	@grep -E '^# make|^## ' $(MAKEFILE_LIST) | sed -e 's/^# make/make/' -e 's/^## //'
 
-## make unit          only what needs no other process, no peer and no screen (seconds)
+## make unit          what stays within its room: no other process, no peer, no screen, no whole command (seconds)
 ## make check         format, lint, types, import contracts
 ## make format        put the source into its format
 ## make bench         the benchmarks, each beside its peer

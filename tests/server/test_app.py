@@ -25,6 +25,8 @@ from tocsin_server.errors import Misconfigured
 from tocsin_server.estate.identity import open_identity
 from tocsin_server.listening import listen
 
+pytestmark = pytest.mark.scenario
+
 RULES = "groups: [{name: load, rules: [{alert: LoadHigh, expr: node_load1 > 8}]}]"
 
 

@@ -27,6 +27,8 @@ from tocsin_server.series.history.stretches import Stretch
 from tocsin_server.series.schema import SeriesEntry
 from tocsin_server.storage.address import VARIABLE
 
+pytestmark = pytest.mark.scenario
+
 MINUTE, HOUR = 60_000, 3_600_000
 NOW = 1_700_006_400_000
 """A full hour: 2023-11-15 00:00."""

@@ -18,6 +18,8 @@ from tocsin_server.estate.clients import add_client
 from tocsin_server.estate.enrolment import enrol
 from tocsin_server.estate.store import Client, Site
 
+pytestmark = pytest.mark.scenario
+
 URL = "http://127.0.0.1:8443"
 Prepare = Callable[..., dict[str, Any]]
 

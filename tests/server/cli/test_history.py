@@ -19,6 +19,8 @@ from tocsin_server.series.history.stretches import Stretch
 from tocsin_server.series.schema import SeriesEntry
 from tocsin_server.storage.address import VARIABLE
 
+pytestmark = pytest.mark.scenario
+
 BEGAN = 1_699_999_200_000
 SERIES = (
     SeriesEntry("node_load1", SeriesKind.GAUGE, ()),

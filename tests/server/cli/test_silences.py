@@ -20,6 +20,8 @@ from tocsin_server.errors import Misconfigured
 from tocsin_server.estate.clients import add_client
 from tocsin_server.storage.address import VARIABLE
 
+pytestmark = pytest.mark.scenario
+
 DISKS = "alertname=DiskFull --client acme"
 DISK_FULL, LOAD_HIGH = '{alertname="DiskFull"}', '{alertname="LoadHigh"}'
 

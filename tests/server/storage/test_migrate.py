@@ -18,6 +18,8 @@ from tocsin_server.errors import Misconfigured
 from tocsin_server.storage.migrate import migrate, newest, revision, upgrade
 from tocsin_server.storage.sqlite import sqlite_engine
 
+pytestmark = pytest.mark.scenario
+
 CLIENT = "INSERT INTO client VALUES (1, 'acme', 'Acme', 0)"
 ALERT = (
     "INSERT INTO alert (id, client_id, rule_key, fingerprint, alertname, severity, expression, labels,"
