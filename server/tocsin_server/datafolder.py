@@ -17,7 +17,7 @@ import tocsin_server.estate.store  # noqa: F401 - all four: their tables
 from tocsin_server.errors import Misconfigured
 from tocsin_server.storage.address import VARIABLE, Address, address, engine
 from tocsin_server.storage.limits import first_line
-from tocsin_server.storage.migrate import known, migrate, newest, revision
+from tocsin_server.storage.migrate import known, migrate, newest, of_later_version, revision
 
 T = TypeVar("T")
 
@@ -70,14 +70,6 @@ def look(data: Path, ask: Callable[[Session], T]) -> T:
                 return ask(session)
         finally:
             reader.dispose()
-
-
-def of_later_version(where: Address, had: str) -> Misconfigured:
-    """What is said of a database with a revision that is not known here."""
-    return Misconfigured(
-        f"the database {where.shown} has revision {had}, which this version does not know",
-        remedy="run the version that wrote it, or a newer one",
-    )
 
 
 @contextlib.contextmanager

@@ -13,14 +13,14 @@ from sqlalchemy.exc import DatabaseError
 from tocsin_server.alerts.rulefile import RuleFileErrors, load_rule_files
 from tocsin_server.alerts.suppressionfile import SuppressionFileErrors, Suppressions, load_suppressions
 from tocsin_server.config import ServerConfig, find_config
-from tocsin_server.datafolder import TABLES, database, look, of_later_version
+from tocsin_server.datafolder import TABLES, database, look
 from tocsin_server.errors import Misconfigured, TocsinError
 from tocsin_server.estate.declared import Problem, problems_of
 from tocsin_server.estate.devices import DeviceFileErrors, SiteProbes, load_device_files
 from tocsin_server.listening import listen
 from tocsin_server.storage.address import Address
 from tocsin_server.storage.limits import first_line
-from tocsin_server.storage.migrate import known, newest, revision
+from tocsin_server.storage.migrate import known, newest, of_later_version, revision
 from tocsin_server.storage.standing import standing
 
 FREE_BYTES = 1 << 30

@@ -53,10 +53,7 @@ def migrate(where: Address | Path, metadata: MetaData) -> bool:
     if had == newest():
         return False
     if had is not None and had not in known():
-        raise Misconfigured(
-            f"the database {where.shown} has revision {had}, which this version does not know",
-            remedy="run the version that wrote it, or a newer one",
-        )
+        raise of_later_version(where, had)
     if had is not None and where.is_sqlite:
         _copy(where.path, where.path.with_name(f"{where.path.name}.before-{newest()}"))
     _upgrade(where, metadata)
@@ -91,6 +88,14 @@ def require_keys(connection: Connection) -> None:
 def known() -> set[str]:
     """The revisions that this version can bring to its own."""
     return {script.revision for script in _scripts().walk_revisions()}
+
+
+def of_later_version(where: Address, had: str) -> Misconfigured:
+    """What is said of a database with a revision that is not known here."""
+    return Misconfigured(
+        f"the database {where.shown} has revision {had}, which this version does not know",
+        remedy="run the version that wrote it, or a newer one",
+    )
 
 
 @cache
