@@ -66,6 +66,7 @@ from tocsin_server.notices import Notices
 from tocsin_server.pictures import Pictures
 from tocsin_server.probebook import Probebook
 from tocsin_server.quietbook import Quietbook
+from tocsin_server.recall import Recall
 from tocsin_server.rounds import Rounds
 from tocsin_server.rulebook import Rulebook
 from tocsin_server.series.head import Head
@@ -84,8 +85,8 @@ RELOAD_EVERY_S = 2.0
 """How soon a revoked agent is refused, and a changed file or a silence by a command is in force."""
 SETTLE_EVERY_S = 1.0
 SWEEP_EVERY_S = 300.0
-REPLAY_MS = 3_600_000
-"""How much of the journal the head gets back at a start; more where a rule looks back further."""
+REPLAY_MS = 3_660_000
+"""How much of the journal the head gets back at a start: a range of an hour, and the sample before it."""
 JUDGE_LATE_S = 10.0
 
 
@@ -138,7 +139,9 @@ class Server:
             lambda: find_config("suppressions", config), estate=self.estate, changed=self._rules_changed
         )
         self.judge = self._judge()
-        self.rulebook = Rulebook(rules, self.judge, self._rules_changed)
+        self.sent = Sent(self.journal, Archive(data / HISTORY), settings.interval_s * 1000)
+        self.recall = Recall(head=self.head, sent=self.sent, hosts=self.estate.hosts, clock=clock)
+        self.rulebook = Rulebook(rules, self.judge, self._rules_changed, looks_back=self.recall.require)
         self.vitals = VitalSigns(self.head, clock)
         self.hosts = HostRows(
             storage=self.storage, estate=self.estate, presence=self.presence, vitals=self.vitals, clock=clock
@@ -185,9 +188,9 @@ class Server:
         self.quietbook.reload()
         self.rulebook.reload()
         self.probebook.reload()
+        self.rounds.restore(self.journal.frames_since(self._clock.now_ms() - REPLAY_MS))
         # What a rule cannot look back on would be taken for false.
-        range_ms = max([REPLAY_MS, *self.rulebook.rules.windows().values()])
-        self.rounds.restore(self.journal.frames_since(self._clock.now_ms() - range_ms))
+        self.recall.restore(self.rulebook.rules.windows())
 
     def start(self) -> None:
         """Start the threads and the jobs."""
@@ -202,6 +205,7 @@ class Server:
         jobs = schedule(self._jobs())
         jobs.start()
         self._closing.callback(jobs.shutdown)
+        self._closing.callback(self.recall.stop)
 
     def close(self) -> None:
         """End what runs, in the reverse order, and let go of all files."""
@@ -246,7 +250,7 @@ class Server:
                 head=self.head,
                 presence=self.presence,
                 judge=self.rulebook,
-                sent=Sent(self.journal, Archive(self._data / HISTORY), self._settings.interval_s * 1000),
+                sent=self.sent,
                 inbox=self.inbox,
                 hosts=self.hosts,
                 notices=self.notices,

@@ -1,6 +1,6 @@
 """The rules in force and what is wrong with them: the folder they come from, the judge that applies them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import structlog
 
@@ -15,10 +15,19 @@ _log = structlog.get_logger()
 class Rulebook:
     """One folder, one judge. `changed` is called when consoles should look again."""
 
-    def __init__(self, folder: RuleFolder, judge: Judge, changed: Callable[[], object]) -> None:
+    def __init__(
+        self,
+        folder: RuleFolder,
+        judge: Judge,
+        changed: Callable[[], object],
+        *,
+        looks_back: Callable[[Mapping[str, int]], object],
+    ) -> None:
+        """`looks_back` is told of the ranges of rules before those come into force."""
         self._folder = folder
         self._judge = judge
         self._changed = changed
+        self._looks_back = looks_back
 
     @property
     def rules(self) -> RuleSet:
@@ -39,6 +48,7 @@ class Rulebook:
         had = self._folder.problems
         is_new = self._folder.reload()
         if is_new:
+            self._looks_back(self._folder.rules.windows())
             self._judge.replace_rules(self._folder.rules)
             _log.info(
                 "rules are in force",

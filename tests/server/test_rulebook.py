@@ -38,7 +38,14 @@ class Book:
         self.folder = folder
         self.judge = JudgeOfRecord()
         self.told = 0
-        self.rulebook = Rulebook(RuleFolder(folder), self.judge, self._changed)
+        self.looks_back: list[tuple[object, int]] = []
+        """Which ranges were asked for, and how often rules had come into force by then."""
+        self.rulebook = Rulebook(
+            RuleFolder(folder),
+            self.judge,
+            self._changed,
+            looks_back=lambda windows: self.looks_back.append((windows, len(self.judge.given))),
+        )
 
     def write(self, text: str) -> None:
         (self.folder / "load.yml").write_text(text)
@@ -60,6 +67,15 @@ def test_rules_are_in_force_once_they_are_read_and_are_given_to_the_judge_once(b
 
     assert [rule.name for rule in book.rulebook.rules.rules()] == ["LoadHigh"]
     assert (len(book.judge.given), book.told) == (1, 1)
+
+
+def test_what_rules_look_back_on_is_asked_for_before_they_are_in_force(book: Book) -> None:
+    book.write(GOOD.replace("node_load1 > 8", "'avg_over_time(node_load1[2h]) > 8'"))
+
+    book.rulebook.reload()
+
+    assert book.looks_back == [({"node_load1": 7_200_000}, 0)]
+    assert len(book.judge.given) == 1
 
 
 def test_a_file_that_breaks_leaves_the_rules_before_it_in_force_and_is_named_once(book: Book) -> None:

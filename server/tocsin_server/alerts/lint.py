@@ -139,7 +139,7 @@ def _long_looks(group: Group, rule: Rule, retention_ms: int | None) -> Iterator[
     if back_ms > retention_ms:
         yield (
             f"looks {duration(back_ms)} back{f' for {name}' if name else ''}, but samples are kept for"
-            f" {duration(retention_ms)}: after a restart it would judge less than it says"
+            f" {duration(retention_ms)}: it judges less than it says"
         )
 
 

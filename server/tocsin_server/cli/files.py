@@ -28,7 +28,7 @@ from tocsin_server.yaml_files import yaml_files
 CHECK_EXAMPLES = """\
 examples:
   tocsin-server rules check config/rules/*.yml
-  tocsin-server rules check --strict --retention 6h my-rules/*.yml
+  tocsin-server rules check --strict --retention 30d my-rules/*.yml
   tocsin-agent once > sent.txt && tocsin-server rules check --known-metrics sent.txt my-rules/*.yml
 
 Beside mistakes it warns of what is seldom meant: a label that holds the value, a look back that is longer
@@ -87,7 +87,7 @@ def _add_rules(commands: Commands) -> None:
         "--retention",
         type=_duration,
         metavar="TIME",
-        help="how long the server keeps samples (default: journal_hours of server.toml)",
+        help="how long the server keeps samples (default: samples_days of server.toml)",
     )
     check.add_argument(
         "--known-metrics",
@@ -155,7 +155,7 @@ def _retention_ms(options: Options) -> int | None:
     if options.retention is not None:
         return int(options.retention)
     try:
-        return settings(options).journal_hours * 3_600_000
+        return settings(options).samples_days * 86_400_000
     except Misconfigured:
         if options.settings is not None:
             raise

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tocsin_protocol.vocabulary import SeriesKind
-from tocsin_server.series.arrays import NEVER, Codes, Floats, Ints, Places, stale
+from tocsin_server.series.arrays import NEVER, Codes, Floats, Ints, Places, is_stale, stale
 from tocsin_server.series.banks import Bank
 from tocsin_server.series.depths import covered_ms
 from tocsin_server.series.layouts import Layout, metrics_of
@@ -69,6 +69,34 @@ class Seat:
     def leave(self, until: Ints) -> None:
         """The rows leave then."""
         self.leaving = until if (until < _STAYS).any() else None
+
+    @property
+    def oldest_ms(self) -> int:
+        """The first instant of its line; `NEVER` for none."""
+        times = self.bank.times[self.line]
+        return int(times[times > NEVER].min(initial=self.bank.times[self.line, self.slot]))
+
+    def reach_back(self, times: Ints) -> None:
+        """Let the line begin with these of the instants that are older than what it has.
+
+        As many as there is room for: of more, some all over the time, so that windows keep their length.
+        """
+        bank = self.bank
+        known = int(np.count_nonzero(bank.times[self.line] > NEVER))
+        older = times[times < self.oldest_ms] if known else times
+        room = bank.depth - known
+        if len(older) > room:
+            older = older[np.linspace(0, len(older) - 1, room).round().astype(np.intp)]
+        bank.times[self.line, bank.behind(self.slot, bank.depth)[known : known + len(older)]] = older[::-1]
+
+    def recall(self, rows: Places, times: Ints, values: Floats) -> None:
+        """Give rows their samples of these instants, where they have none; `values` are `[rows, times]`."""
+        ring = self.bank.times[self.line]
+        places = np.minimum(np.searchsorted(times, ring), len(times) - 1)
+        slots = np.flatnonzero(times[places] == ring)
+        cells = np.ix_(rows, slots)
+        had = self.bank.values[cells]
+        self.bank.values[cells] = np.where(is_stale(had), values[:, places[slots]], had)
 
 
 class Feed:
@@ -143,6 +171,21 @@ class Feed:
                 seat.keep(np.flatnonzero(~moving))
         self._settle()
 
+    def recall(self, layout: Layout, times: Ints, values: Floats) -> None:
+        """Take in what is known from elsewhere; `values` are `[columns, times]`, `times` ascend and are some.
+
+        Samples that are here stay as they are. A series that is no longer sent is here as a stale one.
+        """
+        depths = self._rings.depths_of(metrics_of(layout.keys), self._pace_ms)
+        seats = {depth: self._seat(depth) for depth in np.unique(depths).tolist()}
+        for depth, seat in seats.items():
+            chosen = np.flatnonzero(depths == depth)
+            seat.reach_back(times)
+            seat.recall(self._rows(seat, layout.keys[chosen]), times, values[layout.columns[chosen]])
+        if self.newest_ms == NEVER:
+            self.newest_ms = int(times[-1])
+        self._settle()
+
     def clear(self) -> None:
         """Forget all series."""
         for seat in self._seats.values():
@@ -168,6 +211,20 @@ class Feed:
             rows = bank.add_rows(seat.line, keys[new])
             seat.add(rows, columns[new], np.full(len(new), _STAYS, np.int64))
             self._rings.touch(metrics_of(keys[new]))
+
+    def _rows(self, seat: Seat, keys: Ints) -> Places:
+        """The rows of these series in a seat; of those that it has not, new ones that are leaving."""
+        new = np.setdiff1d(keys, seat.bank.keys(seat.rows))
+        if len(new):
+            nothing = 0 if self.layout is None else self.layout.width
+            rows = seat.bank.add_rows(seat.line, new)
+            seat.add(
+                rows, np.full(len(new), nothing, np.int32), np.full(len(new), self._count + seat.bank.depth)
+            )
+            self._rings.touch(metrics_of(new))
+        known = seat.bank.keys(seat.rows)
+        order = np.argsort(known)
+        return seat.rows[order[np.searchsorted(known, keys, sorter=order)]]
 
     def _move(self, seat: Seat, places: Places, target: Seat) -> None:
         """Copy rows with their samples; they have left as many samples ago as before."""

@@ -15,9 +15,11 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from tocsin_server.series.arrays import NEVER, Floats, Ints
+from tocsin_server.series.arrays import NEVER, Floats, Ints, stale
 from tocsin_server.series.feeds import Feed
+from tocsin_server.series.fixed import FixedSeries
 from tocsin_server.series.forgetting import Forgetting
+from tocsin_server.series.labels import NAME
 from tocsin_server.series.layouts import Catalogue, Layout
 from tocsin_server.series.matchers import Matcher
 from tocsin_server.series.readings import HeadSelection
@@ -172,12 +174,33 @@ class Head:
             del self._recorded[key, client_id]
             self._rings.owners.drop(feed.owner)
 
+    def recall(self, host_id: int, series: Sequence[FixedSeries]) -> None:
+        """Take in what a host has sent before, from where that is kept: rules look back on it.
+
+        Samples that are here stay as they are, and `up` is not what a host has sent.
+        """
+        host = self._hosts.get(host_id)
+        sent = [each for each in series if each[2][NAME] != UP]
+        times = np.unique(np.concatenate([np.zeros(0, np.int64), *(at for *_, at, _ in sent)]))
+        if host is None or not len(times):
+            return
+        values = stale((len(sent), len(times)))
+        for row, (*_, at, samples) in enumerate(sent):
+            values[row, np.searchsorted(times, at)] = samples
+        host.own.recall(self._catalogue.of_series([labels for _, _, labels, _, _ in sent]), times, values)
+
     # -- samples out
 
     def newest_ms(self, host_id: int) -> int | None:
         """The instant of the newest sample that the host itself has sent."""
         host = self._hosts.get(host_id)
         return None if host is None else host.sent_ms
+
+    def oldest_ms(self, host_id: int) -> int | None:
+        """The first instant that any of a host's rings has; nothing where none has one."""
+        host = self._hosts.get(host_id)
+        known = [] if host is None else [seat.oldest_ms for seat in host.own.seats()]
+        return min((oldest for oldest in known if oldest > NEVER), default=None)
 
     def latest(self, host_id: int) -> list[Sample]:
         """The last sample of each of a host's series that is not stale, target labels included, by name."""

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from tocsin_protocol.vocabulary import SeriesKind
 from tocsin_server.series.arrays import Codes, Ints
 from tocsin_server.series.labels import NAME
-from tocsin_server.series.schema import Schema, own_labels
+from tocsin_server.series.schema import TARGET_LABELS, Schema, own_labels
 from tocsin_server.series.symbols import LabelSets, Symbols
 
 _HALF = 32
@@ -79,6 +79,12 @@ class Catalogue:
     def of_rows(self, name: str, rows: Sequence[Mapping[str, str]]) -> Layout:
         """The layout of one metric's rows, under the labels as they are."""
         keys = [self._key(name, ((label, row[label]) for label in row if label != NAME)) for row in rows]
+        return _layout(keys, np.full(len(keys), SeriesKind.UNTYPED, np.uint8))
+
+    def of_series(self, labels: Sequence[Mapping[str, str]]) -> Layout:
+        """The layout of a host's series, under all their labels: those of its target are no part of a key."""
+        own = [{name: each[name] for name in each if name not in TARGET_LABELS} for each in labels]
+        keys = [self._key(each.pop(NAME), each.items()) for each in own]
         return _layout(keys, np.full(len(keys), SeriesKind.UNTYPED, np.uint8))
 
     def __len__(self) -> int:

@@ -169,7 +169,7 @@ def test_a_look_back_beyond_what_is_kept_is_told(tmp_path: Path, expression: str
     (words,) = warnings(tmp_path, f"{{alert: A, expr: '{expression}'}}")
 
     assert said in words
-    assert words.endswith("after a restart it would judge less than it says")
+    assert words.endswith(": it judges less than it says")
 
 
 def test_the_offset_of_a_group_counts_too(tmp_path: Path) -> None:

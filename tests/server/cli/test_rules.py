@@ -49,12 +49,12 @@ def test_how_long_samples_are_kept_is_the_servers_setting_unless_it_is_typed(
     operator: Operator, tmp_path: Path
 ) -> None:
     settings = tmp_path / "server.toml"
-    settings.write_text("journal_hours = 2\n")
-    day = "rate(node_load1[3h])"
+    settings.write_text("samples_days = 6\n")
+    week = "rate(node_load1[1w])"
 
-    assert "samples are kept for 2h" in operator.checks(day, "--settings", settings)[1]
-    assert operator.checks(day, "--settings", settings, "--retention", "1d") == (0, "")
-    assert "samples are kept for 30m" in operator.checks(day, "--retention", "30m")[1]
+    assert "samples are kept for 6d" in operator.checks(week, "--settings", settings)[1]
+    assert operator.checks(week, "--settings", settings, "--retention", "1w") == (0, "")
+    assert "samples are kept for 30m" in operator.checks(week, "--retention", "30m")[1]
 
 
 def test_who_may_not_read_the_servers_settings_checks_rules_without_them(

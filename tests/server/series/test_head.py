@@ -10,6 +10,7 @@ from tocsin_protocol.wire import STALE_NAN
 from tocsin_server.series import readings as readings_module
 from tocsin_server.series.arrays import NEVER
 from tocsin_server.series.banks import Bank
+from tocsin_server.series.fixed import FixedSeries
 from tocsin_server.series.forgetting import Forgetting
 from tocsin_server.series.head import Head, Sample
 from tocsin_server.series.labels import NO_HOST
@@ -296,6 +297,84 @@ def test_a_quicker_host_costs_no_other_host_memory(head: Head) -> None:
         (360 + 3, 1),
         (720 + 3, 1),
     ]
+
+
+# -- what was sent before a range was asked for
+
+
+def series(name: str, samples: Mapping[float, float], **labels: str) -> FixedSeries:
+    """What history has of atlas, by seconds after `NOW_MS`."""
+    times = [NOW_MS + round(second * 1000) for second in samples]
+    return ACME, ATLAS, {"__name__": name, "instance": "atlas", **NODE, **labels}, times, [*samples.values()]
+
+
+def test_a_range_that_is_asked_for_later_finds_what_is_recalled_and_what_came_since(head: Head) -> None:
+    for second in (0, 10, 20, 30):
+        push(head, second, float(second), 1.0, of=LOAD_AND_DISK)
+    head.require({"load": 60_000})
+
+    head.recall(ATLAS, [series("load", {-10: 5.0, 0: 0.0, 10: 10.0, 20: 20.0})])
+    push(head, 40, 40.0, 1.0, of=LOAD_AND_DISK)
+
+    assert window(head, "load", -20, 40) == [[5.0, 0.0, 10.0, 20.0, 30.0, 40.0]]
+    assert instant(head, "disk", 40) == [1.0]
+
+
+def test_of_two_metrics_with_the_same_range_each_finds_its_own(head: Head) -> None:
+    push(head, 30, 30.0, 1.0, of=LOAD_AND_DISK)
+    head.require({"load": 60_000})
+    head.recall(ATLAS, [series("load", {0: 0.0, 10: 10.0})])
+
+    head.require({"disk": 60_000})
+    head.recall(ATLAS, [series("disk", {0: 3.0, 10: 2.0}, device="sda")])
+
+    assert window(head, "load", -20, 30) == [[0.0, 10.0, 30.0]]
+    assert window(head, "disk", -20, 30) == [[3.0, 2.0, 1.0]]
+
+
+def test_more_than_there_is_room_for_is_thinned_and_reaches_as_far_back(head: Head) -> None:
+    head.require({"load": 60_000})
+    push(head, 0, 60.0)
+
+    head.recall(ATLAS, [series("load", {float(-second): 60.0 - second for second in range(60, 0, -1)})])
+
+    (found,) = window(head, "load", -61, 0)
+    assert (found[0], found[-1]) == (0.0, 60.0)
+    assert 6 <= len(found) < 12
+    assert found == sorted(found)
+
+
+def test_a_host_that_is_silent_has_what_it_has_sent_and_its_next_frame_follows(head: Head) -> None:
+    head.require({"load": 60_000})
+
+    head.recall(ATLAS, [series("load", {-40: 1.0, -30: 2.0})])
+
+    assert window(head, "load", -60, 0) == [[1.0, 2.0]]
+    assert head.newest_ms(ATLAS) is None
+    push(head, 0, 3.0)
+    assert window(head, "load", -60, 0) == [[1.0, 2.0, 3.0]]
+
+
+def test_a_series_that_is_no_longer_sent_is_recalled_and_forgotten_in_its_time(head: Head) -> None:
+    head.require({"disk": 60_000})
+    push(head, 0, 1.0)
+
+    head.recall(ATLAS, [series("disk", {-40: 1.0, -30: 2.0}, device="sda")])
+
+    assert window(head, "disk", -60, 0) == [[1.0, 2.0]]
+    assert head.series_count == 2
+    for second in range(10, 130, 10):
+        push(head, second, 1.0)
+    assert head.series_count == 1
+
+
+def test_up_and_hosts_that_are_not_enlisted_are_not_recalled(head: Head) -> None:
+    head.require({"up": 60_000, "load": 60_000})
+
+    head.recall(ATLAS, [series("up", {-10: 1.0})])
+    head.recall(BOREAS, [series("load", {-10: 1.0})])
+
+    assert head.series_count == 0
 
 
 # -- series that come and go

@@ -10,7 +10,7 @@ from tests.examples import share
 
 from tocsin_protocol.vocabulary import SeriesKind
 from tocsin_protocol.wire import STALE_NAN
-from tocsin_server.series.fixed import FixedSource
+from tocsin_server.series.fixed import FixedSeries, FixedSource
 from tocsin_server.series.head import Head
 from tocsin_server.series.labels import Labels
 from tocsin_server.series.matchers import Matcher, MatchKind
@@ -121,6 +121,15 @@ class Story:
                 self.floors[each] = max(self.floors[each], self.now_ms - self.windows[each])
                 self.windows[each] = window_ms
 
+    def recall(self) -> None:
+        """All that hosts have sent, as history has it: rules look back on it however new they are."""
+        for host_id, own in self.hosts.items():
+            self.head.recall(host_id, [_series(*each) for each in own.samples.items()])
+        self.floors |= dict.fromkeys(("load", "disk", "net"), 0)
+
+    def forget(self) -> None:
+        self.head._forget()
+
     def check(self, back_ms: int) -> None:
         """Ask both, as far back as is promised."""
         fixed = self._fixed()
@@ -136,15 +145,16 @@ class Story:
 
     def _fixed(self) -> FixedSource:
         writers = (*self.hosts.values(), *self.beats.values(), *self.rules.values())
-        return FixedSource.from_series(
-            (client_id, host_id, dict(labels), [time for time, _ in samples], [value for _, value in samples])
-            for writer in writers
-            for (client_id, host_id, labels), samples in writer.samples.items()
-        )
+        return FixedSource.from_series(_series(*each) for writer in writers for each in writer.samples.items())
 
     def _identity(self, host_id: int, name: str, labels: Mapping[str, str]) -> Identity:
         client_id, target = self.targets[host_id]
         return _identity(client_id, host_id, {"__name__": name, **labels, **target})
+
+
+def _series(identity: Identity, samples: Sequence[tuple[int, float]]) -> FixedSeries:
+    client_id, host_id, labels = identity
+    return client_id, host_id, dict(labels), [time for time, _ in samples], [value for _, value in samples]
 
 
 def _identity(client_id: int, host_id: int | None, labels: Mapping[str, str]) -> Identity:
@@ -203,6 +213,7 @@ EVENTS = st.one_of(
     st.tuples(st.just("down"), HOSTS),
     st.tuples(st.just("record"), st.integers(1, 2), st.lists(st.integers(0, 2), unique=True), VALUES),
     st.tuples(st.just("require"), st.sampled_from([*NAMES, ""]), st.sampled_from(WINDOWS_MS)),
+    st.tuples(st.just("recall")),
     st.tuples(st.just("forget")),
     st.tuples(st.just("check"), st.sampled_from([0, 1, 5_000, 30_000, 100_000])),
 )
@@ -225,8 +236,8 @@ def tell(story: Story, event: tuple) -> None:
             story.record(client_id, places, values)
         case ("require", name, window_ms):
             story.require(name, window_ms)
-        case ("forget",):
-            story.head._forget()
+        case ("recall" | "forget" as what,):
+            getattr(story, what)()
         case ("check", back_ms):
             story.check(back_ms)
 
@@ -269,6 +280,34 @@ def test_windows_keep_their_length_however_fast_a_host_pushes(gaps_ms, places, d
         if turn in deepenings:
             story.require(*deepenings[turn])
         story.frame(0, places[turn * len(places) // len(gaps_ms)], [0], [float(turn)] * 8)
+
+    story.check(0)
+    story.check(30_000)
+
+
+@settings(max_examples=share(25))
+@given(
+    gaps_ms=st.lists(st.sampled_from([9_800, 9_800, 10_500, 35_000, 400_400]), min_size=4, max_size=40),
+    places=st.lists(st.lists(st.integers(0, 3), unique=True), min_size=1, max_size=5),
+    windows_ms=st.dictionaries(st.sampled_from(NAMES[:3]), st.sampled_from(WINDOWS_MS)),
+    longer_ms=st.dictionaries(
+        st.integers(1, 30), st.tuples(st.sampled_from(NAMES[:3]), st.sampled_from(WINDOWS_MS)), min_size=1
+    ),
+)
+def test_what_is_recalled_is_as_if_it_had_been_asked_for_from_the_start(
+    gaps_ms, places, windows_ms, longer_ms
+) -> None:
+    story = Story()
+    for name, window_ms in windows_ms.items():
+        story.require(name, window_ms)
+    story.enlist(0, 1, "lyon")
+
+    for turn, gap_ms in enumerate(gaps_ms):
+        story.now_ms += gap_ms
+        story.frame(0, places[turn * len(places) // len(gaps_ms)], [0], [float(turn)] * 8)
+        if turn in longer_ms:
+            story.require(*longer_ms[turn])
+            story.recall()
 
     story.check(0)
     story.check(30_000)
