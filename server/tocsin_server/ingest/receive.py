@@ -7,7 +7,9 @@ or a device's that this agent is declared to probe. Both are heard as soon as th
 whose disk is full must not declare its clients' hosts dead.
 """
 
+import asyncio
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import msgspec
 
@@ -17,7 +19,15 @@ from tocsin_server.errors import Conflict, Overloaded, Refused
 from tocsin_server.estate.estate import Estate, HostFacts
 from tocsin_server.health import Health
 from tocsin_server.ingest.cardinality import Cardinality, TooManySeries
-from tocsin_server.ingest.decode import FUTURE_TOLERANCE_MS, Push, PushedFrame, decode_push, settled_times, tell
+from tocsin_server.ingest.decode import (
+    FUTURE_TOLERANCE_MS,
+    Push,
+    PushedFrame,
+    ToldSchema,
+    decode_push,
+    settled_times,
+    tell,
+)
 from tocsin_server.ingest.doorkeeper import Caller, Doorkeeper
 from tocsin_server.ingest.group import Arrival
 from tocsin_server.ingest.inbox import HostFrame, Inbox
@@ -30,10 +40,14 @@ from tocsin_server.series.schema import Schema
 
 LATE_MS = 60_000
 """A frame older than this when it comes has waited in a spool."""
+LIGHT_BYTES = 256 * 1024
+"""Of schemas: decoded within 50 ms, where the largest push takes three seconds."""
+MOST_HEAVY = 8
+"""So many larger pushes may wait for each other; each holds 16 MiB at most."""
 
 
 class Receiver:
-    """The heart of ingest; runs in the event loop and never waits but for the journal."""
+    """The heart of ingest; runs in the event loop and never waits but for the journal, and for many schemas."""
 
     def __init__(
         self,
@@ -63,6 +77,9 @@ class Receiver:
         self._clock = clock
         self._interval_s = interval_s
         self._probes_digest = probes_digest
+        # One thread, however many send much: they wait for each other, and nobody waits for them.
+        self._reader = ThreadPoolExecutor(1, "tocsin-schemas")
+        self._heavy = 0
         self._count = {
             outcome: health.frames.labels(outcome)
             for outcome in ("stored", "repeated", "refused", "late", "clamped")
@@ -78,7 +95,7 @@ class Receiver:
         received_ms = self._clock.now_ms()
         try:
             push = decode_push(body)
-            frames = self._understood(push, caller, received_ms)
+            frames = self._understood(push, await self._told(push.schemas), caller, received_ms)
         except Refused as refusal:
             self._count["refused"].inc()
             if isinstance(refusal, TooManySeries):
@@ -105,9 +122,23 @@ class Receiver:
             answer["probes"] = digest
         return msgspec.msgpack.encode(answer)
 
-    def _understood(self, push: Push, caller: Caller, received_ms: int) -> list[HostFrame]:
-        for packed in push.schemas:
-            told = tell(packed)
+    async def _told(self, schemas: Sequence[bytes]) -> list[ToldSchema]:
+        """What the schemas say; the event loop goes on beside that where it takes long."""
+        if sum(map(len, schemas)) <= LIGHT_BYTES:
+            return list(map(tell, schemas))
+        if self._heavy >= MOST_HEAVY:
+            raise Overloaded(f"{self._heavy} pushes with many schemas are waiting to be read")
+        self._heavy += 1
+        try:
+            loop = asyncio.get_running_loop()
+            return await loop.run_in_executor(self._reader, lambda: list(map(tell, schemas)))
+        finally:
+            self._heavy -= 1
+
+    def _understood(
+        self, push: Push, schemas: Sequence[ToldSchema], caller: Caller, received_ms: int
+    ) -> list[HostFrame]:
+        for told in schemas:
             self._cardinality.admit(self._whose(told.schema, caller), told.schema)
             caller.session.tell(told)
         return [self._host_frame(frame, push, caller, received_ms) for frame in push.frames]
