@@ -7,8 +7,6 @@ fleet is calm: what goes wrong makes tickets, and these are to be kept.
 """
 
 import argparse
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -17,6 +15,8 @@ from typing import NamedTuple
 
 import numpy as np
 from tests.processes import AgentProcess, ServerProcess
+
+from bench.crowd import crowd, roster
 
 EVERY_S = 30.0
 SETTLED = 0.5
@@ -59,23 +59,12 @@ def slope(weights: Sequence[Weight], field: str) -> float:
 def soak(hosts: int, minutes: float, folder: Path) -> Iterator[tuple[Weight, Weight]]:
     """Server and agent, each half minute; everything that was started has ended when this ends."""
     with ServerProcess(folder / "server") as server, AgentProcess(folder / "agent") as agent:
-        roster = folder / "roster.json"
-        said = server.command("prepare", "--demo", "--hosts", str(hosts), "--url", server.url)
-        roster.write_text(said.stdout)
+        hosts_of = roster(server, folder, hosts)
         invitation = server.prepare()["invitation"]
         server.start()
         agent.enrol(invitation, name="soaked").start()
-        fleet = [sys.executable, "-m", "tocsin_fleet", "--roster", str(roster), "--calm"]
-        with (folder / "fleet.log").open("wb") as log:
-            simulated = subprocess.Popen(
-                [*fleet, "--minutes", str(minutes + 5)], stdout=log, stderr=subprocess.STDOUT
-            )
-        try:
+        with crowd(hosts_of, minutes=minutes + 5):
             yield from _weights(server, agent, minutes)
-        finally:
-            simulated.terminate()
-            simulated.wait(20)
-            print((folder / "fleet.log").read_text().splitlines()[-1])
 
 
 def _weights(server: ServerProcess, agent: AgentProcess, minutes: float) -> Iterator[tuple[Weight, Weight]]:
