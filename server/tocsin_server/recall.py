@@ -14,8 +14,8 @@ from collections.abc import Callable, Mapping, Sequence
 import structlog
 
 from tocsin_server.clock import Clock
-from tocsin_server.errors import TocsinError
 from tocsin_server.estate.estate import HostFacts
+from tocsin_server.http.findings import MADE_HERE
 from tocsin_server.http.sent import Sent
 from tocsin_server.series.head import Head
 from tocsin_server.series.up import UP
@@ -26,6 +26,8 @@ WITHIN_S = 30.0
 """So long a start waits for it, and rules that are new. Of the hosts that are left, rules see what comes."""
 
 Windows = Mapping[str, int]
+
+_NOT_SENT = MADE_HERE | {UP}
 
 
 class Recall:
@@ -38,8 +40,6 @@ class Recall:
         self._sent = sent
         self._hosts = hosts
         self._clock = clock
-        self._asked: dict[str, int] = {}
-        self._is_restored = False
         self._ended = threading.Event()
 
     def stop(self) -> None:
@@ -48,27 +48,19 @@ class Recall:
 
     def restore(self, windows: Windows) -> None:
         """After the journal was played again: what is older than that."""
-        self._is_restored = True
         self._recall(windows, self._head.oldest_ms)
 
     def require(self, windows: Windows) -> None:
-        """Before rules that look back so far come into force: keep it, and give the head what was sent.
-
-        At a start `restore` does the latter, when it is known what the journal has.
-        """
+        """Before rules that look back so far come into force: keep it, and give the head what was sent."""
         with self._head.lock:
-            self._head.require(windows)
-        if not self._is_restored:
-            return
-        longer = {name: range_ms for name, range_ms in windows.items() if range_ms > self._asked.get(name, 0)}
-        now_ms = self._clock.now_ms()
-        self._recall(longer, lambda _: now_ms)
+            longer = self._head.require(windows)
+        self._recall(longer, lambda _: None)
 
     def _recall(self, windows: Windows, known_from_ms: Callable[[int], int | None]) -> None:
-        """`known_from_ms` says from when on the head has a host's samples."""
-        self._asked |= windows
-        sent = {name: range_ms for name, range_ms in windows.items() if range_ms and name != UP}
-        began_s, hosts = time.monotonic(), self._hosts() if sent else ()
+        """`known_from_ms` says from when on the head has all of a host; nothing where it may lack any."""
+        sent = {name: range_ms for name, range_ms in windows.items() if name not in _NOT_SENT}
+        hosts = self._enlisted() if sent else []
+        began_s = time.monotonic()
         for done, host in enumerate(hosts):
             if self._ended.is_set():
                 return
@@ -78,21 +70,27 @@ class Recall:
                     action="recall_cut_short",
                 )
                 return
-            self._recall_host(host, sent, known_from_ms)
+            try:
+                self._recall_host(host, sent, known_from_ms)
+            except Exception:  # noqa: BLE001 - what cannot be read of one host keeps no rule out of force
+                _log.exception(
+                    "rules look back on less than they say of a host", action="recall_failed", host=host.name
+                )
+
+    def _enlisted(self) -> list[HostFacts]:
+        with self._head.lock:
+            return [host for host in self._hosts() if self._head.is_enlisted(host.id)]
 
     def _recall_host(
         self, host: HostFacts, windows: Windows, known_from_ms: Callable[[int], int | None]
     ) -> None:
         now_ms = self._clock.now_ms()
-        end_ms = known_from_ms(host.id) or now_ms
+        with self._head.lock:
+            end_ms = known_from_ms(host.id) or now_ms
         names = [name for name, range_ms in windows.items() if now_ms - range_ms < end_ms]
         if not names:
             return
         start_ms = now_ms - max(windows[name] for name in names)
-        try:
-            series = self._sent.series(host, names, [(start_ms, end_ms)])
-        except TocsinError as error:
-            _log.warning(str(error), action="recall_failed", host=host.name)
-            return
+        series = self._sent.series(host, names, [(start_ms, end_ms)])
         with self._head.lock:
             self._head.recall(host.id, series)

@@ -16,7 +16,7 @@ from tocsin_server import recall as subject
 from tocsin_server.app import Server
 from tocsin_server.clock import FakeClock
 from tocsin_server.config import ServerConfig
-from tocsin_server.datafolder import administer, make_database
+from tocsin_server.datafolder import administer, database
 from tocsin_server.errors import TooLarge
 from tocsin_server.estate.clients import add_client
 from tocsin_server.estate.estate import HostFacts
@@ -66,8 +66,6 @@ class Bench:
         ]
         owed_ms = NOW - NOW % HOUR
         for host in (ATLAS, BOREA):
-            target = TARGET | {"instance": host.name}
-            self.head.enlist(host.id, client_id=host.client_id, target=target)
             hours = hours_of(frame for frame in self.frames if frame.host_id == host.id)
             Days(folder).write(
                 Closing(host.client_id, host.id, each) for at_ms, each in hours.items() if at_ms < owed_ms
@@ -82,6 +80,8 @@ class Bench:
     def start(self, **windows: int) -> None:
         """As the server does."""
         self.recall.require(windows)
+        for host in (ATLAS, BOREA):
+            self.head.enlist(host.id, client_id=host.client_id, target=TARGET | {"instance": host.name})
         self.play([frame for frame in self.frames if frame.times_ms[0] >= PLAYED_MS])
         self.recall.restore(windows)
 
@@ -161,9 +161,11 @@ def test_a_server_that_ends_leaves_off(bench: Bench) -> None:
 RULES = "groups: [{name: load, rules: [{alert: Busy, expr: 'avg_over_time(node_load1[12h]) > 8'}]}]"
 
 
-def test_a_server_that_starts_has_its_rules_look_back_on_history(tmp_path: Path) -> None:
+@pytest.mark.scenario
+def test_a_server_that_starts_has_its_rules_look_back_on_history(tmp_path: Path, empty_database: bytes) -> None:
     data = tmp_path / "data"
-    make_database(data)
+    data.mkdir()
+    database(data).path.write_bytes(empty_database)
     (tmp_path / "rules").mkdir()
     (tmp_path / "rules" / "load.yml").write_text(RULES)
 

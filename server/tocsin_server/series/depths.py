@@ -28,11 +28,11 @@ class Depths:
         self.finest_ms = self.pace_ms / _FINEST
         self._windows: dict[str, int] = {}
 
-    def require(self, windows: Mapping[str, int]) -> bool:
-        """Keep at least these ranges in milliseconds; whether any of them is longer than what was kept."""
+    def require(self, windows: Mapping[str, int]) -> dict[str, int]:
+        """Keep at least these ranges in milliseconds; those of them that are longer than what was kept."""
         longer = {name: window for name, window in windows.items() if window > self._windows.get(name, 0)}
         self._windows.update(longer)
-        return bool(longer)
+        return longer
 
     def depth(self, name: str, pace_ms: float) -> int:
         """How many samples of a metric are kept where they come at this pace."""

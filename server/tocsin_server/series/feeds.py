@@ -71,23 +71,22 @@ class Seat:
         self.leaving = until if (until < _STAYS).any() else None
 
     @property
-    def oldest_ms(self) -> int:
-        """The first instant of its line; `NEVER` for none."""
-        times = self.bank.times[self.line]
-        return int(times[times > NEVER].min(initial=self.bank.times[self.line, self.slot]))
+    def instants(self) -> Ints:
+        """What its line has seen, oldest first."""
+        times: Ints = self.bank.times[self.line, self.bank.behind(self.slot, self.bank.depth)[::-1]]
+        return times[times > NEVER]
 
     def reach_back(self, times: Ints) -> None:
         """Let the line begin with these of the instants that are older than what it has.
 
         As many as there is room for: of more, some all over the time, so that windows keep their length.
         """
-        bank = self.bank
-        known = int(np.count_nonzero(bank.times[self.line] > NEVER))
-        older = times[times < self.oldest_ms] if known else times
-        room = bank.depth - known
-        if len(older) > room:
-            older = older[np.linspace(0, len(older) - 1, room).round().astype(np.intp)]
-        bank.times[self.line, bank.behind(self.slot, bank.depth)[known : known + len(older)]] = older[::-1]
+        bank, known = self.bank, self.instants
+        older = times[times < known[0]] if len(known) else times
+        free = bank.behind(self.slot, bank.depth)[len(known) :]
+        if len(older) > len(free):
+            older = older[np.linspace(0, len(older) - 1, len(free)).round().astype(np.intp)]
+        bank.times[self.line, free[: len(older)]] = older[::-1]
 
     def recall(self, rows: Places, times: Ints, values: Floats) -> None:
         """Give rows their samples of these instants, where they have none; `values` are `[rows, times]`."""
@@ -208,20 +207,20 @@ class Feed:
         seat.leave(until)
         new = np.delete(np.arange(len(keys)), known)
         if len(new):
-            rows = bank.add_rows(seat.line, keys[new])
-            seat.add(rows, columns[new], np.full(len(new), _STAYS, np.int64))
-            self._rings.touch(metrics_of(keys[new]))
+            self._add(seat, keys[new], columns[new], until=_STAYS)
+
+    def _add(self, seat: Seat, keys: Ints, columns: Codes, *, until: int) -> None:
+        """Series that the seat has not; they leave after that frame."""
+        seat.add(seat.bank.add_rows(seat.line, keys), columns, np.full(len(keys), until, np.int64))
+        self._rings.touch(metrics_of(keys))
 
     def _rows(self, seat: Seat, keys: Ints) -> Places:
         """The rows of these series in a seat; of those that it has not, new ones that are leaving."""
         new = np.setdiff1d(keys, seat.bank.keys(seat.rows))
         if len(new):
             nothing = 0 if self.layout is None else self.layout.width
-            rows = seat.bank.add_rows(seat.line, new)
-            seat.add(
-                rows, np.full(len(new), nothing, np.int32), np.full(len(new), self._count + seat.bank.depth)
-            )
-            self._rings.touch(metrics_of(new))
+            columns = np.full(len(new), nothing, np.int32)
+            self._add(seat, new, columns, until=self._count + seat.bank.depth)
         known = seat.bank.keys(seat.rows)
         order = np.argsort(known)
         return seat.rows[order[np.searchsorted(known, keys, sorter=order)]]
@@ -250,10 +249,7 @@ class Feed:
         """The feed's last instants, oldest first, as far as its deepest seat knows them."""
         if not self._seats:
             return np.zeros(0, np.int64)
-        deepest = self._seats[max(self._seats)]
-        slots = deepest.bank.behind(deepest.slot, min(depth, deepest.bank.depth))
-        times: Ints = deepest.bank.times[deepest.line, slots[::-1]]
-        return times
+        return self._seats[max(self._seats)].instants[-depth:]
 
     def _forget(self) -> None:
         for seat in self._seats.values():

@@ -75,14 +75,17 @@ class Head:
 
     # -- who there is, and how far back rules look
 
-    def require(self, windows: Mapping[str, int]) -> None:
+    def require(self, windows: Mapping[str, int]) -> Mapping[str, int]:
         """Keep these ranges in milliseconds, by metric name; "" stands for every metric. See `depths`.
 
-        Samples are kept. Rings never become shallower while the server runs.
+        Gives those that are longer than before. Samples are kept. Rings never become shallower while the server
+        runs.
         """
-        if self._rings.depths.require(windows):
+        longer = self._rings.depths.require(windows)
+        if longer:
             for feed in self._feeds():
                 feed.deepen()
+        return longer
 
     def enlist(self, host_id: int, *, client_id: int, target: Mapping[str, str]) -> None:
         """Know a host and whose it is. `target` is its `instance`, `job` and `site`.
@@ -97,6 +100,10 @@ class Head:
         owner = self._rings.owners.add(client_id, host_id, target)
         self._hosts[host_id] = _Host(self._rings, identity, owner)
         self._count_host(client_id, 1)
+
+    def is_enlisted(self, host_id: int) -> bool:
+        """Whether the host is known."""
+        return host_id in self._hosts
 
     def retire(self, host_id: int) -> None:
         """Forget a host and all its series."""
@@ -199,8 +206,8 @@ class Head:
     def oldest_ms(self, host_id: int) -> int | None:
         """The first instant that any of a host's rings has; nothing where none has one."""
         host = self._hosts.get(host_id)
-        known = [] if host is None else [seat.oldest_ms for seat in host.own.seats()]
-        return min((oldest for oldest in known if oldest > NEVER), default=None)
+        lines = [] if host is None else [seat.instants for seat in host.own.seats()]
+        return min((int(instants[0]) for instants in lines if len(instants)), default=None)
 
     def latest(self, host_id: int) -> list[Sample]:
         """The last sample of each of a host's series that is not stale, target labels included, by name."""

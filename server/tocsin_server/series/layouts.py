@@ -83,8 +83,11 @@ class Catalogue:
 
     def of_series(self, labels: Sequence[Mapping[str, str]]) -> Layout:
         """The layout of a host's series, under all their labels: those of its target are no part of a key."""
-        own = [{name: each[name] for name in each if name not in TARGET_LABELS} for each in labels]
-        keys = [self._key(each.pop(NAME), each.items()) for each in own]
+        others = TARGET_LABELS | {NAME}
+        keys = [
+            self._key(each[NAME], ((label, each[label]) for label in each if label not in others))
+            for each in labels
+        ]
         return _layout(keys, np.full(len(keys), SeriesKind.UNTYPED, np.uint8))
 
     def __len__(self) -> int:
