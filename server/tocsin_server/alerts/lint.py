@@ -19,10 +19,14 @@ from tocsin_server.alerts.rulefile import RuleFileError
 from tocsin_server.alerts.rules import AlertingRule, Group, RecordingRule, Rule, RuleSet
 from tocsin_server.promql.spelling import duration
 from tocsin_server.promql.syntax import Selector, walk
+from tocsin_server.series.noted import NOTED
 from tocsin_server.series.up import UP
 
 SERVERS_OWN = PROCLAIMED | {UP}
 """What the server itself writes beside what is sent."""
+
+_FORGOTTEN_MS = 6 * 3_600_000
+"""Shorter ranges are whole again on the day of a restart."""
 
 _KNOWN = re.compile(r"([A-Za-z_:][A-Za-z0-9_:]*)(\*?)", re.ASCII)
 _FAMILY = re.compile(r"[a-z]+|[A-Z]+", re.ASCII)
@@ -93,7 +97,10 @@ def lint(file: str, rules: RuleSet, around: Surroundings) -> list[Finding]:
         for group in rules.groups
         for rule in group.rules
         for words in chain(
-            _moving_labels(rule), _unknown_metrics(rule, around), _long_looks(group, rule, around.retention_ms)
+            _moving_labels(rule),
+            _unknown_metrics(rule, around),
+            _long_looks(group, rule, around.retention_ms),
+            _forgotten_looks(group, rule, around.recorded),
         )
     ]
 
@@ -141,6 +148,17 @@ def _long_looks(group: Group, rule: Rule, retention_ms: int | None) -> Iterator[
             f"looks {duration(back_ms)} back{f' for {name}' if name else ''}, but samples are kept for"
             f" {duration(retention_ms)}: it judges less than it says"
         )
+
+
+def _forgotten_looks(group: Group, rule: Rule, recorded: frozenset[str]) -> Iterator[str]:
+    """What nobody sends is not in history, and begins anew with each start of the server."""
+    for name, window_ms in rule.expression.windows().items():
+        back_ms = window_ms + group.query_offset_ms
+        if name in SERVERS_OWN | NOTED | recorded and back_ms > _FORGOTTEN_MS:
+            yield (
+                f"looks {duration(back_ms)} back for {name}, which no host sends and history does not keep:"
+                " after a restart it judges less than it says"
+            )
 
 
 def _family(name: str) -> str:
