@@ -18,15 +18,15 @@ def roster(server: ServerProcess, folder: Path, hosts: int) -> Path:
 
 
 @contextmanager
-def crowd(roster: Path, *, minutes: float) -> Iterator[subprocess.Popen[bytes]]:
+def crowd(roster: Path, *, minutes: float) -> Iterator[None]:
     """The hosts of a roster, enrolling and pushing until the context ends, or for so long."""
     log = roster.with_name("fleet.log")
     fleet = [sys.executable, "-m", "tocsin_fleet", "--roster", str(roster), "--calm"]
     with log.open("wb") as out:
         simulated = subprocess.Popen([*fleet, "--minutes", str(minutes)], stdout=out, stderr=subprocess.STDOUT)
     try:
-        yield simulated
+        yield
     finally:
         simulated.terminate()
         simulated.wait(20)
-        print(log.read_text().splitlines()[-1])
+        print(*log.read_text().splitlines()[-1:])
