@@ -233,7 +233,6 @@ def test_a_silence_that_a_command_makes_is_in_force_and_consoles_are_told_once(
     assert before != told == wired.broker.newest_id()
 
 
-@pytest.mark.scenario
 async def test_a_server_that_serves_ends_cleanly_with_a_signal(data: Path) -> None:
     settings = ServerConfig(port=0, open_metrics=True)
     with (
