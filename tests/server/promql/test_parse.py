@@ -89,16 +89,23 @@ def test_what_stands_in_strings_and_comments_is_not_counted() -> None:
 
 
 def test_a_deep_expression_is_read_on_a_thread_with_a_small_stack() -> None:
-    roots = []
+    roots, may_begin = [], threading.Event()
+
+    def read_deep() -> None:
+        may_begin.wait()
+        roots.append(parse("+".join(["a"] * 140)).root)
+
     before = threading.stack_size(256 << 10)
     try:
-        thread = threading.Thread(target=lambda: roots.append(parse("+".join(["a"] * 140)).root))
+        thread = threading.Thread(target=read_deep)
         thread.start()
     finally:
         threading.stack_size(before)
+    may_begin.set()  # the size is the process's: parsing sets it too, and puts back what it finds
     thread.join()
 
     assert len(roots) == 1
+    assert threading.stack_size() == before
 
 
 @settings(max_examples=share(300))
