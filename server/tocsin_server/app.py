@@ -11,6 +11,7 @@ import contextlib
 import gc
 import signal
 import socket
+from collections.abc import Callable
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -90,11 +91,14 @@ REPLAY_MS = 3_660_000
 JUDGE_LATE_S = 10.0
 
 
-def run(data: Path, settings: ServerConfig, *, config: Path | None) -> int:
-    """Serve until SIGTERM or SIGINT; the process's exit status."""
+def run(
+    data: Path, settings: ServerConfig, *, config: Path | None, prepare: Callable[[], None] = lambda: None
+) -> int:
+    """Serve until SIGTERM or SIGINT; the process's exit status. `prepare` may fill the database before."""
     configure_logs()
     with locked(data), listen(settings) as listening:
         make_database(data)
+        prepare()
         warn_of(database(data))
         with Server(data, settings, config=config, clock=SystemClock()) as server:
             # What is here now stays; the default would walk all agents' sessions several times a second.

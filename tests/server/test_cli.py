@@ -3,10 +3,12 @@
 import argparse
 import io
 import json
+import os
 import re
 import subprocess
 import sys
 from base64 import urlsafe_b64decode
+from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 
@@ -24,7 +26,7 @@ from tocsin_server.access.store import LoginSession, PersonRow
 from tocsin_server.cli.words import SAID, WORDS
 from tocsin_server.clock import SystemClock
 from tocsin_server.config import ServerConfig
-from tocsin_server.datafolder import administer, database
+from tocsin_server.datafolder import administer, database, make_database
 from tocsin_server.estate.agents import quarantine
 from tocsin_server.estate.declared import settle_devices
 from tocsin_server.estate.devices import load_device_files
@@ -424,7 +426,9 @@ def ran(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Path, ServerConfig, Path 
     """What the server would be run with."""
     runs: list[tuple[Path, ServerConfig, Path | None]] = []
 
-    def run(data: Path, settings: ServerConfig, *, config: Path | None) -> int:
+    def run(data: Path, settings: ServerConfig, *, config: Path | None, prepare: Callable[[], None]) -> int:
+        make_database(data)
+        prepare()
         runs.append((data, settings, config))
         return 0
 
@@ -443,6 +447,18 @@ def test_flags_go_before_the_settings_and_these_before_the_defaults(
     assert ran == [
         (operator.data, ServerConfig(port=9001, interval_s=5, open_metrics=True), tmp_path),
     ]
+
+
+@pytest.mark.usefixtures("ran")
+def test_a_server_may_prepare_itself_and_tells_whoever_started_it(operator: Operator) -> None:
+    reading, writing = os.pipe()
+
+    operator.types("run", "--public-url", "http://127.0.0.1:1", "--prepare", str(writing))
+
+    with os.fdopen(reading) as pipe:
+        told = json.loads(pipe.read())
+    assert decode_invitation(told["invitation"]).url == "http://127.0.0.1:1"
+    assert told["session"]
 
 
 def test_an_interrupted_command_ends_as_shells_expect(

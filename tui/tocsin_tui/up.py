@@ -113,9 +113,8 @@ class Household:
         self._refuse_others_folder()
         self._make_folders()
         self._refuse_taken_port()
-        prepared = self._prepare()
+        prepared = self._start_server()
         session: str = prepared["session"]
-        self._spawn("server", *self._server_command())
         self._wait_until_ready()
         if self.is_demo:
             self._start_fleet(prepared)
@@ -177,26 +176,30 @@ class Household:
                     f"port {self._port} cannot be used ({error.strerror}): choose another with --port"
                 ) from error
 
-    def _prepare(self) -> dict[str, Any]:
-        """Make database, clients, sites and first technician where they are missing."""
-        command = ["-m", "tocsin_server", "prepare", "--data", str(self.data / "server"), "--url", self.url]
-        if self.is_demo:
-            command.append("--demo")
-        elif (self.data / "agent" / "identity.json").exists():
-            command.append("--no-invitation")
-        done = subprocess.run([sys.executable, *command], capture_output=True, text=True, check=False)
-        if done.returncode != 0:
-            raise UpError(
-                done.stderr.strip().removeprefix("tocsin-server: ") or "the server cannot be prepared"
-            )
-        prepared: dict[str, Any] = json.loads(done.stdout)
-        return prepared
+    def _start_server(self) -> dict[str, Any]:
+        """What it has made of clients, sites and a first technician where they were missing."""
+        reading, writing = os.pipe()
+        with os.fdopen(reading) as prepared:
+            try:
+                self._spawn("server", *self._server_command(), "--prepare", str(writing), given=(writing,))
+            finally:
+                os.close(writing)
+            said = prepared.read()
+        if not said:
+            self._children["server"].wait()
+            raise UpError(self.complaint("server"))
+        made: dict[str, Any] = json.loads(said)
+        return made
 
     def _server_command(self) -> list[str]:
         command = ["-m", "tocsin_server", "run", "--data", str(self.data / "server")]
         command += ["--host", HOST, "--port", str(self._port), "--public-url", self.url, "--open-metrics"]
         if self._config is not None:
             command += ["--config", str(self._config)]
+        if self.is_demo:
+            command.append("--demo")
+        elif (self.data / "agent" / "identity.json").exists():
+            command.append("--no-invitation")
         return command
 
     def _start_agent(self, invitation: str) -> None:
@@ -216,13 +219,14 @@ class Household:
         if done.returncode != 0:
             raise UpError(f"this machine's agent cannot enrol: {done.stderr.strip()}")
 
-    def _spawn(self, name: str, *command: str) -> None:
+    def _spawn(self, name: str, *command: str, given: Sequence[int] = ()) -> None:
         with self.log(name).open("wb") as log:
             self._children[name] = subprocess.Popen(
                 [sys.executable, *command],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
+                pass_fds=given,
                 start_new_session=True,  # Ctrl-C in the console is the console's
                 preexec_fn=_die_with_parent,  # noqa: PLW1509 - one prctl call, no locks, no allocation
             )

@@ -1,5 +1,6 @@
 """What there has to be before a server runs: tables, and for `tocsin up` clients and a first technician."""
 
+import argparse
 import json
 import os
 import pwd
@@ -28,11 +29,18 @@ def add_commands(commands: Commands) -> None:
     command(commands, "migrate", _migrate)
     prepare = command(commands, "prepare", _prepare)
     prepare.add_argument("--url", required=True, help="URL for the invitation")
-    prepare.add_argument("--no-invitation", dest="invitation", action="store_false", help="no enrolment token")
-    prepare.add_argument(
-        "--demo", action="store_true", help="simulated clients, and an invitation for each host"
+    add_choices(prepare)
+
+
+def add_choices(parser: argparse._ActionsContainer) -> None:
+    """What to make, and what not."""
+    parser.add_argument(
+        "--no-invitation", dest="invitation", action="store_false", help="no enrolment token for this machine"
     )
-    prepare.add_argument("--hosts", type=from_one, help="how many simulated hosts (default: those of the demo)")
+    parser.add_argument(
+        "--demo", action="store_true", help="simulated clients, and an invitation for each of their hosts"
+    )
+    parser.add_argument("--hosts", type=from_one, help="how many simulated hosts (default: those of the demo)")
 
 
 def _migrate(options: Options) -> int:
@@ -42,42 +50,47 @@ def _migrate(options: Options) -> int:
 
 
 def _prepare(options: Options) -> int:
-    """For `tocsin up`: whatever is missing of database, client, site and first technician; prints JSON."""
     make_database(options.data)
-    now = SystemClock().now_ms()
-    if options.demo:
-        print(json.dumps(write(options, lambda session: _demo(session, options, now))))
-        return 0
-
-    def act(session: Session) -> dict[str, str]:
-        client = client_named(session, HOME_CLIENT, missing_ok=True) or add_client(
-            session, HOME_CLIENT, "Home", now
-        )
-        site = site_named(session, client, HOME_SITE, missing_ok=True) or add_site(
-            session, client, HOME_SITE, "Main", now
-        )
-        invitation = ""
-        if options.invitation:
-            invitation = create_enrol_token(
-                session,
-                open_identity(options.data),
-                site,
-                options.url,
-                kind=HostKind.SERVER,
-                now_ms=now,
-                expires_ms=now + DAY_MS,
-            )
-        return {"session": _first_session(session, now), "invitation": invitation}
-
-    print(json.dumps(write(options, act)))
+    print(prepared(options, options.url))
     return 0
 
 
-def _demo(session: Session, options: Options, now_ms: int) -> dict[str, object]:
-    """For `tocsin up --demo`: the same for a provider whose clients are simulated."""
+def prepared(options: Options, url: str) -> str:
+    """For `tocsin up`: make whatever is missing of client, site and first technician; what it needs, as JSON.
+
+    `{"session": token, "invitation": token or ""}`, or of a demo `{"session": token, "hosts": roster}`.
+    """
+    found = _demo if options.demo else _home
+    return json.dumps(write(options, lambda session: found(session, options, url, SystemClock().now_ms())))
+
+
+def _home(session: Session, options: Options, url: str, now_ms: int) -> dict[str, object]:
+    """A client for who has no other, and an invitation for the agent of this machine."""
+    client = client_named(session, HOME_CLIENT, missing_ok=True) or add_client(
+        session, HOME_CLIENT, "Home", now_ms
+    )
+    site = site_named(session, client, HOME_SITE, missing_ok=True) or add_site(
+        session, client, HOME_SITE, "Main", now_ms
+    )
+    invitation = ""
+    if options.invitation:
+        invitation = create_enrol_token(
+            session,
+            open_identity(options.data),
+            site,
+            url,
+            kind=HostKind.SERVER,
+            now_ms=now_ms,
+            expires_ms=now_ms + DAY_MS,
+        )
+    return {"session": _first_session(session, now_ms), "invitation": invitation}
+
+
+def _demo(session: Session, options: Options, url: str, now_ms: int) -> dict[str, object]:
+    """The same for a provider whose clients are simulated."""
     from tocsin_server.cli.demo import found_demo  # noqa: PLC0415 - no other start needs it
 
-    hosts = found_demo(session, open_identity(options.data), options.url, hosts=options.hosts, now_ms=now_ms)
+    hosts = found_demo(session, open_identity(options.data), url, hosts=options.hosts, now_ms=now_ms)
     return {"session": _first_session(session, now_ms), "hosts": hosts}
 
 

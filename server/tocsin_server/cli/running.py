@@ -1,9 +1,11 @@
 """Running a server, and looking at it before."""
 
+import os
 from pathlib import Path
 
 from tocsin_server import app, doctor
 from tocsin_server.cli.command import Commands, Options, command, settings
+from tocsin_server.cli.founding import add_choices, prepared
 
 
 def add_commands(commands: Commands) -> None:
@@ -16,12 +18,22 @@ def add_commands(commands: Commands) -> None:
         "--config", type=Path, help="folder with rules/, probes/, suppressions/ to use instead of the shipped"
     )
     run.add_argument("--open-metrics", action="store_true", help="metrics without a token, on loopback only")
+    up = run.add_argument_group("for 'tocsin up'")
+    up.add_argument("--prepare", type=int, metavar="FD", help="as 'prepare' first, its JSON to this descriptor")
+    add_choices(up)
     examine = command(commands, "doctor", _doctor)
     examine.add_argument("--config", type=Path, help="folder with rules/, probes/, suppressions/ to look at")
 
 
 def _run(options: Options) -> int:
-    return app.run(options.data, settings(options), config=options.config)
+    chosen = settings(options)
+
+    def prepare() -> None:  # here, for most of what a process of its own would take is to read the same modules
+        if options.prepare is not None:
+            with os.fdopen(options.prepare, "w") as asked:
+                asked.write(prepared(options, chosen.public_url))
+
+    return app.run(options.data, chosen, config=options.config, prepare=prepare)
 
 
 def _doctor(options: Options) -> int:
