@@ -6,10 +6,11 @@ any time. It is at most as old as the last reload: that is how soon a revoked ag
 
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
-from sqlalchemy import text
+from sqlalchemy import TextClause, text
 from sqlmodel import Session
 
 from tocsin_protocol.vocabulary import HostKind
@@ -80,7 +81,7 @@ _HOSTS = text(
     "SELECT host.id, host.client_id, client.slug, host.site_id, site.slug, host.name, host.kind, host.job,"
     " host.os, host.enrolled_ms, host.prober_id, host.interval_s"
     " FROM host JOIN client ON client.id = host.client_id JOIN site ON site.id = host.site_id"
-    " WHERE host.retired_ms IS NULL ORDER BY host.id"
+    " WHERE host.retired_ms IS NULL AND host.id > :after ORDER BY host.id"
 )
 _PARENTS = text(
     "SELECT child.id, parent.name FROM host_parent JOIN host child ON child.id = host_parent.host_id"
@@ -89,7 +90,7 @@ _PARENTS = text(
 )
 _AGENTS = text(
     "SELECT id, client_id, host_id, public_key, revoked_ms IS NOT NULL, version, cloned_ms IS NOT NULL,"
-    " former_key, former_until_ms FROM agent"
+    " former_key, former_until_ms FROM agent WHERE host_id > :after"
     " ORDER BY enrolled_ms, id"
 )
 
@@ -134,10 +135,28 @@ class Estate:
             rows = self._storage.read(_read)
             if rows == self._rows:
                 return False
-            self._picture = _draw(*rows)
-            self._rows = rows
-            self.generation += 1
+            self._show(_draw(*rows), rows)
             return True
+
+    def admit(self) -> None:
+        """Take up those that have enrolled since the last look, and nothing else; a thirtieth of a reload."""
+        with self._reloading:
+            clients, hosts, agents, parents = self._rows
+            newest = max([0, *(row[0] for row in hosts), *(row[2] for row in agents)])
+            come, theirs = self._storage.read(partial(_read_after, newest))
+            if not come:
+                return
+            if all(row[1] in self._picture.clients and row[10] is None for row in come):
+                self._show(
+                    _joined(self._picture, come, theirs), (clients, hosts + come, agents + theirs, parents)
+                )
+                return
+        self.reload()
+
+    def _show(self, picture: _Picture, rows: tuple[_Rows, ...]) -> None:
+        self._picture = picture
+        self._rows = rows
+        self.generation += 1
 
     def clients(self) -> list[ClientFacts]:
         return list(self._picture.clients.values())
@@ -181,9 +200,36 @@ def hosts_in_service(session: Session) -> list[HostFacts]:
 
 
 def _read(session: Session) -> tuple[_Rows, ...]:
-    return tuple(
-        [tuple(row) for row in session.connection().execute(query)]
-        for query in (_CLIENTS, _HOSTS, _AGENTS, _PARENTS)
+    return (
+        _rows(session, _CLIENTS),
+        _rows(session, _HOSTS, after=0),
+        _rows(session, _AGENTS, after=0),
+        _rows(session, _PARENTS),
+    )
+
+
+def _read_after(newest: int, session: Session) -> tuple[_Rows, _Rows]:
+    """The hosts that have come after this one, and their agents: whoever enrols is a new host."""
+    return _rows(session, _HOSTS, after=newest), _rows(session, _AGENTS, after=newest)
+
+
+def _rows(session: Session, query: TextClause, **given: int) -> _Rows:
+    return [tuple(row) for row in session.connection().execute(query, given)]
+
+
+def _joined(picture: _Picture, hosts: _Rows, agents: _Rows) -> _Picture:
+    """With new agents of known clients, and their hosts: nobody probes these, and they are behind nothing."""
+    come = [_host(row, ()) for row in hosts]
+    agent_list = [_agent(row) for row in agents]
+    live = [agent for agent in agent_list if not agent.revoked]
+    return replace(
+        picture,
+        hosts=picture.hosts | {host.id: host for host in come},
+        hosts_by_name=picture.hosts_by_name | {(host.client_id, host.name): host for host in come},
+        agents=picture.agents | {agent.id: agent for agent in agent_list},
+        agents_by_host=picture.agents_by_host | {agent.host_id: agent for agent in live},
+        cloned=picture.cloned | {agent.host_id for agent in live if agent.cloned},
+        host_list=picture.host_list + come,
     )
 
 

@@ -107,7 +107,7 @@ class Enrolments:
         async with self._looking:
             if self._seen < mine:
                 together = self._wanted
-                await asyncio.to_thread(self._estate.reload)
+                await asyncio.to_thread(self._estate.admit)
                 self._seen = together
 
     async def _enrolled(self, said: _Enrolment, body: bytes, signature: str) -> Enrolled:

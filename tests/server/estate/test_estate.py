@@ -5,12 +5,13 @@ from sqlmodel import Session
 
 from tocsin_protocol.vocabulary import HostKind
 from tocsin_protocol.wire import decode_invitation
-from tocsin_server.estate.clients import client_named
+from tocsin_server.estate.clients import add_client, client_named
 from tocsin_server.estate.enrolment import Enrolled, create_enrol_token, enrol
 from tocsin_server.estate.estate import AgentFacts, Estate, HostFacts
 from tocsin_server.estate.hosts import retire_host
 from tocsin_server.estate.identity import ServerIdentity
-from tocsin_server.estate.store import Site
+from tocsin_server.estate.sites import add_site
+from tocsin_server.estate.store import Host, Site
 from tocsin_server.storage.engine import Storage
 
 NOW = 1_700_000_000_000
@@ -19,23 +20,23 @@ NOW = 1_700_000_000_000
 @pytest.fixture
 def atlas(storage: Storage, identity: ServerIdentity, berlin: Site) -> Enrolled:
     """An enrolled host of Acme's."""
+    return storage.write(lambda session: _enrol(session, identity, berlin, "atlas"))
 
-    def act(session: Session) -> Enrolled:
-        token = create_enrol_token(
-            session,
-            identity,
-            berlin,
-            "http://127.0.0.1:8443",
-            kind=HostKind.SERVER,
-            now_ms=NOW,
-            expires_ms=NOW + 1,
-        )
-        secret = decode_invitation(token).secret
-        return enrol(
-            session, secret=secret, public_key=b"k" * 32, name="atlas", os="Linux", version="0.1.0", now_ms=NOW
-        )
 
-    return storage.write(act)
+def _enrol(session: Session, identity: ServerIdentity, site: Site, name: str) -> Enrolled:
+    token = create_enrol_token(
+        session,
+        identity,
+        site,
+        "http://127.0.0.1:8443",
+        kind=HostKind.SERVER,
+        now_ms=NOW,
+        expires_ms=NOW + 1,
+    )
+    secret = decode_invitation(token).secret
+    return enrol(
+        session, secret=secret, public_key=b"k" * 32, name=name, os="Linux", version="0.1.0", now_ms=NOW
+    )
 
 
 @pytest.fixture
@@ -106,3 +107,53 @@ def test_clients_are_known_before_they_have_a_host(estate: Estate) -> None:
     client = estate.client(1)
     assert client is not None
     assert client.name == "Acme GmbH"
+
+
+def test_who_has_enrolled_is_admitted_as_a_reload_would_have_it(
+    storage: Storage, identity: ServerIdentity, berlin: Site, estate: Estate
+) -> None:
+    for name in ("bora", "cosmos"):
+        come = storage.write(lambda session, name=name: _enrol(session, identity, berlin, name))
+        estate.admit()
+
+        assert estate.agent(come.agent_id) is not None
+        assert [host.name for host in estate.hosts()][-1] == name
+    admitted, generation = estate._picture, estate.generation
+
+    estate.reload()
+
+    assert estate._picture == admitted
+    estate.admit()
+    assert estate._picture == admitted
+    assert estate.generation - generation <= 1  # agents of the same millisecond may stand in another order
+
+
+def test_who_has_enrolled_after_the_newest_was_retired_is_admitted_once(
+    storage: Storage, identity: ServerIdentity, berlin: Site, estate: Estate
+) -> None:
+    storage.write(lambda session: retire_host(session, client_named(session, "acme"), "atlas", NOW))
+    estate.reload()
+
+    storage.write(lambda session: _enrol(session, identity, berlin, "bora"))
+    estate.admit()
+    estate.admit()
+
+    assert [host.name for host in estate.hosts()] == ["bora"]
+
+
+def test_with_a_host_of_a_client_that_is_new_or_a_device_everything_is_looked_at(
+    storage: Storage, identity: ServerIdentity, estate: Estate, atlas: Enrolled
+) -> None:
+    def act(session: Session) -> None:
+        globex = add_client(session, "globex", "Globex", NOW)
+        _enrol(session, identity, add_site(session, globex, "bonn", "Bonn", NOW), "bora")
+        device = {"client_id": 1, "site_id": 1, "name": "switch", "kind": HostKind.NETWORK, "job": "network"}
+        session.add(Host(**device, os="", enrolled_ms=NOW, prober_id=atlas.host.id))
+
+    storage.write(act)
+    estate.admit()
+
+    assert {host.name for host in estate.hosts()} == {"atlas", "bora", "switch"}
+    assert estate.client(2) is not None
+    assert atlas.host.id is not None
+    assert estate.device_of(atlas.host.id, "switch") is not None

@@ -72,13 +72,13 @@ async def test_of_fifty_that_redeem_one_invitation_at_once_one_enrols(rig: Rig) 
 
 
 async def test_many_that_enrol_at_once_are_all_known_and_share_the_looks_at_the_estate(rig: Rig) -> None:
-    looks, reload = [], rig.estate.reload
+    looks, admit = [], rig.estate.admit
 
-    def counted() -> bool:
+    def counted() -> None:
         looks.append(1)
-        return reload()
+        admit()
 
-    rig.estate.reload = counted
+    rig.estate.admit = counted
     agents = [RigAgent(rig, f"host-{number}") for number in range(20)]
 
     async def greeted(agent: RigAgent) -> int:
