@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 from tocsin_protocol.vocabulary import SeriesKind
 from tocsin_server.series.arrays import Codes, Ints
 from tocsin_server.series.labels import NAME
-from tocsin_server.series.schema import TARGET_LABELS, Schema, own_labels
+from tocsin_server.series.schema import TARGET_LABELS, Schema, SeriesEntry, own_labels
 from tocsin_server.series.symbols import LabelSets, Symbols
 
 _HALF = 32
+_REMEMBERED = 1 << 17
 
 
 def metrics_of(keys: Ints) -> Codes:
@@ -61,12 +62,14 @@ class Catalogue:
         self.sets = LabelSets(self.symbols)
         self._label_names: dict[int, set[str]] = {}
         self._layouts: WeakValueDictionary[int, Layout] = WeakValueDictionary()
+        self._key_of: dict[SeriesEntry, int] = {}
+        """Hosts of a kind send the same series, each in a schema of its own."""
 
     def of_schema(self, schema: Schema) -> Layout:
         """The layout of an agent's frames; its labels cannot say whose or where it is."""
         layout = self._layouts.get(schema.id)
         if layout is None:
-            keys = [self._key(entry.name, own_labels(entry)) for entry in schema.series]
+            keys = [self._key_of.get(entry) or self._learn(entry) for entry in schema.series]
             kinds = np.array([entry.kind for entry in schema.series], np.uint8)
             layout = self._layouts[schema.id] = _layout(keys, kinds, schema_id=schema.id)
         return layout
@@ -108,6 +111,7 @@ class Catalogue:
         self.symbols = Symbols()
         self.sets = LabelSets(self.symbols)
         self._layouts.clear()
+        self._key_of = {}
         self._label_names = {}
         new_metrics = np.zeros(len(symbols), np.int32)
         for metric in metrics.tolist():
@@ -117,6 +121,12 @@ class Catalogue:
         for number in sets.tolist():
             new_sets[number] = self.sets.number(label_sets.labels(number))
         return new_metrics, new_sets
+
+    def _learn(self, entry: SeriesEntry) -> int:
+        if len(self._key_of) >= _REMEMBERED:
+            self._key_of.clear()
+        key = self._key_of[entry] = self._key(entry.name, own_labels(entry))
+        return key
 
     def _key(self, name: str, labels: Iterable[tuple[str, str]]) -> int:
         metric = self.symbols.code(name)

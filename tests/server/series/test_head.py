@@ -7,6 +7,7 @@ import pytest
 
 from tocsin_protocol.vocabulary import SeriesKind
 from tocsin_protocol.wire import STALE_NAN
+from tocsin_server.series import layouts
 from tocsin_server.series import readings as readings_module
 from tocsin_server.series.arrays import NEVER
 from tocsin_server.series.banks import Bank
@@ -653,6 +654,19 @@ def test_words_of_series_that_are_gone_are_forgotten_and_everything_else_stays(h
     assert rows(head, "net", Matcher("device", MatchKind.EQUAL, "veth499")) != []
     assert (instant(head, "load", 0), window(head, "disk", -1, 0)) == ([1.0], [[5.0]])
     assert (instant(head, "job:load", 0), instant(head, "up", 0)) == ([4.0], [1.0])
+
+
+def test_keys_stay_the_same_when_what_was_learned_of_them_is_let_go(
+    head: Head, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(layouts, "_REMEMBERED", 2)
+    entries = schema(("load", {}), ("disk", {"device": "sda"}), ("disk", {"device": "sdb"}), number=1).series
+    first = head._catalogue.of_schema(Schema(1, "", entries))
+
+    again = head._catalogue.of_schema(Schema(2, "", entries))
+
+    assert again.keys.tolist() == first.keys.tolist()
+    assert len(head._catalogue._key_of) <= 2
 
 
 def test_after_forgetting_every_writer_goes_on_with_the_same_series(head: Head) -> None:
