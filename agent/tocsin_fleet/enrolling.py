@@ -48,7 +48,8 @@ async def _enrol(place: Place, identities: Identities, lines: Lines, complaints:
     failures = 0
     while True:
         try:
-            answer = await lines.post(request)
+            async with lines.places:
+                answer = await lines.post(request)
         except Unreachable as error:
             answer = Answer(503, {}, b"")
             if str(error) not in complaints:

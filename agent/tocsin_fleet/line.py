@@ -47,12 +47,16 @@ def parse_address(url: str, fingerprint: str = "") -> Address:
 
 
 class Lines:
-    """At most `most` connections; whoever finds none free waits. Owned by one event loop."""
+    """At most `most` connections; whoever finds none free waits. Owned by one event loop.
+
+    What tells the time is made while its `places` is held, so that no wait for it is taken for a clock that is
+    behind: `async with lines.places: await lines.post(request())`.
+    """
 
     def __init__(self, address: Address, *, most: int, answer_s: float = ANSWER_S) -> None:
+        self.places = asyncio.Semaphore(most)
         self._address = address
         self._answer_s = answer_s
-        self._places = asyncio.Semaphore(most)
         self._free: list[_Line] = []
         self._context = _tls_context() if address.is_tls else None
 
@@ -63,13 +67,12 @@ class Lines:
         arrive twice.
         """
         packed = self._packed(request)
-        async with self._places:
-            try:
-                async with asyncio.timeout(self._answer_s):
-                    return await self._exchanged(packed)
-            except (OSError, TimeoutError) as error:
-                why = str(error) or "its answer did not come in time"
-                raise Unreachable(f"no answer from {self._address.host}:{self._address.port}: {why}") from error
+        try:
+            async with asyncio.timeout(self._answer_s):
+                return await self._exchanged(packed)
+        except (OSError, TimeoutError) as error:
+            why = str(error) or "its answer did not come in time"
+            raise Unreachable(f"no answer from {self._address.host}:{self._address.port}: {why}") from error
 
     def close(self) -> None:
         """Let go of the connections."""

@@ -194,9 +194,10 @@ class Fleet:
     async def _pushed(self, host: int, delivery: Delivery, batch: list[Frame]) -> bool:
         """Whether nothing more has to be done about these frames."""
         try:
-            if delivery.needs_hello(self._monotonic()) and not await self._greeted(delivery):
-                return False
-            answer = await self._lines.post(self._push(host, delivery, batch))
+            async with self._lines.places:
+                if delivery.needs_hello(self._monotonic()) and not await self._greeted(delivery):
+                    return False
+                answer = await self._lines.post(self._push(host, delivery, batch))
         except Unreachable:
             self._counts.unanswered += len(batch)
             delivery.back_off(self._monotonic(), self._chance.random())

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
-from contextlib import aclosing
+from contextlib import AsyncExitStack, aclosing
 from pathlib import Path
 
 import pytest
@@ -19,6 +19,7 @@ from tocsin_fleet.rounds import SLOT_S, Fleet
 from tocsin_protocol.vocabulary import HostKind
 
 NOW = 1_795_694_400.0
+CONNECTIONS = 4
 
 
 class Clock:
@@ -39,7 +40,7 @@ class Rig:
         self.clock = Clock()
         self.counts = Counts()
         self.identities = Identities(folder)
-        self.lines = Lines(parse_address(server.url, server.fingerprint), most=4, answer_s=5.0)
+        self.lines = Lines(parse_address(server.url, server.fingerprint), most=CONNECTIONS, answer_s=5.0)
         self.fleet: Fleet
 
     async def begin(self, *, place: Place | None = None, has_incidents: bool = False) -> None:
@@ -129,6 +130,22 @@ async def test_a_schema_that_is_forgotten_is_told_again(rig: Rig) -> None:
 
     assert [len(push.schemas) for push in rig.server.pushes] == [1, 0, 1]
     assert len(rig.server.frames) == 2
+
+
+async def test_what_waits_for_a_connection_tells_the_time_when_it_has_one(rig: Rig) -> None:
+    await rig.begin()
+    await rig.pass_time(10)
+    async with AsyncExitStack() as others:
+        for _ in range(CONNECTIONS):
+            await others.enter_async_context(rig.lines.places)
+        for _ in range(100):
+            rig.clock.now_s = round(rig.clock.now_s + SLOT_S, 1)
+            rig.fleet.turn(rig.clock.now_s)
+        await asyncio.sleep(0)
+        rig.clock.now_s += 7
+    await rig.settle()
+
+    assert rig.server.pushes[-1].now_ms == round(rig.clock.now_s * 1000)
 
 
 @pytest.mark.parametrize("status", [429, 503])
