@@ -1,61 +1,49 @@
-"""Durable pushes a second into the receive path on one core: HMAC, inflate, decode, journal, fdatasync, answer.
+"""Durable pushes a second into a server on one core, which judges its rules meanwhile.
 
-The server is the real one less rules and desk: uvicorn, `AgentsApp`, journal and estate on a folder; a thread
-takes the inbox once a second, as the judge does. It runs on one core, the generator on another; requests are
-built and authenticated before the clock starts. The peer is Debian's VictoriaMetrics on the same core with the
-same values in Prometheus's text format, one scrape a request and 100 scrapes a request. It answers before the
-samples are on the disk; tocsin after. Rates are per second of the server's CPU, so that what else runs on the
-machine takes from both alike.
+The server is `tocsin-server run` with the shipped rules: HMAC, inflate, decode, journal, fdatasync, answer and
+head. It has one core, the generator another. Some thousand hosts have enrolled and told their series; pushes of
+their next minute are built and authenticated before the clock starts, and each connection sends its hosts'
+one after another. The peer is Debian's VictoriaMetrics on the same core with the same values in Prometheus's
+text format, one scrape a request and 100 scrapes a request. It answers before the samples are on the disk, and
+judges nothing. Rates are per second of the server's CPU, so that what else runs on the machine takes from both
+alike.
 """
 
 import asyncio
 import contextlib
-import functools
-import gc
 import os
-import random
 import shutil
 import subprocess
-import sys
 import tempfile
-import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import httpx
-import uvicorn
+import numpy as np
 import uvloop
-from sqlmodel import Session, SQLModel
-from tests.processes import free_port, until
+from tests.processes import ServerProcess, free_port, until
 
-from bench.fleet import PushFrame, SimulatedAgent, push_body, wide_schema
+from bench.crowd import roster
+from tocsin_fleet.agent import Agent
+from tocsin_fleet.chance import Floats, word_of
+from tocsin_fleet.counts import Counts
+from tocsin_fleet.enrolling import enrol_all
+from tocsin_fleet.frames import PushFrame, pack_schema, push_body
+from tocsin_fleet.incidents import Script
+from tocsin_fleet.line import Lines, parse_address
+from tocsin_fleet.machines import MODELS, Machines
+from tocsin_fleet.readings import Readings
+from tocsin_fleet.roster import Identities, read_roster
+from tocsin_fleet.series import named, series_of
 from tocsin_protocol import wire
-from tocsin_protocol.vocabulary import HostKind
-from tocsin_server.clock import SystemClock
-from tocsin_server.estate.clients import add_client
-from tocsin_server.estate.enrolment import create_enrol_token
-from tocsin_server.estate.estate import Estate
-from tocsin_server.estate.identity import ServerIdentity, open_identity
-from tocsin_server.estate.sites import add_site
-from tocsin_server.health import Health
-from tocsin_server.http.agents import AgentsApp
-from tocsin_server.ingest.cardinality import Cardinality
-from tocsin_server.ingest.doorkeeper import Doorkeeper
-from tocsin_server.ingest.enrolments import Enrolments
-from tocsin_server.ingest.hello import Greeter
-from tocsin_server.ingest.inbox import Inbox
-from tocsin_server.ingest.journal import Journal
-from tocsin_server.ingest.presence import Presence
-from tocsin_server.ingest.quarantine import Quarantine
-from tocsin_server.ingest.receive import Receiver
-from tocsin_server.ingest.sessions import Sessions
-from tocsin_server.storage.engine import Storage
-from tocsin_server.storage.sqlite import sqlite_engine
 
 CONNECTIONS = 256
-PUSHES_EACH = 200
+HOSTS_EACH = 20
+HOSTS = CONNECTIONS * HOSTS_EACH
+PUSHES_EACH = 5
+INTERVAL_S = 10
 SERIES = 300
 PEER = "victoria-metrics"
 PEER_BATCH = 100
@@ -75,72 +63,6 @@ class Rate(NamedTuple):
     @property
     def samples_per_cpu_s(self) -> float:
         return self.samples_per_s / self.server_cores
-
-
-def serve(folder: Path, port: int) -> None:
-    """The receive path alone, until the process is ended."""
-    clock, health = SystemClock(), Health()
-    identity = open_identity(folder)
-    engine = sqlite_engine(folder / "tocsin.db", read_only=False)
-    SQLModel.metadata.create_all(engine)
-    engine.dispose()
-    storage = Storage(folder / "tocsin.db")
-    _invite(storage, identity, folder, f"http://127.0.0.1:{port}")
-    estate, sessions, inbox = Estate(storage), Sessions(clock=clock), Inbox()
-    journal = Journal(folder / "journal", clock=clock, health=health)
-    parts = {"estate": estate, "clock": clock, "interval_s": 10}
-    receiver = Receiver(
-        doorkeeper=Doorkeeper(sessions=sessions, estate=estate, clock=clock),
-        cardinality=Cardinality(most=20_000, clock=clock, health=health),
-        quarantine=Quarantine(storage=storage, **parts),
-        probes_digest=lambda _: None,
-        journal=journal,
-        inbox=inbox,
-        presence=Presence(interval_s=10, started_ms=clock.now_ms()),
-        health=health,
-        **parts,
-    )
-    app = AgentsApp(
-        receiver=receiver,
-        greeter=Greeter(identity=identity, sessions=sessions, **parts),
-        enrolments=Enrolments(storage=storage, identity=identity, **parts),
-        health=health,
-    )
-    gc.freeze()
-    gc.set_threshold(
-        50_000, 20, 100
-    )  # as `app.run` does: the default walks all sessions several times a second
-    threading.Thread(target=_drain, args=(inbox,), daemon=True).start()
-    uvicorn.run(
-        app,
-        port=port,
-        loop="uvloop",
-        http="httptools",
-        lifespan="off",
-        access_log=False,
-        server_header=False,
-        date_header=False,
-        proxy_headers=False,
-        log_level="error",
-        timeout_keep_alive=60,
-    )
-
-
-def _invite(storage: Storage, identity: ServerIdentity, folder: Path, url: str) -> None:
-    def act(session: Session) -> list[str]:
-        site = add_site(session, add_client(session, "bench", "Bench", 0), "main", "Main", 0)
-        terms = {"kind": HostKind.SERVER, "now_ms": 0, "expires_ms": 1 << 60}
-        return [create_enrol_token(session, identity, site, url, **terms) for _ in range(CONNECTIONS)]
-
-    part = folder / "invitations.part"
-    part.write_text("\n".join(storage.write(act)))
-    part.rename(folder / "invitations")
-
-
-def _drain(inbox: Inbox) -> None:
-    while True:
-        time.sleep(1)
-        inbox.drain()
 
 
 class Connection(asyncio.Protocol):
@@ -211,12 +133,35 @@ def measure(port: int, pid: int, requests: Sequence[Sequence[bytes]], *, samples
     )
 
 
-def values_at(step: int) -> list[float]:
-    """300 readings such as a host has: counters that grow, gauges that wander, and much that stands still."""
-    chance = random.Random(step)
-    moving = [float(step * 1000 * (i + 1) + chance.randrange(1000)) for i in range(SERIES // 3)]
-    gauges = [round(chance.random() * 100, 2) for _ in range(SERIES // 6)]
-    return moving + gauges + [float(i) for i in range(SERIES - len(moving) - len(gauges))]
+class Crowd:
+    """Servers alike: what each sends, and when."""
+
+    def __init__(self) -> None:
+        model = MODELS[1]
+        series = series_of(model)
+        self._names = [f"bench-{host}" for host in range(HOSTS)]
+        words = np.array([word_of(1, name) for name in self._names], np.uint64)
+        named_series = (named(series, *host) for host in zip(self._names, words.tolist(), strict=True))
+        self._entries = [entries[:SERIES] for entries in named_series]
+        self._schemas = [pack_schema(entries) for entries in self._entries]
+        self._readings = Readings(Machines(model, words), np.arange(HOSTS), Script([]))
+
+    def schema(self, host: int) -> bytes:
+        """Its series, for our server."""
+        return self._schemas[host]
+
+    def texts(self, host: int) -> list[str]:
+        """The same as the peer names them: a line of text has to say what our server knows of its host."""
+        target = {"instance": self._names[host], "job": "node", "site": "main", "client": "bench"}
+        return [f"{name}{{{_pairs({**labels, **target})}}}" for name, _, labels in self._entries[host]]
+
+    def at(self, at_s: float, hosts: int = HOSTS) -> Floats:
+        """What the first of them read then, `[hosts, series]`."""
+        return self._readings.at(np.arange(hosts), np.full(hosts, at_s))[:, :SERIES]
+
+
+def _pairs(labels: Mapping[str, str]) -> str:
+    return ",".join(f'{label}="{value}"' for label, value in labels.items())
 
 
 def request(path: str, body: bytes, headers: dict[str, str]) -> bytes:
@@ -226,61 +171,53 @@ def request(path: str, body: bytes, headers: dict[str, str]) -> bytes:
     return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
 
 
-def our_requests(folder: Path, port: int) -> list[list[bytes]]:
-    """Agents that have enrolled, said hello and told their schema; and their pushes."""
-    schema = wide_schema(SERIES)
-    steps = [values_at(step) for step in range(PUSHES_EACH)]
-    made = []
-    with httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=30) as http:
-        for number, invitation in enumerate((folder / "invitations").read_text().split()):
-            agent = SimulatedAgent(http, f"bench-{number}")
-            agent.enrol(invitation)
-            assert agent.push([agent.frame(schema, steps[0])]) == 200
-            made.append([_our_push(agent, agent.frame(schema, values)) for values in steps])
+async def greeted(server: ServerProcess, path: Path) -> list[Agent]:
+    """The hosts of a roster, enrolled and in session."""
+    lines = Lines(parse_address(server.url), most=32)
+    enrolled = await enrol_all(read_roster(str(path)), {}, Identities(""), lines, Counts())
+
+    async def greet(agent: Agent) -> None:
+        async with lines.places:
+            greeting = agent.greeting(now_ms=round(time.time() * 1000))
+            agent.greeted(greeting, await lines.post(greeting.request))
+
+    await asyncio.gather(*(greet(one.agent) for one in enrolled))
+    lines.close()
+    return [one.agent for one in enrolled]
+
+
+def our_requests(crowd: Crowd, agents: Sequence[Agent], steps: Sequence[float]) -> list[list[bytes]]:
+    """What each connection sends: a push of each of its hosts for each step, in the order of the steps."""
+    made: list[list[bytes]] = [[] for _ in range(CONNECTIONS)]
+    for at_s in steps:
+        for host, values in enumerate(crowd.at(at_s)):
+            made[host % CONNECTIONS].append(_our_push(agents[host], crowd.schema(host), at_s, values))
     return made
 
 
-def _our_push(agent: SimulatedAgent, frame: PushFrame) -> bytes:
-    body = push_body(agent.epoch, [frame], now_ms=frame.time_ms, schemas=False)
+def _our_push(agent: Agent, schema: bytes, at_s: float, values: Floats) -> bytes:
+    frame = PushFrame(agent.take_seq(), schema, round(at_s * 1000), values.tolist())
+    body = push_body(agent.epoch, [frame], now_ms=round(time.time() * 1000), schemas=not agent.is_told)
+    agent.is_told = True
     return request(wire.PUSH_PATH, body, agent.headers(body))
 
 
-def peer_requests(batch: int, pushes_each: int) -> list[list[bytes]]:
-    """The same values as text, `batch` scrapes a request."""
-    # The target labels that tocsin's server knows, a line of text has to say.
-    target = 'instance="bench-%d",job="node",site="main",client="bench"'
-    labels = [f'node_bench_{i % 30}_total{{device="dev{i // 30}",{target}}}' for i in range(SERIES)]
-    made = []
-    for number in range(CONNECTIONS):
-        names = [label % number for label in labels]
-        made.append([_peer_import(names, step * batch, batch) for step in range(pushes_each)])
+def peer_requests(crowd: Crowd, hosts: int, steps: Sequence[float], batch: int) -> list[list[bytes]]:
+    """The same of so many hosts as text, `batch` of their scrapes a request."""
+    made: list[list[bytes]] = [[] for _ in range(CONNECTIONS)]
+    series = [crowd.texts(host) for host in range(hosts)]
+    for first in range(0, len(steps), batch):
+        together = steps[first : first + batch]
+        scrapes = [(crowd.at(at_s, hosts).tolist(), f" {round(at_s * 1000)}") for at_s in together]
+        for host in range(hosts):
+            lines = [
+                f"{name} {value:.17g}{at}"
+                for values, at in scrapes
+                for name, value in zip(series[host], values[host], strict=True)
+            ]
+            body = "\n".join(lines).encode()
+            made[host % CONNECTIONS].append(request("/api/v1/import/prometheus", body, {}))
     return made
-
-
-def _peer_import(names: Sequence[str], first: int, batch: int) -> bytes:
-    began_ms = 1_000 * round(time.time() - 3600)
-    lines = []
-    for step in range(first, first + batch):
-        lines += [
-            f"{name} {value} {began_ms + step * 100}" for name, value in zip(names, _texts(step), strict=True)
-        ]
-    return request("/api/v1/import/prometheus", "\n".join(lines).encode(), {})
-
-
-@functools.cache
-def _texts(step: int) -> list[str]:
-    return [f"{value:.17g}" for value in values_at(step)]
-
-
-@contextlib.contextmanager
-def our_server(folder: Path) -> Iterator[tuple[int, int]]:
-    """Port and process of the receive path."""
-    port = free_port()
-    command = [sys.executable, "-m", "bench.push", "serve", str(folder), str(port)]
-    with _on_core(command) as process:
-        until("the invitations", (folder / "invitations").exists)
-        until("the receive path listens", lambda: _listens(port))
-        yield port, process.pid
 
 
 @contextlib.contextmanager
@@ -289,20 +226,18 @@ def peer_server(program: str) -> Iterator[tuple[int, int]]:
     port = free_port()
     with tempfile.TemporaryDirectory(prefix="tocsin-bench-") as folder:
         command = [program, f"-storageDataPath={folder}", f"-httpListenAddr=127.0.0.1:{port}"]
-        with _on_core([*command, "-loggerLevel=ERROR", "-memory.allowedPercent=20"]) as process:
-            until("VictoriaMetrics listens", lambda: _listens(port))
-            yield port, process.pid
+        command = [*on_core(), *command, "-loggerLevel=ERROR", "-memory.allowedPercent=20"]
+        with subprocess.Popen(command, env={**os.environ, "GOMAXPROCS": "1"}) as process:
+            try:
+                until("VictoriaMetrics listens", lambda: _listens(port))
+                yield port, process.pid
+            finally:
+                process.terminate()
 
 
-@contextlib.contextmanager
-def _on_core(command: list[str]) -> Iterator[subprocess.Popen]:
-    cores = os.sched_getaffinity(0)
-    pin = ["taskset", "-c", str(SERVER_CORE)] if len(cores) > 1 else []
-    with subprocess.Popen([*pin, *command], env={**os.environ, "GOMAXPROCS": "1"}) as process:
-        try:
-            yield process
-        finally:
-            process.terminate()
+def on_core() -> list[str]:
+    """What has a program run on the server's core, where there is another."""
+    return ["taskset", "-c", str(SERVER_CORE)] if (os.cpu_count() or 1) > 1 else []
 
 
 def _listens(port: int) -> bool:
@@ -331,39 +266,72 @@ def victoria_metrics() -> Iterator[str | None]:
 
 def tell(name: str, rate: Rate) -> None:
     print(
-        f"{name:<40} {rate.requests_per_s:>8,.0f} {rate.samples_per_s:>12,.0f}"
+        f"{name:<44} {rate.requests_per_s:>8,.0f} {rate.samples_per_s:>12,.0f}"
         f" {rate.server_cores:>6.2f} {rate.generator_cores:>10.2f} {rate.samples_per_cpu_s:>16,.0f}"
     )
+
+
+def ours(crowd: Crowd, folder: Path) -> Rate:
+    """Our server's rate, in its hosts' first minute."""
+    server = ServerProcess(folder / "server")
+    server.under = on_core()
+    with server:
+        path = roster(server, folder, HOSTS)
+        server.start()
+        agents = asyncio.run(greeted(server, path))
+        began_s = time.time() - INTERVAL_S * (PUSHES_EACH + 1)
+        first, *steps = [began_s + step * INTERVAL_S for step in range(PUSHES_EACH + 1)]
+        assert server.process is not None
+        # All series are new once: that is no part of a rate.
+        measure(server.port, server.process.pid, our_requests(crowd, agents, [first]), samples=SERIES)
+        requests = our_requests(crowd, agents, steps)
+        until("the first frames are judged", lambda: is_idle(server.process.pid), seconds=120, every=1)
+        return measure(server.port, server.process.pid, requests, samples=SERIES)
+
+
+def is_idle(pid: int) -> bool:
+    """Whether a server does little but to judge."""
+    before = cpu_seconds(pid)
+    time.sleep(1)
+    return cpu_seconds(pid) - before < 0.5
+
+
+def peers(crowd: Crowd, program: str) -> Iterator[tuple[str, Rate]]:
+    """The peer's, at one scrape a request and at its best batch."""
+    now_s = time.time()
+    with peer_server(program) as (port, pid):
+        first, *steps = [now_s - 3600 + step * INTERVAL_S for step in range(PUSHES_EACH + 1)]
+        measure(port, pid, peer_requests(crowd, HOSTS, [first], 1), samples=SERIES)
+        single = measure(port, pid, peer_requests(crowd, HOSTS, steps, 1), samples=SERIES)
+        yield "VictoriaMetrics, one scrape a request", single
+        steps = [now_s - 3600 + (PUSHES_EACH + 1 + step) * INTERVAL_S for step in range(PEER_BATCH)]
+        requests = peer_requests(crowd, CONNECTIONS, steps, PEER_BATCH)
+        best = measure(port, pid, requests, samples=SERIES * PEER_BATCH)
+        yield f"VictoriaMetrics, {PEER_BATCH} scrapes a request", best
 
 
 def main() -> None:
     if len(os.sched_getaffinity(0)) > 1:
         os.sched_setaffinity(0, {GENERATOR_CORE})
-    print(f"{CONNECTIONS} connections, {SERIES} series a frame, server on one core")
+    print(f"{CONNECTIONS} connections, {HOSTS} hosts, {SERIES} series a frame, server on one core")
     print(f"{'':<40} {'req/s':>8} {'samples/s':>12} {'cores':>6} {'generator':>10} {'samples/CPU s':>16}")
-    with tempfile.TemporaryDirectory(prefix="tocsin-bench-", dir=os.environ.get("BENCH_DIR")) as name:
-        folder = Path(name)
-        with our_server(folder) as (port, pid):
-            ours = measure(port, pid, our_requests(folder, port), samples=SERIES)
-            tell("tocsin, durable, one frame a request", ours)
+    crowd = Crowd()
+    with tempfile.TemporaryDirectory(prefix="tocsin-bench-", dir=os.environ.get("BENCH_DIR")) as folder:
+        own = ours(crowd, Path(folder))
+    tell("tocsin, durable, judging, a frame a request", own)
     with victoria_metrics() as program:
         if program is None:
             print("no peer here (apt-get install victoria-metrics); measured elsewhere: 1.2 M samples/s")
             return
-        with peer_server(program) as (port, pid):
-            single = measure(port, pid, peer_requests(1, 40), samples=SERIES)
-            tell("VictoriaMetrics, one scrape a request", single)
-            best = measure(port, pid, peer_requests(PEER_BATCH, PEER_BATCHES_EACH), samples=SERIES * PEER_BATCH)
-            tell(f"VictoriaMetrics, {PEER_BATCH} scrapes a request", best)
+        rates = []
+        for name, rate in peers(crowd, program):
+            tell(name, rate)
+            rates.append(own.samples_per_cpu_s / rate.samples_per_cpu_s)
     print(
-        "samples per CPU second, tocsin ÷ VictoriaMetrics:"
-        f" {ours.samples_per_cpu_s / best.samples_per_cpu_s:.1f} × its best batch (budget 4, aim 5),"
-        f" {ours.samples_per_cpu_s / single.samples_per_cpu_s:.1f} × one scrape a request"
+        f"samples per CPU second, tocsin ÷ VictoriaMetrics: {rates[1]:.1f} × its best batch (budget 4, aim 5),"
+        f" {rates[0]:.1f} × one scrape a request"
     )
 
 
 if __name__ == "__main__":
-    if sys.argv[1:2] == ["serve"]:
-        serve(Path(sys.argv[2]), int(sys.argv[3]))
-    else:
-        main()
+    main()
