@@ -44,6 +44,7 @@ from tocsin_server.http.agents import AgentsApp
 from tocsin_server.http.broker import Broker
 from tocsin_server.http.build import build
 from tocsin_server.http.deps import Deps
+from tocsin_server.http.gathered import GatheredProtocol
 from tocsin_server.http.hostrows import HostRows
 from tocsin_server.http.needs import Asgi
 from tocsin_server.http.requests import HostReadings, Requests
@@ -233,7 +234,7 @@ class Server:
         return uvicorn.Config(
             self.application(),
             loop="none",
-            http="httptools",
+            http=GatheredProtocol,
             lifespan="off",
             log_config=None,
             access_log=False,
