@@ -4,20 +4,25 @@ The head keeps as much of a metric as rules ask, from when they ask. So it is gi
 start what is older than the hour of the journal that is played again, and for rules that are new all that they
 look back on, before they come into force.
 
-`up` and what rules record nobody has sent: those begin with the server, or with the rule.
+`up`, which nobody sends, is drawn again from when a host was heard; of a time when this server did not run it
+says nothing, for that is nobody's silence. What rules record begins with the server, or with the rule.
 """
 
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 
+import numpy as np
 import structlog
 
 from tocsin_server.clock import Clock
 from tocsin_server.estate.estate import HostFacts
 from tocsin_server.http.findings import MADE_HERE
 from tocsin_server.http.sent import Sent
+from tocsin_server.series.arrays import stale
+from tocsin_server.series.fixed import FixedSeries
 from tocsin_server.series.head import Head
+from tocsin_server.series.labels import NAME
 from tocsin_server.series.up import UP
 
 _log = structlog.get_logger()
@@ -25,9 +30,9 @@ _log = structlog.get_logger()
 WITHIN_S = 30.0
 """So long a start waits for it, and rules that are new. Of the hosts that are left, rules see what comes."""
 
-Windows = Mapping[str, int]
+_NOT_YET = 1 << 62
 
-_NOT_SENT = MADE_HERE | {UP}
+Windows = Mapping[str, int]
 
 
 class Recall:
@@ -40,6 +45,8 @@ class Recall:
         self._sent = sent
         self._hosts = hosts
         self._clock = clock
+        self._began_ms = _NOT_YET
+        """Since when this server hears hosts; an agent's clock may be ahead of it."""
         self._ended = threading.Event()
 
     def stop(self) -> None:
@@ -49,6 +56,7 @@ class Recall:
     def restore(self, windows: Windows) -> None:
         """After the journal was played again: what is older than that."""
         self._recall(windows, self._head.oldest_ms)
+        self._began_ms = self._clock.now_ms()
 
     def require(self, windows: Windows) -> None:
         """Before rules that look back so far come into force: keep it, and give the head what was sent."""
@@ -58,7 +66,7 @@ class Recall:
 
     def _recall(self, windows: Windows, known_from_ms: Callable[[int], int | None]) -> None:
         """`known_from_ms` says from when on the head has all of a host; nothing where it may lack any."""
-        sent = {name: range_ms for name, range_ms in windows.items() if name not in _NOT_SENT}
+        sent = {name: range_ms for name, range_ms in windows.items() if name not in MADE_HERE}
         hosts = self._enlisted() if sent else []
         began_s = time.monotonic()
         for done, host in enumerate(hosts):
@@ -86,11 +94,37 @@ class Recall:
     ) -> None:
         now_ms = self._clock.now_ms()
         with self._head.lock:
-            end_ms = known_from_ms(host.id) or now_ms
-        names = [name for name, range_ms in windows.items() if now_ms - range_ms < end_ms]
-        if not names:
-            return
-        start_ms = now_ms - max(windows[name] for name in names)
-        series = self._sent.series(host, names, [(start_ms, end_ms)])
+            known_ms = known_from_ms(host.id) or now_ms
+        sent = self._read(host, {name: windows[name] for name in windows if name != UP}, now_ms, known_ms)
+        # Of `up` the journal gives nothing back.
+        up_ms = max(windows.get(UP, 0), windows.get("", 0))
+        ups = self._read(host, {UP: up_ms}, now_ms, now_ms)
+        series = [*(each for each in sent if each[2][NAME] != UP), *map(self._as_heard, ups)]
         with self._head.lock:
             self._head.recall(host.id, series)
+
+    def _read(self, host: HostFacts, windows: Windows, now_ms: int, end_ms: int) -> list[FixedSeries]:
+        names = [name for name, range_ms in windows.items() if now_ms - range_ms < end_ms]
+        if not names:
+            return []
+        start_ms = now_ms - max(windows[name] for name in names)
+        return self._sent.series(host, names, [(start_ms, end_ms)])
+
+    def _as_heard(self, up: FixedSeries) -> FixedSeries:
+        """Until a host was heard last before this server began, and then nothing until the server speaks.
+
+        A 1 that still counted would end the silence of a host that has fallen silent since.
+        """
+        client_id, host_id, labels = up[:3]
+        times, values = np.asarray(up[3]), np.asarray(up[4])
+        until_ms = min(self._began_ms, self._clock.now_ms())
+        heard = (times < until_ms) & (times <= times[values > 0].max(initial=0))
+        since = times >= self._began_ms
+        ended_ms = times[heard].max(initial=0) + 1
+        return (
+            client_id,
+            host_id,
+            labels,
+            np.concatenate([times[heard], [ended_ms], times[since]]),
+            np.concatenate([values[heard], stale(1), values[since]]),
+        )

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from sqlmodel import Session
 from structlog.testing import capture_logs
-from tests.server.http.rig import ATLAS, INTERVAL_MS, NOW, TARGET, FakeJournal, frame_of
+from tests.server.http.rig import ATLAS, NOW, TARGET, FakeJournal, frame_of
 
 from tocsin_protocol.vocabulary import HostKind, SeriesKind
 from tocsin_server import recall as subject
@@ -32,7 +32,7 @@ from tocsin_server.series.history.reader import Archive
 from tocsin_server.series.history.stretches import Stretch, hours_of
 from tocsin_server.series.schema import SeriesEntry
 
-HOUR = 3_600_000
+HOUR, PACE_MS = 3_600_000, 600_000
 LOAD, DISK = ("node_load1", ()), ("disk", ())
 BOREA = replace(ATLAS, id=2, name="borea")
 PLAYED_MS = NOW - HOUR
@@ -55,14 +55,18 @@ class CountingSent:
 
 
 class Bench:
-    """A head with atlas and borea, and ten hours in which both were heard every ten minutes."""
+    """A head with atlas and borea, and ten hours in which both were heard every ten minutes.
 
-    def __init__(self, folder: Path) -> None:
+    `unheard` are hours, as the first and the last of them ago, in which some were not.
+    """
+
+    def __init__(self, folder: Path, **unheard: tuple[int, int]) -> None:
         self.head = Head(interval_s=600)
         self.frames = [
-            frame_of(host.id, {LOAD: float(at), DISK: 1.0}, NOW - at * 600_000)
+            frame_of(host.id, {LOAD: float(at), DISK: 1.0}, NOW - at * PACE_MS)
             for host in (ATLAS, BOREA)
             for at in range(59, -1, -1)
+            if not _lies_in(unheard.get(host.name, (-1, -2)), at * PACE_MS)
         ]
         owed_ms = NOW - NOW % HOUR
         for host in (ATLAS, BOREA):
@@ -70,8 +74,9 @@ class Bench:
             Days(folder).write(
                 Closing(host.client_id, host.id, each) for at_ms, each in hours.items() if at_ms < owed_ms
             )
-        self.sent = CountingSent(Sent(FakeJournal(self.frames, owed_ms), Archive(folder), INTERVAL_MS))
-        self.recall = Recall(head=self.head, sent=self.sent, hosts=lambda: [ATLAS, BOREA], clock=FakeClock(NOW))
+        self.sent = CountingSent(Sent(FakeJournal(self.frames, owed_ms), Archive(folder), PACE_MS))
+        self.clock = FakeClock(NOW)
+        self.recall = Recall(head=self.head, sent=self.sent, hosts=lambda: [ATLAS, BOREA], clock=self.clock)
 
     def play(self, frames: Sequence[HostFrame]) -> None:
         for frame in frames:
@@ -88,6 +93,22 @@ class Bench:
     def counts(self, name: str, hours: int) -> list[int]:
         """How many samples of each host a range has."""
         return self.head.window(self.head.select(name, ()), NOW - hours * HOUR, NOW).count.tolist()
+
+    def values(self, name: str, hours: int, *, since_ms: int = 0) -> list[list[float]]:
+        """The samples of each host in a range."""
+        end_ms = self.clock.now_ms()
+        found = self.head.window(self.head.select(name, ()), max(since_ms, end_ms - hours * HOUR), end_ms)
+        return [found.values[row, :count].tolist() for row, count in enumerate(found.count)]
+
+    def now(self, name: str) -> list[float]:
+        """What each host says of it now."""
+        found = self.head.instant(self.head.select(name, ()), self.clock.now_ms())
+        return found.values[found.present].tolist()
+
+
+def _lies_in(hours: tuple[int, int], ago_ms: int) -> bool:
+    first, last = hours
+    return last * HOUR <= ago_ms < first * HOUR
 
 
 @pytest.fixture
@@ -125,10 +146,54 @@ def test_what_was_asked_for_is_not_read_again(bench: Bench) -> None:
     assert bench.sent.asked[before:] == [("atlas", ("disk",)), ("borea", ("disk",))]
 
 
-def test_up_is_nothing_that_hosts_have_sent(bench: Bench) -> None:
+# -- whether hosts were up
+
+
+def test_up_is_drawn_again_from_when_a_host_was_heard(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, atlas=(5, 4))
+
     bench.start(up=8 * HOUR)
 
-    assert bench.sent.asked == []
+    atlas, borea = bench.values("up", 8)
+    assert borea == [1.0] * 47  # the frame of this very moment may be of a clock that is ahead
+    assert 0.0 in atlas
+    assert (atlas[0], atlas[-1]) == (1.0, 1.0)
+
+
+def test_what_was_before_the_start_does_not_say_that_a_host_is_up_now(bench: Bench) -> None:
+    bench.start(up=8 * HOUR)
+
+    assert bench.now("up") == []
+
+
+def test_that_this_server_did_not_run_is_nobodys_silence(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, atlas=(2, 0), borea=(2, 0))
+
+    bench.start(up=8 * HOUR)
+
+    assert bench.values("up", 8) == [[1.0] * 36] * 2
+
+
+def test_a_rule_that_is_new_sees_who_has_been_silent_since_the_start(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, atlas=(2, 0))
+    bench.start()
+    bench.clock.move(seconds=3600)
+
+    bench.recall.require({"up": 8 * HOUR})
+
+    atlas, _ = bench.values("up", 8, since_ms=NOW)
+    assert atlas
+    assert not any(atlas)
+
+
+def test_whatever_is_asked_of_any_name_has_up_as_well(bench: Bench) -> None:
+    bench.start(**{"": 8 * HOUR})
+
+    assert bench.values("up", 8) == [[1.0] * 47] * 2
+    assert bench.counts("node_load1", 8) == [48, 48]
+
+
+# -- what goes wrong
 
 
 def test_a_host_that_cannot_be_read_is_told_and_costs_the_others_nothing(bench: Bench) -> None:

@@ -154,7 +154,7 @@ def _forgotten_looks(group: Group, rule: Rule, recorded: frozenset[str]) -> Iter
     """What nobody sends is not in history, and begins anew with each start of the server."""
     for name, window_ms in rule.expression.windows().items():
         back_ms = window_ms + group.query_offset_ms
-        if name in SERVERS_OWN | NOTED | recorded and back_ms > _FORGOTTEN_MS:
+        if name in PROCLAIMED | NOTED | recorded and back_ms > _FORGOTTEN_MS:
             yield (
                 f"looks {duration(back_ms)} back for {name}, which no host sends and history does not keep:"
                 " after a restart it judges less than it says"

@@ -182,19 +182,24 @@ class Head:
             self._rings.owners.drop(feed.owner)
 
     def recall(self, host_id: int, series: Sequence[FixedSeries]) -> None:
-        """Take in what a host has sent before, from where that is kept: rules look back on it.
+        """Take in what a host has sent before, and its `up`, from where that is kept: rules look back on it.
 
-        Samples that are here stay as they are, and `up` is not what a host has sent.
+        Samples that are here stay as they are.
         """
         host = self._hosts.get(host_id)
-        sent = [each for each in series if each[2][NAME] != UP]
-        times = np.unique(np.concatenate([np.zeros(0, np.int64), *(at for *_, at, _ in sent)]))
-        if host is None or not len(times):
+        if host is None:
             return
-        values = stale((len(sent), len(times)))
-        for row, (*_, at, samples) in enumerate(sent):
+        self._recall(host.own, [each for each in series if each[2][NAME] != UP])
+        self._recall(host.beats, [each for each in series if each[2][NAME] == UP])
+
+    def _recall(self, feed: Feed, series: Sequence[FixedSeries]) -> None:
+        times = np.unique(np.concatenate([np.zeros(0, np.int64), *(at for *_, at, _ in series)]))
+        if not len(times):
+            return
+        values = stale((len(series), len(times)))
+        for row, (*_, at, samples) in enumerate(series):
             values[row, np.searchsorted(times, at)] = samples
-        host.own.recall(self._catalogue.of_series([labels for _, _, labels, _, _ in sent]), times, values)
+        feed.recall(self._catalogue.of_series([labels for _, _, labels, _, _ in series]), times, values)
 
     # -- samples out
 

@@ -172,7 +172,7 @@ def test_a_look_back_beyond_what_is_kept_is_told(tmp_path: Path, expression: str
     assert words.endswith(": it judges less than it says")
 
 
-@pytest.mark.parametrize("name", ["up", "ALERTS", "tocsin_agent_cloned", "site:load"])
+@pytest.mark.parametrize("name", ["ALERTS", "tocsin_agent_cloned", "site:load"])
 def test_a_long_look_back_on_what_begins_anew_with_the_server_is_told(tmp_path: Path, name: str) -> None:
     around = Surroundings(recorded=frozenset({"site:load"}))
 
@@ -180,6 +180,12 @@ def test_a_long_look_back_on_what_begins_anew_with_the_server_is_told(tmp_path: 
 
     assert words.startswith(f"looks 6h1m back for {name}, which no host sends")
     assert warnings(tmp_path, f"{{alert: A, expr: 'avg_over_time({name}[6h]) < 1'}}", around) == []
+
+
+def test_up_is_drawn_again_from_what_is_kept(tmp_path: Path) -> None:
+    around = Surroundings(retention_ms=86_400_000)
+
+    assert warnings(tmp_path, "{alert: A, expr: 'avg_over_time(up[1d]) < 1'}", around) == []
 
 
 def test_the_offset_of_a_group_counts_too(tmp_path: Path) -> None:

@@ -369,13 +369,24 @@ def test_a_series_that_is_no_longer_sent_is_recalled_and_forgotten_in_its_time(h
     assert head.series_count == 1
 
 
-def test_up_and_hosts_that_are_not_enlisted_are_not_recalled(head: Head) -> None:
+def test_hosts_that_are_not_enlisted_are_not_recalled(head: Head) -> None:
     head.require({"up": 60_000, "load": 60_000})
 
-    head.recall(ATLAS, [series("up", {-10: 1.0})])
-    head.recall(BOREAS, [series("load", {-10: 1.0})])
+    head.recall(BOREAS, [series("load", {-10: 1.0}), series("up", {-10: 1.0})])
 
     assert head.series_count == 0
+
+
+def test_up_is_recalled_beside_what_a_host_has_sent_and_goes_on_with_the_server(head: Head) -> None:
+    head.require({"up": 60_000})
+    push(head, 0, 1.0)
+
+    head.recall(ATLAS, [series("up", {-30: 1.0, -20: 0.0}), series("load", {-30: 5.0})])
+    head.beat(ATLAS, up=True, at_ms=NOW_MS, notes={"skew": 0.0})
+    head.beat(ATLAS, up=False, at_ms=NOW_MS + 10_000, notes={"skew": 0.0})
+
+    assert window(head, "up", -60, 10) == [[1.0, 0.0, 1.0, 0.0]]
+    assert instant(head, "up", 10) == [0.0]
 
 
 # -- series that come and go
