@@ -21,6 +21,7 @@ from tests.processes import ServerProcess, until
 from bench.crowd import crowd, roster
 from bench.fleet import SimulatedAgent, pack_schema
 from tocsin_protocol.vocabulary import HostKind, SeriesKind
+from tocsin_protocol.wire import DEFAULT_INTERVAL_S
 from tocsin_server.datafolder import administer
 from tocsin_server.estate.clients import client_named
 from tocsin_server.estate.enrolment import create_enrol_token
@@ -28,7 +29,6 @@ from tocsin_server.estate.identity import open_identity
 from tocsin_server.estate.sites import site_named
 
 HOSTS = int(os.environ.get("BENCH_HOSTS", "1000"))
-INTERVAL_S = 10
 TRIALS = int(os.environ.get("BENCH_TRIALS", "50"))
 _TITLE = "is full"
 _LABELS = {"device": "/dev/sda1", "mountpoint": "/", "fstype": "ext4", "device_error": ""}
@@ -88,7 +88,7 @@ class Quiet:
         is_there = status["hosts"] - status["hosts_silent"] >= HOSTS
         if status["series"] > 1.001 * self._series or not is_there:
             self._series, self._since = status["series"], now
-        return now - self._since > 2 * INTERVAL_S
+        return now - self._since > 2 * DEFAULT_INTERVAL_S
 
 
 def breaches(server: ServerProcess, times: TicketTimes) -> list[float]:

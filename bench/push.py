@@ -43,7 +43,7 @@ CONNECTIONS = 256
 HOSTS_EACH = 20
 HOSTS = CONNECTIONS * HOSTS_EACH
 PUSHES_EACH = 5
-INTERVAL_S = 10
+INTERVAL_S = wire.DEFAULT_INTERVAL_S
 SERIES = 300
 PEER = "victoria-metrics"
 PEER_BATCH = 100
@@ -314,7 +314,7 @@ def main() -> None:
     if len(os.sched_getaffinity(0)) > 1:
         os.sched_setaffinity(0, {GENERATOR_CORE})
     print(f"{CONNECTIONS} connections, {HOSTS} hosts, {SERIES} series a frame, server on one core")
-    print(f"{'':<40} {'req/s':>8} {'samples/s':>12} {'cores':>6} {'generator':>10} {'samples/CPU s':>16}")
+    print(f"{'':<44} {'req/s':>8} {'samples/s':>12} {'cores':>6} {'generator':>10} {'samples/CPU s':>16}")
     crowd = Crowd()
     with tempfile.TemporaryDirectory(prefix="tocsin-bench-", dir=os.environ.get("BENCH_DIR")) as folder:
         own = ours(crowd, Path(folder))

@@ -4,8 +4,8 @@ The head keeps as much of a metric as rules ask, from when they ask. So it is gi
 start what is older than the hour of the journal that is played again, and for rules that are new all that they
 look back on, before they come into force.
 
-`up`, which nobody sends, is drawn again from when a host was heard; of a time when this server did not run it
-says nothing, for that is nobody's silence. What rules record begins with the server, or with the rule.
+`up`, which nobody sends, is drawn again from when a host was heard; of the pause before this start it says
+nothing, for that is nobody's silence. What rules record begins with the server, or with the rule.
 """
 
 import threading

@@ -426,7 +426,9 @@ def ran(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Path, ServerConfig, Path 
     """What the server would be run with."""
     runs: list[tuple[Path, ServerConfig, Path | None]] = []
 
-    def run(data: Path, settings: ServerConfig, *, config: Path | None, prepare: Callable[[], None]) -> int:
+    def run(
+        data: Path, settings: ServerConfig, *, config: Path | None, prepare: Callable[[], None] = lambda: None
+    ) -> int:
         make_database(data)
         prepare()
         runs.append((data, settings, config))
@@ -459,6 +461,17 @@ def test_a_server_may_prepare_itself_and_tells_whoever_started_it(operator: Oper
         told = json.loads(pipe.read())
     assert decode_invitation(told["invitation"]).url == "http://127.0.0.1:1"
     assert told["session"]
+
+
+@pytest.mark.parametrize("words", [["--demo"], ["--hosts", "5"], ["--no-invitation"]])
+def test_a_server_that_runs_does_not_pass_over_what_it_was_to_prepare(
+    operator: Operator, words: list[str], ran: list[tuple[Path, ServerConfig, Path | None]]
+) -> None:
+    status, _, said = operator.tries("run", *words)
+
+    assert status == 2
+    assert "--prepare is not given" in said
+    assert ran == []
 
 
 def test_an_interrupted_command_ends_as_shells_expect(

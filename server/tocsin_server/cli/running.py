@@ -6,6 +6,7 @@ from pathlib import Path
 from tocsin_server import app, doctor
 from tocsin_server.cli.command import Commands, Options, command, settings
 from tocsin_server.cli.founding import add_choices, prepared
+from tocsin_server.errors import Misconfigured
 
 
 def add_commands(commands: Commands) -> None:
@@ -18,7 +19,7 @@ def add_commands(commands: Commands) -> None:
         "--config", type=Path, help="folder with rules/, probes/, suppressions/ to use instead of the shipped"
     )
     run.add_argument("--open-metrics", action="store_true", help="metrics without a token, on loopback only")
-    up = run.add_argument_group("for 'tocsin up'")
+    up = run.add_argument_group("for 'tocsin up'; the others ask for --prepare")
     up.add_argument("--prepare", type=int, metavar="FD", help="as 'prepare' first, its JSON to this descriptor")
     add_choices(up)
     examine = command(commands, "doctor", _doctor)
@@ -27,11 +28,17 @@ def add_commands(commands: Commands) -> None:
 
 def _run(options: Options) -> int:
     chosen = settings(options)
+    if options.prepare is None:
+        if options.demo or options.hosts or not options.invitation:
+            raise Misconfigured(
+                "--demo, --hosts and --no-invitation say what to prepare, and --prepare is not given",
+                remedy="leave them out; a demo is tocsin up --demo",
+            )
+        return app.run(options.data, chosen, config=options.config)
 
     def prepare() -> None:  # here, for most of what a process of its own would take is to read the same modules
-        if options.prepare is not None:
-            with os.fdopen(options.prepare, "w") as asked:
-                asked.write(prepared(options, chosen.public_url))
+        with os.fdopen(options.prepare, "w") as asked:
+            asked.write(prepared(options, chosen.public_url))
 
     return app.run(options.data, chosen, config=options.config, prepare=prepare)
 

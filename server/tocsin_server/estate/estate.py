@@ -139,17 +139,17 @@ class Estate:
             return True
 
     def admit(self) -> None:
-        """Take up those that have enrolled since the last look, and nothing else; a thirtieth of a reload."""
+        """Take up those that have enrolled since the last look, and read nothing else of the tables."""
         with self._reloading:
             clients, hosts, agents, parents = self._rows
             newest = max([0, *(row[0] for row in hosts), *(row[2] for row in agents)])
-            come, theirs = self._storage.read(partial(_read_after, newest))
-            if not come:
+            new_hosts, new_agents = self._storage.read(partial(_read_after, newest))
+            if not new_hosts:
                 return
-            if all(row[1] in self._picture.clients and row[10] is None for row in come):
-                self._show(
-                    _joined(self._picture, come, theirs), (clients, hosts + come, agents + theirs, parents)
-                )
+            come = [_host(row, ()) for row in new_hosts]
+            if all(host.client_id in self._picture.clients and host.prober_id is None for host in come):
+                picture = _joined(self._picture, come, list(map(_agent, new_agents)))
+                self._show(picture, (clients, hosts + new_hosts, agents + new_agents, parents))
                 return
         self.reload()
 
@@ -217,16 +217,14 @@ def _rows(session: Session, query: TextClause, **given: int) -> _Rows:
     return [tuple(row) for row in session.connection().execute(query, given)]
 
 
-def _joined(picture: _Picture, hosts: _Rows, agents: _Rows) -> _Picture:
+def _joined(picture: _Picture, come: list[HostFacts], agents: list[AgentFacts]) -> _Picture:
     """With new agents of known clients, and their hosts: nobody probes these, and they are behind nothing."""
-    come = [_host(row, ()) for row in hosts]
-    agent_list = [_agent(row) for row in agents]
-    live = [agent for agent in agent_list if not agent.revoked]
+    live = [agent for agent in agents if not agent.revoked]
     return replace(
         picture,
         hosts=picture.hosts | {host.id: host for host in come},
         hosts_by_name=picture.hosts_by_name | {(host.client_id, host.name): host for host in come},
-        agents=picture.agents | {agent.id: agent for agent in agent_list},
+        agents=picture.agents | {agent.id: agent for agent in agents},
         agents_by_host=picture.agents_by_host | {agent.host_id: agent for agent in live},
         cloned=picture.cloned | {agent.host_id for agent in live if agent.cloned},
         host_list=picture.host_list + come,

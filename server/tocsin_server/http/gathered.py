@@ -1,7 +1,4 @@
-"""One write an answer: uvicorn writes its head and its body apart, which is two calls of the kernel.
-
-With TLS it is two records and often two packets besides, and an agent reads each by itself.
-"""
+"""One write an answer: uvicorn writes its head and its body apart, which is two calls of the kernel."""
 
 import asyncio
 
