@@ -43,8 +43,8 @@ from tocsin_server.historian import Historian, retention_of
 from tocsin_server.http.agents import AgentsApp
 from tocsin_server.http.broker import Broker
 from tocsin_server.http.build import build
+from tocsin_server.http.connection import connections
 from tocsin_server.http.deps import Deps
-from tocsin_server.http.gathered import GatheredProtocol
 from tocsin_server.http.hostrows import HostRows
 from tocsin_server.http.needs import Asgi
 from tocsin_server.http.requests import HostReadings, Requests
@@ -172,6 +172,7 @@ class Server:
         self.handout = Handout(doorkeeper=self.doorkeeper, estate=self.estate)
         self.probebook = self._probebook(config)
         self.receiver = self._receiver()
+        self.agents = self._agents()
 
     def __enter__(self) -> Self:
         with contextlib.ExitStack() as undoing:
@@ -234,7 +235,7 @@ class Server:
         return uvicorn.Config(
             self.application(),
             loop="none",
-            http=GatheredProtocol,
+            http=connections(self.agents.take),  # type: ignore[arg-type]  # whatever makes a protocol will do
             lifespan="off",
             log_config=None,
             access_log=False,
@@ -263,7 +264,7 @@ class Server:
                 health=self.health,
                 clock=self._clock,
                 settings=self._settings,
-                agents=self._agents(),
+                agents=self.agents,
                 scrape_token=open_scrape_token(self._data),
                 open_metrics=self._settings.open_metrics and is_loopback(self._settings),
                 version=version("tocsin"),

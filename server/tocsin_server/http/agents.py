@@ -6,7 +6,7 @@ these. Bodies are capped while they stream in. Every error is a problem document
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import msgspec
 import structlog
@@ -50,6 +50,14 @@ class _TooSlow(Unavailable):
     kind = "too-slow"
 
 
+class Reply(NamedTuple):
+    """An answer, ready to be written."""
+
+    status: int
+    headers: list[tuple[bytes, bytes]]
+    content: bytes
+
+
 class _Gone(Exception):
     """The agent has hung up: there is nobody to answer."""
 
@@ -90,17 +98,29 @@ class AgentsApp:
         """Answer one request."""
         path = scope["path"]
         try:
-            status, headers, content = 200, *await self._answered(path, scope, receive)
+            reply = await self._replied(path, self._answered(path, scope, receive))
         except _Gone:
             return
+        await send({"type": "http.response.start", "status": reply.status, "headers": reply.headers})
+        await send({"type": "http.response.body", "body": reply.content})
+
+    async def take(self, body: bytes, headers: Headers) -> Reply:
+        """The same of a push that has come whole."""
+        return await self._replied(wire.PUSH_PATH, self._push(body, headers, {}))
+
+    async def _replied(self, path: str, answered: Awaitable[Answer]) -> Reply:
+        """Counted; whatever fails has an answer too, unless nobody is there to have it."""
+        try:
+            reply = Reply(200, *await answered)
+        except _Gone:
+            raise
         except TocsinError as error:
-            status, headers, content = error.status, *_problem(error)
+            reply = Reply(error.status, *_problem(error))
         except Exception:  # noqa: BLE001 - the outermost loop of a request: the next one may succeed
             _log.exception("a request of an agent has failed", action="request_failed", path=path)
-            status, headers, content = 500, *_problem(TocsinError("the server has failed; its log says why"))
-        self._counter(path, status).inc()
-        await send({"type": "http.response.start", "status": status, "headers": headers})
-        await send({"type": "http.response.body", "body": content})
+            reply = Reply(500, *_problem(TocsinError("the server has failed; its log says why")))
+        self._counter(path, reply.status).inc()
+        return reply
 
     async def _answered(self, path: str, scope: Scope, receive: Receive) -> Answer:
         route = self._routes.get(path)
