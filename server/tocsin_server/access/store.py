@@ -1,5 +1,6 @@
-"""The tables of people and sessions. A session's token is kept as its SHA-256 only."""
+"""The tables of people, their sessions and the audit log. A session's token is kept as its SHA-256 only."""
 
+from sqlalchemy import Column, ForeignKey
 from sqlmodel import Field, SQLModel
 
 from tocsin_protocol.vocabulary import Role
@@ -29,3 +30,37 @@ class LoginSession(SQLModel, table=True):
     used_ms: int = Field(sa_type=Millis)
     expires_ms: int | None = Field(default=None, sa_type=Millis)
     """None is a session that never ends by itself."""
+
+
+class AuditRow(SQLModel, table=True):
+    """One entry of the audit log; the database itself refuses to change or remove one (`access/audit.py`)."""
+
+    __tablename__ = "audit"
+    id: int = Field(sa_column=Column(RowId, primary_key=True, autoincrement=False))
+    """Told by the chain: of two that would be the same one, the database refuses the second."""
+    at_ms: int = Field(sa_type=Millis)
+    party: str
+    actor: str
+    client_id: int | None = Field(default=None, foreign_key="client.id", sa_type=RowId)
+    act: str
+    subject: str
+    details: str
+    source: str
+    previous: str
+    digest: str
+
+
+class CheckpointRow(SQLModel, table=True):
+    """Where the audit log stood, signed; as its entries, never changed, never removed."""
+
+    __tablename__ = "audit_checkpoint"
+    entry_id: int = Field(
+        sa_column=Column(RowId, ForeignKey("audit.id"), primary_key=True, autoincrement=False)
+    )
+    digest: str
+    at_ms: int = Field(sa_type=Millis)
+    signature: str
+
+
+AUDIT = AuditRow.metadata.tables["audit"]
+CHECKPOINTS = CheckpointRow.metadata.tables["audit_checkpoint"]

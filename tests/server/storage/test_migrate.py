@@ -8,12 +8,14 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlmodel import SQLModel
+from sqlmodel import Session, SQLModel
 
 import tocsin_server.access.store
 import tocsin_server.alerts.store
 import tocsin_server.desk.store
 import tocsin_server.estate.store  # noqa: F401 - its tables
+from tocsin_server.access.auditlog import entries
+from tocsin_server.access.verification import verdict
 from tocsin_server.errors import Misconfigured
 from tocsin_server.storage.migrate import migrate, newest, revision, upgrade
 from tocsin_server.storage.sqlite import sqlite_engine
@@ -150,12 +152,32 @@ def test_agents_that_were_there_before_are_heard_with_the_key_they_have(tmp_path
     database.close()
 
 
+@pytest.mark.parametrize(
+    "there", [[], [CLIENT], ["INSERT INTO person VALUES (1, 'a', 'A', 'admin', '', 0, NULL)"]]
+)
+def test_the_audit_log_of_a_database_in_use_begins_by_saying_so(tmp_path: Path, there: list[str]) -> None:
+    path = tmp_path / "desk.db"
+    engine = sqlite_engine(path, read_only=False)
+    with engine.connect() as connection, connection.begin():
+        upgrade(connection, SQLModel.metadata, to="0007")
+        for statement in there:
+            connection.exec_driver_sql(statement)
+
+    assert migrate(path, SQLModel.metadata)
+
+    with Session(engine) as session:
+        log = list(entries(session))
+    engine.dispose()
+    assert [(entry.id, entry.act, entry.party) for entry in log] == [(1, "log.begun", "server")] * len(there)
+    assert verdict(log, [], lambda _: False).fault is None
+
+
 _KILLED = """
 import os, signal, sys, threading, time
 from pathlib import Path
 import tocsin_server.estate.store, tocsin_server.access.store
 import tocsin_server.alerts.store, tocsin_server.desk.store
-from sqlmodel import SQLModel
+from sqlmodel import Session, SQLModel
 from tocsin_server.storage.migrate import migrate
 print("ready", flush=True)
 def end():
