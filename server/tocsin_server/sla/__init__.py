@@ -1,0 +1,1 @@
+"""Service levels: calendars, what contracts promise, and the clock that says how each promise stands. Pure."""

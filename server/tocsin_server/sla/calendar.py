@@ -1,0 +1,185 @@
+"""Business calendars: when time counts. One arithmetic for elapsed time, deadlines, pauses and reports.
+
+A calendar has a zone and editions: each says the hours of a week and the holidays, and holds from midnight of
+its first day until the next one does. A UTC year is drawn when it is first asked for, as sorted stretches with
+the open time before each, so that every question is a bisection. Times are milliseconds since 1970 in UTC.
+"""
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta, tzinfo
+from itertools import accumulate
+from typing import NamedTuple
+
+from tocsin_server.clock import milliseconds, moment
+from tocsin_server.errors import Misconfigured
+from tocsin_server.sla.holidays import Holiday, closed_on
+from tocsin_server.sla.hours import Pieces, Week, without
+from tocsin_server.sla.walltime import end_ms, start_ms
+from tocsin_server.sla.yearspan import FIRST_DAY, LAST_DAY, Dated
+
+LONGEST_CLOSURE_DAYS = 366
+"""A calendar that is closed for longer is a mistake: its clocks would stand still unnoticed."""
+
+_DAY_MS = 86_400_000
+_ONE_DAY = timedelta(days=1)
+
+
+class NeverOpen(Misconfigured):
+    """A calendar that does not open when it should."""
+
+
+@dataclass(frozen=True, slots=True)
+class Edition:
+    """What a calendar says from a day on."""
+
+    week: Week
+    holidays: tuple[Holiday, ...] = ()
+    from_day: date = FIRST_DAY
+
+    def pieces(self, day: date) -> Pieces:
+        """When that day is open."""
+        return without(self.week[day.weekday()], closed_on(self.holidays, day))
+
+
+class Openings(NamedTuple):
+    """The open time of one UTC year: stretches in order, and how much of it is over as each begins and ends."""
+
+    starts: Sequence[int]
+    ends: Sequence[int]
+    before: Sequence[int]
+    through: Sequence[int]
+
+    @property
+    def total(self) -> int:
+        return self.through[-1] if self.through else 0
+
+    def until(self, at_ms: int) -> int:
+        """How much is over at an instant of the year."""
+        place = bisect_right(self.starts, at_ms) - 1
+        return 0 if place < 0 else self.before[place] + min(at_ms, self.ends[place]) - self.starts[place]
+
+    def reached(self, open_ms: int) -> int:
+        """The first instant at which so much is over, of more than nothing and up to `total`."""
+        place = bisect_left(self.through, open_ms)
+        return self.starts[place] + open_ms - self.before[place]
+
+    def next(self, at_ms: int) -> int | None:
+        """The first instant from there on that is open."""
+        place = bisect_right(self.ends, at_ms)
+        return max(at_ms, self.starts[place]) if place < len(self.starts) else None
+
+
+@dataclass(frozen=True, slots=True)
+class Calendar:
+    """A calendar by its name, with at least one edition, in the order of their days."""
+
+    name: str
+    zone: tzinfo
+    editions: tuple[Edition, ...]
+    _years: dict[int, Openings] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def elapsed(self, from_ms: int, to_ms: int) -> int:
+        """How much of the time between two instants is open; nothing where the second is not later."""
+        if to_ms <= from_ms:
+            return 0
+        first, last = (moment(at_ms).year for at_ms in (from_ms, to_ms))
+        between = sum(self.openings(year).total for year in range(first, last))
+        return between + self.openings(last).until(to_ms) - self.openings(first).until(from_ms)
+
+    def deadline(self, from_ms: int, open_ms: int) -> int:
+        """The first instant at which so much open time has passed; of none, the first that is open."""
+        year = moment(from_ms).year
+        if open_ms == 0:
+            return self._opens(from_ms, year)
+        left_ms = open_ms + self.openings(year).until(from_ms)
+        while left_ms > self.openings(year).total:
+            left_ms -= self.openings(year).total
+            year += 1
+        return self.openings(year).reached(left_ms)
+
+    def openings(self, year: int) -> Openings:
+        """A UTC year as it is drawn; raises `NeverOpen` beyond the last."""
+        drawn = self._years.get(year)
+        if drawn is None:
+            drawn = self._years[year] = self._draw(year)
+        return drawn
+
+    def longest_closure(self) -> tuple[int, int]:
+        """From when to when it is closed for longest, in the years of which it says something by date."""
+        named = [edition.from_day for edition in self.editions if edition.from_day > FIRST_DAY]
+        for holiday in (holiday for edition in self.editions for holiday in edition.holidays):
+            named += [holiday.days.first, holiday.days.last] if isinstance(holiday.days, Dated) else []
+        first = max(FIRST_DAY.year, min((day.year for day in named), default=2026) - 1)
+        last = min(LAST_DAY.year, max((day.year for day in named), default=2026) + 2)
+        years = [self.openings(year) for year in range(first, last + 1)]
+        ends = [_year_ms(first), *(end for year in years for end in year.ends)]
+        starts = [*(start for year in years for start in year.starts), _year_ms(last + 1)]
+        return max(zip(ends, starts, strict=True), key=lambda closed: closed[1] - closed[0])
+
+    def _opens(self, at_ms: int, year: int) -> int:
+        opens_ms = self.openings(year).next(at_ms)
+        while opens_ms is None:
+            year += 1
+            opens_ms = self.openings(year).next(at_ms)
+        return opens_ms
+
+    def _draw(self, year: int) -> Openings:
+        if not FIRST_DAY.year <= year <= LAST_DAY.year:
+            raise NeverOpen(
+                f"calendar {self.name!r} is drawn from {FIRST_DAY.year} to {LAST_DAY.year}, not for {year}",
+                remedy="let it open more often, or ask for less of it",
+            )
+        begin_ms, stop_ms = _year_ms(year), _year_ms(year + 1)
+        starts, ends = [], []
+        for start, end in _joined(self._stretches(year)):
+            if start < stop_ms and end > begin_ms:
+                starts.append(max(start, begin_ms))
+                ends.append(min(end, stop_ms))
+        through = list(accumulate(end - start for start, end in zip(starts, ends, strict=True)))
+        return Openings(starts, ends, [0, *through[:-1]], through)
+
+    def _stretches(self, year: int) -> Iterator[tuple[int, int]]:
+        """The open time of the year's days and of a day or two about it, for the zones far from UTC."""
+        day, last = date(year, 1, 1) - 2 * _ONE_DAY, date(year, 12, 31) + 2 * _ONE_DAY
+        while day <= last:
+            for start, end in self._edition(day).pieces(day):
+                yield start_ms(self.zone, day, start), end_ms(self.zone, day, end)
+            day += _ONE_DAY
+
+    def _edition(self, day: date) -> Edition:
+        return next(
+            (edition for edition in reversed(self.editions) if edition.from_day <= day), self.editions[0]
+        )
+
+
+def check_opens(calendar: Calendar) -> None:
+    """Raise `NeverOpen` for a calendar that is closed for longer than 366 days."""
+    closed_ms, opens_ms = calendar.longest_closure()
+    if opens_ms - closed_ms > LONGEST_CLOSURE_DAYS * _DAY_MS:
+        raise NeverOpen(
+            f"calendar {calendar.name!r} does not open between {moment(closed_ms):%Y-%m-%d}"
+            f" and {moment(opens_ms):%Y-%m-%d}",
+            remedy=f"it has to open within {LONGEST_CLOSURE_DAYS} days",
+        )
+
+
+def _year_ms(year: int) -> int:
+    return milliseconds(datetime(year, 1, 1, tzinfo=UTC))
+
+
+def _joined(stretches: Iterable[tuple[int, int]]) -> Sequence[tuple[int, int]]:
+    """Stretches without those that never come, and made one where an hour that is repeated makes two overlap.
+
+    In the order of the clock on the wall neither starts nor ends ever go back.
+    """
+    joined: list[tuple[int, int]] = []
+    for start, end in stretches:
+        if start >= end:
+            continue
+        if joined and start <= joined[-1][1]:
+            joined[-1] = (joined[-1][0], end)
+        else:
+            joined.append((start, end))
+    return joined
