@@ -3,7 +3,18 @@
 import importlib
 import sys
 
-NAMES = ("agent_cycle", "push", "evaluate", "pack", "tickets", "breach", "console", "varbinds", "history")
+NAMES = (
+    "agent_cycle",
+    "push",
+    "evaluate",
+    "pack",
+    "tickets",
+    "breach",
+    "console",
+    "varbinds",
+    "history",
+    "decisions",
+)
 
 
 def main(names: list[str]) -> int:
