@@ -27,10 +27,19 @@ class FileErrors(Misconfigured, Generic[E]):
 class Shelf(Generic[T]):
     """What the files of a folder say, which may be missing; read anew when one has changed, all or nothing."""
 
-    def __init__(self, find: Callable[[], Path | None], load: Callable[[Path], T], nothing: T) -> None:
+    def __init__(
+        self,
+        find: Callable[[], Path | None],
+        load: Callable[[Path], T],
+        nothing: T,
+        *,
+        files: Callable[[Path], Iterable[Path] | Path] = lambda folder: folder,
+    ) -> None:
+        """`files` are those whose change is noticed, where they are not the folder's YAML."""
         self._find = find
         self._load = load
         self._nothing = nothing
+        self._files = files
         self._signature: tuple[Path | None, Signature] | None = None
         self.contents = nothing
         """As they were read last without a mistake."""
@@ -49,7 +58,7 @@ class Shelf(Generic[T]):
         """Read the files where they have changed; whether `contents` is new."""
         folder = self._find()
         try:
-            signature = (folder, () if folder is None else signature_of(folder))
+            signature = (folder, () if folder is None else signature_of(self._files(folder)))
             if signature == self._signature:
                 return False
             contents = self._nothing if folder is None else self._load(folder)
@@ -88,9 +97,9 @@ def read_text(path: Path) -> str:
         raise BadYaml(1, "not UTF-8") from error
 
 
-def signature_of(folder: Path) -> Signature:
+def signature_of(files: Iterable[Path] | Path) -> Signature:
     """What changes when a file does; the inode's time tells of writes that restore the file's own."""
-    stats = ((file.name, file.stat()) for file in yaml_files(folder))
+    stats = ((file.name, file.stat()) for file in yaml_files(files))
     return tuple((name, at.st_ino, at.st_size, at.st_mtime_ns, at.st_ctime_ns) for name, at in stats)
 
 

@@ -29,6 +29,7 @@ examples:
   tocsin-server seal --client acme --host atlas < community.txt
   tocsin-server probes check config/probes/*.yml
   tocsin-server suppressions check config/suppressions
+  tocsin-server decisions explain priority impact=high urgency=low
   tocsin-server backup /var/backups/tocsin --keep 14
   tocsin-server restore /var/backups/tocsin/tocsin-20261125T021500Z.backup --data /srv/tocsin
 """

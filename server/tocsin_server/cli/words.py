@@ -23,6 +23,7 @@ WORDS = {
         "seal": "seal a secret from standard input for the agent that is to use it",
         "suppressions": "files of what withholds deliveries",
     },
+    "decisions": {"decisions": "check, test and explain the desk's decision tables"},
     "query": {"query": "ask the running server what a PromQL expression gives"},
     "history": {"history": "show what is kept of past hours, and export it"},
     "silences": {"silence": "times in which nobody is woken by such alerts"},

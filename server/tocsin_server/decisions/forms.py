@@ -1,0 +1,113 @@
+"""What the desk tells each of its tables, and what it wants to hear.
+
+A table may ask for less than it can be told; what it asks for has the type that is told, and it answers all
+that is wanted. So one that asks for what nobody knows is refused as it is read, not as a ticket waits for it.
+"""
+
+from collections.abc import Collection, Iterator, Mapping
+from typing import NamedTuple
+
+from tocsin_protocol.vocabulary import HostKind, Severity
+from tocsin_server.decisions.domain import Domain, Numbers, Text, Truth, Words, suggestion
+from tocsin_server.decisions.sheet import FILE, DecisionFileError
+from tocsin_server.decisions.table import Column, HitPolicy, Table
+from tocsin_server.decisions.tablefile import OUTPUT, POLICY, SUFFIX
+
+NONE = "none"
+"""The severity of a ticket of a person's, and the kind of host of a ticket that is about none."""
+
+_KIND = Words(("incident", "request", "problem", "change"))
+_PRIORITY = Numbers(1, 4, whole=True)
+_WAY = Words(("mail", "page", NONE))
+_WORLD: Mapping[str, Domain] = {
+    "client": Text(),
+    "site": Text(),
+    "kind": _KIND,
+    "host_kind": Words((*HostKind, NONE)),
+    "severity": Words((*Severity, NONE)),
+    "rule": Text(),
+    "business_hours": Truth(),
+}
+"""What is known of every ticket. `client` and `site` are slugs, `rule` is the alert's name; the last two are
+empty where there is none."""
+
+
+class Form(NamedTuple):
+    """What a table may be told, and what it answers; whether it may answer more than once."""
+
+    told: Mapping[str, Domain]
+    wanted: Mapping[str, Domain]
+    collects: bool = False
+
+
+FORMS: Mapping[str, Form] = {
+    "routing": Form(_WORLD, {"team": Text()}),
+    "priority": Form(
+        {**_WORLD, **dict.fromkeys(("impact", "urgency"), Words(("high", "medium", "low")))},
+        {"priority": _PRIORITY, "reason": Text()},
+    ),
+    "sla_selection": Form({**_WORLD, "priority": _PRIORITY}, {"clocked": Truth(), "item": Text()}),
+    "notification": Form(
+        {
+            **_WORLD,
+            "priority": _PRIORITY,
+            "event": Words(("opened", "reopened", "commented", "recovered", "solved", "closed")),
+        },
+        {"to": Words(("team", "owner", "on_call", "requester", "nobody")), "by": _WAY},
+        collects=True,
+    ),
+    "auto_close": Form(
+        {**_WORLD, "priority": _PRIORITY, "solved_by": Words(("recovery", "person"))},
+        {"closes": Truth(), "after_hours": Numbers(0, 8760)},
+    ),
+    "escalation": Form(
+        {
+            **_WORLD,
+            "priority": _PRIORITY,
+            "clock": Words(("ack", "first_response", "resolve", "update")),
+            "used_percent": Numbers(),
+            "owned": Truth(),
+        },
+        {"to": Words(("nobody", "owner", "team", "team_lead", "duty_manager", "account_manager")), "by": _WAY},
+    ),
+}
+
+
+def misfits(file: str, table: Table) -> Iterator[DecisionFileError]:
+    """Where a table of the desk's name is none that the desk can ask."""
+    form = FORMS.get(table.name)
+    if form is None:
+        return
+    if form.collects != (table.policy is HitPolicy.COLLECT):
+        policies = HitPolicy.COLLECT if form.collects else "U, F or A"
+        yield DecisionFileError(file, 1, POLICY, f"the desk asks {table.name!r} with {policies}")
+    for column in table.inputs:
+        yield from _misfit(file, column, form.told, "the desk does not tell this")
+    for column in table.outputs:
+        yield from _misfit(file, column, form.wanted, "the desk does not ask for this")
+    for name in form.wanted.keys() - dict(table.outputs).keys():
+        yield DecisionFileError(file, 1, name, f"the desk wants {OUTPUT} {name}:{form.wanted[name]}")
+
+
+def missing_tables(files: Collection[str]) -> Iterator[DecisionFileError]:
+    """Those that the desk asks and that are not among the files."""
+    for file in (f"{name}{SUFFIX}" for name in FORMS):
+        if file not in files:
+            yield DecisionFileError(file, 1, FILE, "is missing: copy the shipped one")
+
+
+def _misfit(
+    file: str, column: Column, known: Mapping[str, Domain], unknown: str
+) -> Iterator[DecisionFileError]:
+    domain = known.get(column.name)
+    if domain is None:
+        yield DecisionFileError(file, 1, column.name, f"{unknown}{suggestion(column.name, known)}")
+    elif not _alike(column.domain, domain):
+        yield DecisionFileError(file, 1, column.name, f"is {domain} at the desk, not {column.domain}")
+
+
+def _alike(one: Domain, other: Domain) -> bool:
+    """Whether they are the same; the order of an enum's words is no matter."""
+    if isinstance(one, Words) and isinstance(other, Words):
+        return set(one.values) == set(other.values)
+    return one == other
