@@ -95,6 +95,14 @@ SUPPRESSIONS = (
     Europe/Berlin ../etc/passwd 2026-11-26T22:00+01:00 9999-12-31T23:59Z
     """),
 )
+DECISIONS = (
+    *_words(r"""
+    U, F, A, C, C+, C<, C> => : ; , " "" # - ( ) [ ] ]1..4[ [1..4] (1..4) .. < <= > >= = not( ) true false TRUE
+    enum(a|b) enum(a|b|a) string bool number integer integer(1..4) number(0..0.5) fallback, id, name:string
+    => team:string a,b, 0 -1 0.5 1e3 999999999999999 NaN \" \\ \ud800 \x00
+    """),
+    *("\n", "\r\n", "\r", "\ufeff", "\u202e", "\x00", "é", "fallback,-,-,x\n"),
+)
 TESTS = (
     *YAML,
     *SERIES,
@@ -171,6 +179,12 @@ def suppression_files() -> Sequence[str]:
     shipped = (HOUSE / "config" / "suppressions" / "shipped.yml").read_text()
     entries = yaml.safe_load(_SUPPRESSIONS)
     return (shipped, _SUPPRESSIONS, *(_written({section: entries[section]}) for section in entries))
+
+
+def decision_tables() -> Sequence[str]:
+    """The shipped ones."""
+    folder = HOUSE / "config" / "decisions"
+    return [file.read_text() for file in sorted(folder.glob("*.csv")) if ".test." not in file.name]
 
 
 def series() -> Sequence[str]:

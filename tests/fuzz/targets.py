@@ -22,6 +22,10 @@ from tocsin_server.alerts.silences import LAST_MS
 from tocsin_server.alerts.suppressionfile import SuppressionFileErrors, read_suppressions
 from tocsin_server.alerts.templates import BadTemplate, Facts, Template, TemplateFailed, parse_template
 from tocsin_server.alerts.testfile import read_unit_tests
+from tocsin_server.decisions.axis import axes_of
+from tocsin_server.decisions.explanation import explained
+from tocsin_server.decisions.sheet import DecisionFileErrors
+from tocsin_server.decisions.tablefile import read_table
 from tocsin_server.promql import BadExpression, parse
 from tocsin_server.promql.guard import check_pattern
 from tocsin_server.promql.spelling import spell
@@ -118,6 +122,21 @@ def read_suppression_file(text: str) -> None:
                 window.is_open(moment_ms)
 
 
+def read_decision_table(text: str) -> None:
+    """A decision table; each value that it tells from others is put to it, and whoever decides also applies."""
+    with suppress(DecisionFileErrors):
+        decider = read_table("a.csv", text.encode(errors="replace"))
+        values = {
+            axis.column.name: [segment.example for segment in axis.segments if segment.example is not None]
+            for axis in axes_of(decider.table)
+        }
+        for place in range(max(map(len, values.values()))):
+            told = {name: some[place % len(some)] for name, some in values.items()}
+            verdicts = explained(decider, told).verdicts
+            assert any(verdict.decides for verdict in verdicts), "nobody decides"
+            assert all(verdict.applies for verdict in verdicts if verdict.decides), "who decides does not apply"
+
+
 def _fill(template: Template) -> None:
     for facts in _FILLINGS:
         with suppress(TemplateFailed):
@@ -145,6 +164,7 @@ TARGETS: Mapping[str, Target] = {
     "template": Target(read_template, seeds.templates, seeds.TEMPLATES),
     "matcher": Target(read_matcher, seeds.patterns, seeds.PATTERNS),
     "matchers": Target(read_matchers, seeds.matchers, seeds.MATCHERS),
+    "decisions": Target(read_decision_table, seeds.decision_tables, seeds.DECISIONS),
     "suppressions": Target(read_suppression_file, seeds.suppression_files, seeds.SUPPRESSIONS),
     "tests": Target(read_tests, seeds.test_files, seeds.TESTS),
     "series": Target(read_series, seeds.series, seeds.SERIES),
