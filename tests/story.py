@@ -280,12 +280,16 @@ class Story:
         self, verb: Callable[..., Happening], ticket_id: int, *, by: str = "alice", **more: Any
     ) -> Happening:
         """What a person does to a ticket now, and what the consoles are told of it."""
-        given = {"version": None, "now_ms": self.clock.now_ms(), **more}
 
         def act(session: Session) -> Happening:
             person = person_named(session, by)
             assert person is not None, by
-            return verb(session, ticket_id, person=_person(person), **given)
+            hand = work.Hand(
+                person=_person(person),
+                now_ms=self.clock.now_ms(),
+                lifecycle=self.server.deskbook.lifecycle(),
+            )
+            return verb(session, ticket_id, hand, **more)
 
         happening = self.server.storage.write(act)
         self.server.notices.tickets([happening])

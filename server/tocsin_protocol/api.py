@@ -118,6 +118,8 @@ class ServerStatus(Message, frozen=True, kw_only=True):
     rule_problems: list[RuleProblem]
     evaluation_ms: float
     """How long the last round over all rules took."""
+    waits_for: list[str] = []
+    """What a ticket can wait for."""
 
 
 class TicketRow(Message, frozen=True, kw_only=True):
@@ -145,6 +147,10 @@ class TicketRow(Message, frozen=True, kw_only=True):
     opened_at: datetime
     updated_at: datetime
     solved_at: datetime | None
+    waits_for: str = ""
+    """What a pending ticket waits for: `customer`, `vendor` and what else the lifecycle names."""
+    wakes_at: datetime | None = None
+    """When it is gone on with, whatever has come."""
 
 
 class TicketCounts(Message, frozen=True, kw_only=True):
@@ -244,6 +250,15 @@ class NewComment(Question, frozen=True, kw_only=True):
 class Resolution(Question, frozen=True, kw_only=True):
     text: str = ""
     """What was wrong and what was done."""
+    version: int | None = None
+
+
+class Wait(Question, frozen=True, kw_only=True):
+    """What a ticket is to wait for, and until when at most."""
+
+    reason: str
+    until: datetime | None = None
+    text: str = ""
     version: int | None = None
 
 

@@ -74,10 +74,12 @@ class Severity(StrEnum):
 
 
 class TicketKind(StrEnum):
-    """ITIL's two: something is broken, or somebody asks for something."""
+    """ITIL's four: something is broken, somebody asks for something, why things break, and what is altered."""
 
     INCIDENT = "incident"
     REQUEST = "request"
+    PROBLEM = "problem"
+    CHANGE = "change"
 
 
 class TicketState(StrEnum):
@@ -88,6 +90,18 @@ class TicketState(StrEnum):
     PENDING = "pending"
     SOLVED = "solved"
     CLOSED = "closed"
+
+
+class TicketAct(StrEnum):
+    """What people do that may lead to another state."""
+
+    TAKE = "take"
+    RELEASE = "release"
+    WAIT = "wait"
+    RESUME = "resume"
+    RESOLVE = "resolve"
+    REOPEN = "reopen"
+    CLOSE = "close"
 
 
 OPEN_TICKET_STATES = frozenset({TicketState.NEW, TicketState.IN_PROGRESS, TicketState.PENDING})
@@ -105,6 +119,9 @@ class TicketEventKind(StrEnum):
     TAKEN = "taken"
     RELEASED = "released"
     COMMENTED = "commented"
+    WAITING = "waiting"
+    """Nothing can be done before something has come: it is pending."""
+    RESUMED = "resumed"
     RECOVERED = "recovered"
     """Its alerts have ended, but a person has spoken here or nothing proves it: confirm and resolve."""
     SOLVED = "solved"

@@ -23,6 +23,7 @@ import uvloop
 
 from tocsin_protocol.api import Person
 from tocsin_protocol.wire import ASK_PATH, KEY_PATH, PROBES_PATH
+from tocsin_server import heap
 from tocsin_server.access.operator import issue_pass
 from tocsin_server.access.scrape import open_scrape_token
 from tocsin_server.alerts.judge import Judge
@@ -33,6 +34,7 @@ from tocsin_server.backfill import Backfill
 from tocsin_server.clock import Clock, SystemClock
 from tocsin_server.config import ServerConfig, find_config
 from tocsin_server.datafolder import TABLES, database, locked, make_database
+from tocsin_server.deskbook import Deskbook
 from tocsin_server.errors import Misconfigured
 from tocsin_server.estate.estate import Estate
 from tocsin_server.estate.hosts import client_of
@@ -96,6 +98,7 @@ def run(
     data: Path, settings: ServerConfig, *, config: Path | None, prepare: Callable[[], None] = lambda: None
 ) -> int:
     """Serve until SIGTERM or SIGINT; the process's exit status. `prepare` may fill the database before."""
+    heap.keep_one()
     configure_logs()
     with locked(data), listen(settings) as listening:
         make_database(data)
@@ -143,6 +146,7 @@ class Server:
         self.quietbook = Quietbook(
             lambda: find_config("suppressions", config), estate=self.estate, changed=self._rules_changed
         )
+        self.deskbook = Deskbook(lambda: find_config("processes", config), changed=self._rules_changed)
         self.judge = self._judge()
         self.sent = Sent(self.journal, Archive(data / HISTORY), settings.interval_s * 1000)
         self.recall = Recall(head=self.head, sent=self.sent, hosts=self.estate.hosts, clock=clock)
@@ -192,6 +196,7 @@ class Server:
         self.judge.restore(self._clock.now_ms())
         self.silences.reload()
         self.quietbook.reload()
+        self.deskbook.reload()
         self.rulebook.reload()
         self.probebook.reload()
         self.rounds.restore(self.journal.frames_since(self._clock.now_ms() - REPLAY_MS))
@@ -270,8 +275,13 @@ class Server:
                 version=version("tocsin"),
                 evaluation_s=lambda: self.rounds.last.took_s if self.rounds.last is not None else 0.0,
                 ails=self.ails,
-                other_problems=lambda: [*self.probebook.problems, *self.quietbook.problems],
+                other_problems=lambda: [
+                    *self.probebook.problems,
+                    *self.quietbook.problems,
+                    *self.deskbook.problems,
+                ],
                 silences=self.silences,
+                lifecycle=self.deskbook.lifecycle,
                 rules_in_force=lambda: self.rulebook.rules,
                 sees=self._sees,
                 operator_token=issue_pass(self._data, local_url(self._settings)).token,
@@ -398,6 +408,7 @@ class Server:
             Job("reload-rules", RELOAD_EVERY_S, self.rulebook.reload),
             Job("reload-devices", RELOAD_EVERY_S, self.probebook.reload),
             Job("reload-suppressions", RELOAD_EVERY_S, self.quietbook.reload),
+            Job("reload-desk", RELOAD_EVERY_S, self.deskbook.reload),
             Job("reload-silences", RELOAD_EVERY_S, self._reload_silences),
             Job("settle-tickets", SETTLE_EVERY_S, self.desk.settle),
             Job("sweep-journal", SWEEP_EVERY_S, lambda: self.journal.sweep(self._clock.now_ms())),

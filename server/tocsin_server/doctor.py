@@ -14,6 +14,7 @@ from tocsin_server.alerts.rulefile import RuleFileErrors, load_rule_files
 from tocsin_server.alerts.suppressionfile import SuppressionFileErrors, Suppressions, load_suppressions
 from tocsin_server.config import ServerConfig, find_config
 from tocsin_server.datafolder import TABLES, database, look
+from tocsin_server.desk.lifecycle import load_lifecycle
 from tocsin_server.errors import Misconfigured, TocsinError
 from tocsin_server.estate.declared import Problem, problems_of
 from tocsin_server.estate.devices import DeviceFileErrors, SiteProbes, load_device_files
@@ -22,6 +23,7 @@ from tocsin_server.storage.address import Address
 from tocsin_server.storage.limits import first_line
 from tocsin_server.storage.migrate import known, newest, of_later_version, revision
 from tocsin_server.storage.standing import standing
+from tocsin_server.yaml_files import FileErrors
 
 FREE_BYTES = 1 << 30
 _SAFE_SQLITE = ((3, 51, 3), (3, 50, 7), (3, 44, 6))
@@ -54,6 +56,7 @@ def examine(data: Path, settings: ServerConfig, *, config: Path | None) -> list[
         *_rules(config),
         *_probes(data, config),
         *_suppressions(config),
+        _lifecycle(config),
     ]
 
 
@@ -190,6 +193,17 @@ def _suppressions(config: Path | None) -> Iterator[Finding]:
         counted(len(said.rules), "inhibition rule"),
     )
     yield Finding(Colour.GREEN, "suppressions", f"{windows} and {rules} from {folder or 'no folder'}")
+
+
+def _lifecycle(config: Path | None) -> Finding:
+    folder = find_config("processes", config)
+    if folder is None:
+        return Finding(Colour.RED, "lifecycle", "no processes/ folder is found: give its parent with --config")
+    try:
+        found = load_lifecycle(folder)
+    except FileErrors as errors:
+        return Finding(Colour.RED, "lifecycle", str(errors.errors[0]))
+    return Finding(Colour.GREEN, "lifecycle", f"{counted(len(found.moves), 'kind')} of tickets from {folder}")
 
 
 def counted(count: int, what: str) -> str:

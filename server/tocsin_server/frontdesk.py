@@ -17,6 +17,7 @@ from tocsin_server.desk.happening import Happening
 from tocsin_server.desk.intake import consume, is_waiting
 from tocsin_server.desk.recovery import settle_recovered
 from tocsin_server.desk.relapse import reopen_still_firing
+from tocsin_server.desk.waking import wake_due
 from tocsin_server.errors import Unavailable
 from tocsin_server.health import Health
 from tocsin_server.notices import Notices
@@ -60,13 +61,14 @@ class FrontDesk:
         self._notices.host(host_id)
 
     def settle(self) -> None:
-        """Consume what was left over, solve what has recovered, reopen what has not.
+        """Consume what was left over, solve what has recovered, reopen what has not, wake what has waited.
 
         A job comes here every so often.
         """
         self._ask(self._consume)
         self._ask(self._recover)
         self._ask(self._relapse)
+        self._ask(self._wake)
 
     def _ask(self, act: Callable[[Session], list[Happening]]) -> None:
         try:
@@ -89,6 +91,9 @@ class FrontDesk:
 
     def _relapse(self, session: Session) -> list[Happening]:
         return reopen_still_firing(session, self._clock.now_ms(), after_ms=self._still_firing_ms)
+
+    def _wake(self, session: Session) -> list[Happening]:
+        return wake_due(session, self._clock.now_ms())
 
     def _tell(self, act: str, done: Future[list[Happening]]) -> None:
         error = done.exception()

@@ -178,8 +178,10 @@ def test_the_jobs_reload_settle_and_sweep(wired: Server) -> None:
         "reload-rules",
         "reload-devices",
         "reload-suppressions",
+        "reload-desk",
         "reload-silences",
         "settle-tickets",
+        "sign-audit",
         "sweep-journal",
         "sweep-history",
     ]

@@ -161,3 +161,21 @@ def test_the_shipped_inhibition_rules_are_green(tmp_path: Path) -> None:
     ((colour, said),) = of_suppressions(shipped)
 
     assert (colour, said.startswith("0 maintenance windows and 4 inhibition rules")) == (Colour.GREEN, True)
+
+
+def test_a_lifecycle_that_is_refused_is_red_and_one_that_is_in_force_is_green(tmp_path: Path) -> None:
+    def said() -> tuple[Colour, str]:
+        found = examine(tmp_path, ServerConfig(port=0), config=tmp_path)
+        (one,) = (finding for finding in found if finding.thing == "lifecycle")
+        return one.colour, one.said
+
+    shipped = said()
+    (tmp_path / "processes").mkdir()
+    bad = said()
+
+    assert shipped[0] is Colour.GREEN
+    assert shipped[1].startswith("4 kinds of tickets from ")
+    assert bad == (
+        Colour.RED,
+        "lifecycle.yml:1: cannot be read (No such file or directory)",
+    )

@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy.exc import OperationalError
 from sqlmodel import Session
 from structlog.testing import capture_logs
+from tests.lifecycle import SHIPPED
 from tests.server.desk.world import ALICE, World, change_alert
 
 from tocsin_protocol.vocabulary import AlertState, TicketEventKind
@@ -59,9 +60,8 @@ class Bell:
         self.storage.write(lambda session: change_alert(session, state, self.clock.now_ms(), **labels))
 
     def resolve(self) -> None:
-        self.storage.write(
-            lambda session: work.resolve(session, 1, person=ALICE, version=None, now_ms=self.clock.now_ms())
-        )
+        hand = work.Hand(person=ALICE, now_ms=self.clock.now_ms(), lifecycle=SHIPPED)
+        self.storage.write(lambda session: work.resolve(session, 1, hand))
 
     def settle(self) -> list[TicketEventKind]:
         """What is told by one run of the settling job."""

@@ -4,7 +4,7 @@ import asyncio
 import re
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import httpx
 import msgspec
@@ -221,11 +221,18 @@ class FakeServer(httpx.AsyncBaseTransport):
             "comment": ({}, TicketEventKind.COMMENTED),
             "acknowledge": ({}, TicketEventKind.ACKNOWLEDGED),
             "resolve": ({"state": TicketState.SOLVED, "solved_at": scene.NOW}, TicketEventKind.SOLVED),
+            "wait": (
+                {"state": TicketState.PENDING, "waits_for": said.get("reason"), "wakes_at": _time(said)},
+                TicketEventKind.WAITING,
+            ),
+            "resume": ({"state": TicketState.NEW, "waits_for": "", "wakes_at": None}, TicketEventKind.RESUMED),
+            "close": ({"state": TicketState.CLOSED}, TicketEventKind.CLOSED),
             "reopen": ({"state": TicketState.NEW, "solved_at": None}, TicketEventKind.REOPENED),
         }[verb]
         event = api.TicketEvent(
             id=900 + len(detail.events), at=scene.NOW, kind=kind, actor_kind=ActorKind.PERSON, actor="alice",
-            text=said.get("text", ""), data={},
+            text=said.get("text", ""),
+            data={"for": said["reason"]} if "reason" in said else {},
         )  # fmt: skip
         row = msgspec.structs.replace(row, version=row.version + 1, updated_at=scene.NOW, **changes)
         alerts = [_known(alert) for alert in detail.alerts] if verb == "acknowledge" else detail.alerts
@@ -234,6 +241,10 @@ class FakeServer(httpx.AsyncBaseTransport):
         )
         self.happen(row, kind)
         return _json(self.details[row.id])
+
+
+def _time(said: dict) -> datetime | None:
+    return datetime.fromisoformat(said["until"]) if said.get("until") else None
 
 
 def _ended(silence: api.Silence) -> api.Silence:

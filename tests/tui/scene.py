@@ -47,6 +47,7 @@ STATUS = ServerStatus(
     rules=31,
     rule_problems=[],
     evaluation_ms=3.1,
+    waits_for=["customer", "vendor", "approval", "schedule"],
 )
 
 
@@ -358,6 +359,18 @@ def hushed(was: TicketDetail) -> TicketDetail:
         was.alerts[0], suppressed=reasons, suppressed_at=ago(4), acknowledged_by="ada", acknowledged_at=ago(3)
     )
     return msgspec.structs.replace(was, events=[*was.events, acknowledged], alerts=[known])
+
+
+def waiting(was: TicketDetail) -> TicketDetail:
+    """A ticket that waits for a vendor until tomorrow."""
+    event = TicketEvent(
+        id=99, at=ago(3), kind=TicketEventKind.WAITING, actor_kind=ActorKind.PERSON, actor="ada",
+        text="ordered, DHL brings it", data={"for": "vendor"},
+    )  # fmt: skip
+    row = msgspec.structs.replace(
+        was.ticket, state=TicketState.PENDING, waits_for="vendor", wakes_at=NOW + timedelta(days=1)
+    )
+    return msgspec.structs.replace(was, ticket=row, events=[*was.events, event])
 
 
 def detail(row: TicketRow) -> TicketDetail:

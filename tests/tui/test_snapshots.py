@@ -186,6 +186,36 @@ def test_silence_that_was_refused(snap_compare, server, size) -> None:
     assert snap_compare(a_console(server), terminal_size=size, run_before=arrange)
 
 
+@pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
+def test_ticket_that_is_to_wait(snap_compare, server, size) -> None:
+    server.details[4812] = scene.waiting(server.details[4812])
+
+    async def arrange(pilot):
+        await is_live(pilot)
+        await read(pilot)
+        await until(pilot, lambda: pilot.app.session.server)
+        await pilot.press("j", "enter", "w")
+        await until(pilot, lambda: pilot.app.screen.query("#reason"))
+        pilot.app.screen.query_one("#reason", Input).value = "ven"
+        pilot.app.screen.query_one("#length", Input).value = "2d"
+        pilot.app.screen.query_one("#note", Input).value = "the disk is on its way"
+        await rest(pilot)
+
+    assert snap_compare(a_console(server), terminal_size=size, run_before=arrange)
+
+
+@pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
+def test_ticket_that_waits(snap_compare, server, size) -> None:
+    server.details[4812] = scene.waiting(server.details[4812])
+
+    async def arrange(pilot):
+        await is_live(pilot)
+        await read(pilot)
+        await rest(pilot)
+
+    assert snap_compare(a_console(server), terminal_size=size, run_before=arrange)
+
+
 def test_silence_of_a_hostile_alert(snap_compare, server) -> None:
     labels = {f"label{at}": text for at, text in enumerate(HOSTILE)}
     server.quiet = [scene.an_alert(1, HOSTILE[0], HOSTILE[1], HOSTILE[2], 5, labels=labels)]

@@ -4,6 +4,7 @@ Every act says whether it has worked; if not, the session's notice says why in o
 """
 
 from collections.abc import Awaitable
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -34,6 +35,21 @@ class Acts:
         return await self._act(
             row, wish, self._session.client.release(row.id, row.version), f"released #{row.id}"
         )
+
+    async def wait(self, row: TicketRow, *, reason: str, until: datetime | None, text: str) -> bool:
+        """Let a ticket wait for something, at most until a time."""
+        asked = self._session.client.wait(row.id, row.version, reason=reason, until=until, text=text)
+        return await self._act(row, row, asked, f"#{row.id} waits for {reason}")
+
+    async def resume(self, row: TicketRow) -> bool:
+        """Go on with a ticket that has waited."""
+        asked = self._session.client.resume(row.id, row.version)
+        return await self._act(row, row, asked, f"#{row.id} goes on")
+
+    async def close(self, row: TicketRow) -> bool:
+        """Close a solved ticket for good."""
+        asked = self._session.client.close_ticket(row.id, row.version)
+        return await self._act(row, row, asked, f"closed #{row.id}")
 
     async def comment(self, row: TicketRow, text: str) -> bool:
         """Say something on a ticket."""

@@ -9,6 +9,7 @@ import asyncio
 import hashlib
 import ssl
 from collections.abc import AsyncIterator
+from datetime import datetime
 from typing import NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
@@ -89,6 +90,18 @@ class Client:
 
     async def reopen(self, ticket_id: int, version: int | None) -> api.TicketDetail:
         return await self._post(f"/tickets/{ticket_id}/reopen", api.Change(version=version), api.TicketDetail)
+
+    async def wait(
+        self, ticket_id: int, version: int | None, *, reason: str, until: datetime | None, text: str
+    ) -> api.TicketDetail:
+        question = api.Wait(reason=reason, until=until, text=text, version=version)
+        return await self._post(f"/tickets/{ticket_id}/wait", question, api.TicketDetail)
+
+    async def resume(self, ticket_id: int, version: int | None) -> api.TicketDetail:
+        return await self._post(f"/tickets/{ticket_id}/resume", api.Change(version=version), api.TicketDetail)
+
+    async def close_ticket(self, ticket_id: int, version: int | None) -> api.TicketDetail:
+        return await self._post(f"/tickets/{ticket_id}/close", api.Change(version=version), api.TicketDetail)
 
     async def comment(self, ticket_id: int, text: str) -> api.TicketDetail:
         """Say something on a ticket; words are welcome whatever has changed, so no version goes along."""

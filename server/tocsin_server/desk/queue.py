@@ -50,6 +50,8 @@ _ROWS = (
         _T.opened_ms,
         _T.updated_ms,
         _T.solved_ms,
+        _T.waits_for,
+        _T.wakes_ms,
         _CLIENTS.c.slug.label("client"),
         _SITES.c.slug.label("site"),
         _HOSTS.c.name.label("host"),
@@ -220,6 +222,8 @@ def _ticket(row: Row[Any], alert_state: AlertState | None) -> TicketRow:
         opened_at=moment(row.opened_ms),
         updated_at=moment(row.updated_ms),
         solved_at=None if row.solved_ms is None else moment(row.solved_ms),
+        waits_for=row.waits_for,
+        wakes_at=None if row.wakes_ms is None else moment(row.wakes_ms),
     )
 
 

@@ -138,6 +138,8 @@ _CHANGING = (
     "recovered_ms",
     "updated_ms",
     "solved_ms",
+    "waits_for",
+    "wakes_ms",
 )
 
 
@@ -152,6 +154,8 @@ def _standing_row(standing: Standing) -> dict[str, Any]:
         "confirm": standing.confirm,
         "recovered_ms": standing.recovered_ms,
         "updated_ms": standing.updated_ms,
+        "waits_for": standing.waits_for,
+        "wakes_ms": standing.wakes_ms,
         "solved_ms": standing.solved_ms,
     }
 
@@ -210,6 +214,8 @@ def _record(row: RowMapping) -> Record:
             owner=None if row["owner_id"] is None else Technician(row["owner_id"], row["login"]),
             version=row["version"],
             human=row["human"],
+            waits_for=row["waits_for"],
+            wakes_ms=row["wakes_ms"],
             confirm=row["confirm"],
             recovered_ms=row["recovered_ms"],
             updated_ms=row["updated_ms"],

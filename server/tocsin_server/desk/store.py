@@ -1,7 +1,8 @@
 """The desk's tables. At most one open ticket has a given key: the database itself sees to it.
 
 SQLite takes a partial index only where a query repeats the index's condition word for word, and never for a
-bound parameter: so questions about open tickets say `IS_OPEN`, and those about recovered ones `IS_RECOVERING`.
+bound parameter: so questions about open tickets say `IS_OPEN`, and those about recovered ones `IS_RECOVERING`,
+about those that wait until a time `IS_WAKING`.
 """
 
 from typing import Any
@@ -15,6 +16,7 @@ from tocsin_server.storage.columns import Millis, RowId, partial_index, word
 _OPEN = "state NOT IN ('solved', 'closed')"
 _OWNED = "owner_id IS NOT NULL"
 _OPEN_OWNED = f"{_OPEN} AND {_OWNED}"
+_WAKING = "wakes_ms IS NOT NULL"
 _RECOVERING = f"{_OPEN} AND recovered_ms IS NOT NULL AND NOT confirm"
 
 
@@ -40,6 +42,7 @@ class Ticket(SQLModel, table=True):
         partial_index("ticket_open_owner", "owner_id", "priority", "opened_ms", "id", where=_OPEN_OWNED),
         partial_index("ticket_owner", "owner_id", "priority", "opened_ms", "id", "state", where=_OWNED),
         partial_index("ticket_recovering", "recovered_ms", where=_RECOVERING),
+        partial_index("ticket_waking", "wakes_ms", where=_WAKING),
     )
     id: int | None = Field(default=None, primary_key=True, sa_type=RowId)
     client_id: int = Field(foreign_key="client.id", sa_type=RowId)
@@ -64,6 +67,10 @@ class Ticket(SQLModel, table=True):
     opened_ms: int = Field(sa_type=Millis)
     updated_ms: int = Field(sa_type=Millis)
     solved_ms: int | None = Field(default=None, sa_type=Millis)
+    waits_for: str = ""
+    """What a pending ticket waits for, in the lifecycle's word."""
+    wakes_ms: int | None = Field(default=None, sa_type=Millis)
+    """When it is gone on with, whatever has come."""
     reopens: int | None = Field(default=None, foreign_key="ticket.id", sa_type=RowId)
     """The earlier ticket of the same trouble, where that one was solved too long ago to be reopened."""
 
@@ -101,6 +108,7 @@ TICKET_ALERTS = Ticket.metadata.tables["ticket_alert"]
 EVENTS = Ticket.metadata.tables["ticket_event"]
 
 IS_OPEN: ColumnElement[bool] = literal_column("ticket." + _OPEN)
+IS_WAKING: ColumnElement[bool] = literal_column(f"ticket.{_WAKING}")
 IS_RECOVERING: ColumnElement[bool] = literal_column(
     f"ticket.{_OPEN} AND ticket.recovered_ms IS NOT NULL AND NOT ticket.confirm"
 )

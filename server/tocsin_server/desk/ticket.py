@@ -1,10 +1,12 @@
 """The life of a ticket: what it becomes by each act, and the line of its timeline that tells of it.
 
-                 take                resolve, recover
+                 take                resolve, recover        close
     open ─▶ new ──────▶ in progress ──────────────────▶ solved ─▶ closed
-             ▲            │    ▲                          │
-             └─ release ──┘    └─ reopen, fire, relapse ──┘
-                                   (new, where it has no owner)
+             ▲           │  ▲  │ ▲                        │
+             └─ release ─┘  │  │ └─ reopen, fire, relapse ┘
+                    resume ─┘  └▶ pending, by wait      (new, where it has no owner)
+
+So it is shipped: which act of a person leads where is the `course` that each is given, of `lifecycle`.
 
 Pure: `now_ms` and everything else is passed in. An act gives a `Change`: the standing after it and exactly one
 entry, so that a ticket's version is the length of its timeline. An act that the state forbids raises
@@ -20,10 +22,12 @@ from tocsin_protocol.vocabulary import (
     ActorKind,
     AlertState,
     Severity,
+    TicketAct,
     TicketEventKind,
     TicketState,
 )
-from tocsin_server.errors import Conflict
+from tocsin_server.desk.lifecycle import Course
+from tocsin_server.errors import Conflict, Unprocessable
 
 PRIORITIES = range(1, 5)
 """1 is the most urgent."""
@@ -74,6 +78,10 @@ class Standing:
     recovered_ms: int | None = None
     updated_ms: int = 0
     solved_ms: int | None = None
+    waits_for: str = ""
+    """What a pending ticket waits for."""
+    wakes_ms: int | None = None
+    """When it is to be gone on with, whatever has come."""
 
     @property
     def is_open(self) -> bool:
@@ -161,32 +169,35 @@ def cleared(was: Standing, evidence: Evidence, now_ms: int, *, is_last: bool) ->
     return _changed(now, _told(TicketEventKind.ALERT_RESOLVED, evidence, now_ms))
 
 
-def take(was: Standing, who: Technician, now_ms: int) -> Change:
+def take(was: Standing, who: Technician, now_ms: int, *, course: Course) -> Change:
     """A person makes it theirs."""
-    _require_open(was, "take")
-    if was.owner is not None and was.owner.id != who.id:
-        raise Conflict(
-            f"{_name(was)} is owned by {was.owner.login}",
-            remedy=f"ask {was.owner.login} or an administrator to release it",
-        )
-    if was.owner is not None:
-        raise Conflict(f"{_name(was)} is yours already", remedy="go on with it")
-    now = replace(was, state=TicketState.IN_PROGRESS, owner=who)
+    if was.is_open and was.owner is not None:
+        _require_to_be_free(was.owner, who, _name(was))
+    now = _led(replace(was, owner=who), course, TicketAct.TAKE)
     return _changed(now, Entry(now_ms, TicketEventKind.TAKEN, who.actor))
 
 
-def release(was: Standing, who: Technician, now_ms: int, *, may_release_others: bool) -> Change:
-    """Its owner gives it back to all; whoever may do so frees it from an owner who is away."""
-    _require_open(was, "release")
-    if was.owner is None:
-        raise Conflict(f"{_name(was)} is nobody's", remedy="take it")
-    if was.owner.id != who.id and not may_release_others:
+def _require_to_be_free(owner: Technician, who: Technician, name: str) -> None:
+    if owner.id != who.id:
         raise Conflict(
-            f"{_name(was)} is owned by {was.owner.login}",
-            remedy=f"only {was.owner.login} or an administrator can release it",
+            f"{name} is owned by {owner.login}", remedy=f"ask {owner.login} or an administrator to release it"
         )
-    now = replace(was, state=TicketState.NEW, owner=None)
-    text = "" if was.owner.id == who.id else f"from {was.owner.login}"
+    raise Conflict(f"{name} is yours already", remedy="go on with it")
+
+
+def release(was: Standing, who: Technician, now_ms: int, *, course: Course, may_release_others: bool) -> Change:
+    """Its owner gives it back to all; whoever may do so frees it from an owner who is away."""
+    if was.is_open and was.owner is None:
+        raise Conflict(f"{_name(was)} is nobody's", remedy="take it")
+    now = _led(replace(was, owner=None), course, TicketAct.RELEASE)
+    owner, text = was.owner, ""
+    if owner is not None and owner.id != who.id:
+        if not may_release_others:
+            raise Conflict(
+                f"{_name(was)} is owned by {owner.login}",
+                remedy=f"only {owner.login} or an administrator can release it",
+            )
+        text = f"from {owner.login}"
     return _changed(now, Entry(now_ms, TicketEventKind.RELEASED, who.actor, text))
 
 
@@ -202,12 +213,36 @@ def acknowledge(was: Standing, who: Technician, now_ms: int, *, text: str = "") 
     return _changed(was, Entry(now_ms, TicketEventKind.ACKNOWLEDGED, who.actor, text))
 
 
-def resolve(was: Standing, who: Technician, now_ms: int, *, text: str) -> Change:
+def wait(
+    was: Standing, who: Technician, now_ms: int, *, course: Course, reason: str, until_ms: int | None, text: str
+) -> Change:
+    """Nothing can be done before something has come, or before it is time: it is pending."""
+    pending = _led(was, course, TicketAct.WAIT)
+    if until_ms is not None and until_ms <= now_ms:
+        raise Unprocessable("it is to wait until a time that is past", remedy="choose one that is to come")
+    now = replace(pending, human=True, waits_for=course.reason(reason), wakes_ms=until_ms)
+    data = {"for": reason} if until_ms is None else {"for": reason, "until_ms": until_ms}
+    return _changed(now, Entry(now_ms, TicketEventKind.WAITING, who.actor, text, data))
+
+
+def resume(was: Standing, who: Technician, now_ms: int, *, course: Course) -> Change:
+    """What it waited for has come."""
+    now = _led(was, course, TicketAct.RESUME)
+    return _changed(now, Entry(now_ms, TicketEventKind.RESUMED, who.actor))
+
+
+def wake(was: Standing, now_ms: int) -> Change:
+    """The time until which it was to wait has come."""
+    if was.wakes_ms is None or was.state is not TicketState.PENDING:
+        raise Conflict(f"{_name(was)} waits for no time", remedy="resume it")
+    entry = Entry(now_ms, TicketEventKind.RESUMED, TOCSIN, f"it was to wait for {was.waits_for} until now")
+    return _changed(_at_work(was), entry)
+
+
+def resolve(was: Standing, who: Technician, now_ms: int, *, course: Course, text: str) -> Change:
     """A person says that it is mended; a ticket that was nobody's is theirs."""
-    _require_open(was, "resolve")
     now = replace(
-        was,
-        state=TicketState.SOLVED,
+        _led(was, course, TicketAct.RESOLVE),
         owner=was.owner or who,
         human=was.human or bool(text),
         confirm=False,
@@ -216,13 +251,19 @@ def resolve(was: Standing, who: Technician, now_ms: int, *, text: str) -> Change
     return _changed(now, Entry(now_ms, TicketEventKind.SOLVED, who.actor, text))
 
 
-def reopen(was: Standing, who: Technician, now_ms: int) -> Change:
+def reopen(was: Standing, who: Technician, now_ms: int, *, course: Course) -> Change:
     """A person says that it is not mended, and so doubts any recovery: only a person will solve it now."""
-    _require_not_closed(was)
     if was.is_open:
         raise Conflict(f"{_name(was)} is open", remedy="nothing has to be reopened")
-    now = replace(_open_again(was), human=True)
+    again = _led(was, course, TicketAct.REOPEN)
+    now = replace(again, solved_ms=None, recovered_ms=None, confirm=False, human=True)
     return _changed(now, Entry(now_ms, TicketEventKind.REOPENED, who.actor))
+
+
+def close(was: Standing, who: Technician, now_ms: int, *, course: Course) -> Change:
+    """It is over for good: from now on it is a record."""
+    now = _led(was, course, TicketAct.CLOSE)
+    return _changed(now, Entry(now_ms, TicketEventKind.CLOSED, who.actor))
 
 
 def recover(
@@ -241,7 +282,7 @@ def recover(
         entry = Entry(now_ms, TicketEventKind.RECOVERED, TOCSIN, _CONFIRM if is_seen else _UNPROVEN, data)
         return _changed(replace(was, confirm=True), entry)
     text = f"solved by itself: clear for {quiet_ms / 1000:g} s on fresh samples"
-    now = replace(was, state=TicketState.SOLVED, solved_ms=now_ms)
+    now = replace(_awake(was), state=TicketState.SOLVED, solved_ms=now_ms)
     return _changed(now, Entry(now_ms, TicketEventKind.SOLVED, TOCSIN, text, data))
 
 
@@ -260,10 +301,26 @@ def _changed(now: Standing, entry: Entry) -> Change:
     return Change(replace(now, version=now.version + 1, updated_ms=updated_ms), entry)
 
 
+def _led(was: Standing, course: Course, act: TicketAct) -> Standing:
+    """Where a person's act leads: what nobody has in hand is not in progress."""
+    state = course.after(act, was.state, name=_name(was))
+    if state is TicketState.IN_PROGRESS and was.owner is None:
+        state = TicketState.NEW
+    return replace(_awake(was), state=state)
+
+
+def _awake(was: Standing) -> Standing:
+    return replace(was, waits_for="", wakes_ms=None)
+
+
+def _at_work(was: Standing) -> Standing:
+    state = TicketState.NEW if was.owner is None else TicketState.IN_PROGRESS
+    return replace(_awake(was), state=state)
+
+
 def _open_again(was: Standing) -> Standing:
     _require_not_closed(was)
-    state = TicketState.NEW if was.owner is None else TicketState.IN_PROGRESS
-    return replace(was, state=state, solved_ms=None, recovered_ms=None, confirm=False)
+    return replace(_at_work(was), solved_ms=None, recovered_ms=None, confirm=False)
 
 
 def _worse(was: Standing, severity: str) -> Standing:

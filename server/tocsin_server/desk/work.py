@@ -5,8 +5,10 @@ that has changed since is refused as `Stale`, and the message says what has happ
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 
-from sqlalchemy import select, update
+from sqlalchemy import ColumnElement, select, update
 from sqlmodel import Session
 
 from tocsin_protocol.api import NewTicket, Person
@@ -14,55 +16,100 @@ from tocsin_protocol.vocabulary import Role
 from tocsin_server.alerts.store import ALERTS
 from tocsin_server.desk import ticket
 from tocsin_server.desk.happening import Happening
+from tocsin_server.desk.lifecycle import Course, Lifecycle
 from tocsin_server.desk.record import Facts, Record, read_records, write_changes, write_entries, write_new
 from tocsin_server.desk.scope import client_id_of
 from tocsin_server.desk.store import EVENTS, IS_OPEN, TICKET_ALERTS, TICKETS
 from tocsin_server.desk.text import MAX_TITLE, given_text, required_text
-from tocsin_server.desk.ticket import ALARMING, PRIORITIES, Change, Standing, Technician
+from tocsin_server.desk.ticket import ALARMING, PRIORITIES, Change, Technician
 from tocsin_server.errors import Conflict, NotFound, Stale, Unprocessable
 from tocsin_server.estate.store import Host
 
 _HOSTS = Host.metadata.tables["host"]
+_IS_ALARMING = ALERTS.c.state.in_(ALARMING)
 
 
-def take(session: Session, ticket_id: int, *, person: Person, version: int | None, now_ms: int) -> Happening:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hand:
+    """Who acts, when, by which lifecycle, and on which version of the ticket, where that matters to them."""
+
+    person: Person
+    now_ms: int
+    lifecycle: Lifecycle
+    version: int | None = None
+
+    @property
+    def who(self) -> Technician:
+        return Technician(self.person.id, self.person.login)
+
+    def course(self, record: Record) -> Course:
+        return self.lifecycle.of(record.facts.kind)
+
+
+def take(session: Session, ticket_id: int, hand: Hand) -> Happening:
     """Make it the person's; `Conflict` names the owner where it is somebody else's."""
-    return _act(session, ticket_id, version, lambda was: ticket.take(was, _who(person), now_ms))
+    return _act(session, ticket_id, hand, ticket.take)
 
 
-def release(session: Session, ticket_id: int, *, person: Person, version: int | None, now_ms: int) -> Happening:
+def release(session: Session, ticket_id: int, hand: Hand) -> Happening:
     """Give it back to all. An administrator frees it from an owner who is away."""
-    may = person.role is Role.ADMIN
-    return _act(
-        session,
-        ticket_id,
-        version,
-        lambda was: ticket.release(was, _who(person), now_ms, may_release_others=may),
-    )
+    may = hand.person.role is Role.ADMIN
+    return _act(session, ticket_id, hand, partial(ticket.release, may_release_others=may))
 
 
-def comment(
-    session: Session, ticket_id: int, *, person: Person, version: int | None, now_ms: int, text: str
+def wait(
+    session: Session, ticket_id: int, hand: Hand, *, reason: str, until_ms: int | None = None, text: str = ""
 ) -> Happening:
+    """Let it wait for something, at most until a time."""
+    said = given_text(text, what="the note")
+    return _act(session, ticket_id, hand, partial(ticket.wait, reason=reason, until_ms=until_ms, text=said))
+
+
+def resume(session: Session, ticket_id: int, hand: Hand) -> Happening:
+    """Go on with it."""
+    return _act(session, ticket_id, hand, ticket.resume)
+
+
+def resolve(session: Session, ticket_id: int, hand: Hand, *, text: str = "") -> Happening:
+    """Say that it is mended, and how."""
+    said = given_text(text, what="the resolution")
+    return _act(session, ticket_id, hand, partial(ticket.resolve, text=said))
+
+
+def reopen(session: Session, ticket_id: int, hand: Hand) -> Happening:
+    """Say that it is not mended; `Conflict` names the open ticket of the same trouble where there is one."""
+    record = _read(session, ticket_id)
+    other = _open_of_same_key(session, record)
+    if other is not None and not record.standing.is_open:
+        raise Conflict(f"ticket {other} is open for the same trouble", remedy=f"go on with ticket {other}")
+    return _act(session, ticket_id, hand, ticket.reopen)
+
+
+def close(session: Session, ticket_id: int, hand: Hand) -> Happening:
+    """Say that it is over for good; `Conflict` where one of its alerts fires, for it would ring unheard."""
+    done = _act(session, ticket_id, hand, ticket.close)
+    alarming = session.execute(select(ALERTS.c.alertname).where(_of_ticket(ticket_id), _IS_ALARMING)).scalar()
+    if alarming is not None:
+        raise Conflict(
+            f"{alarming} of ticket {ticket_id} is not over", remedy="close it once none of its alerts fires"
+        )
+    return done
+
+
+def comment(session: Session, ticket_id: int, hand: Hand, *, text: str) -> Happening:
     """Say something; from now on the ticket is not solved by itself."""
     said = required_text(text, what="the comment")
-    return _act(session, ticket_id, version, lambda was: ticket.comment(was, _who(person), now_ms, text=said))
+    return _say(session, ticket_id, hand, partial(ticket.comment, text=said))
 
 
-def acknowledge(
-    session: Session, ticket_id: int, *, person: Person, version: int | None, now_ms: int, text: str = ""
-) -> Happening:
+def acknowledge(session: Session, ticket_id: int, hand: Hand, *, text: str = "") -> Happening:
     """Know of its alerts: none rings again before it has cleared. `Conflict` where none is left to know of."""
     said = given_text(text, what="the note")
-    ringing = ALERTS.c.state.in_(ALARMING) & ALERTS.c.acknowledged_ms.is_(None)
-    on_ticket = select(TICKET_ALERTS.c.alert_id).where(TICKET_ALERTS.c.ticket_id == ticket_id)
-    done = _act(
-        session, ticket_id, version, lambda was: ticket.acknowledge(was, _who(person), now_ms, text=said)
-    )
+    done = _say(session, ticket_id, hand, partial(ticket.acknowledge, text=said))
     known = session.execute(
         update(ALERTS)
-        .where(ALERTS.c.id.in_(on_ticket), ringing)
-        .values(acknowledged_ms=now_ms, acknowledged_by=person.login)
+        .where(_of_ticket(ticket_id), _IS_ALARMING, ALERTS.c.acknowledged_ms.is_(None))
+        .values(acknowledged_ms=hand.now_ms, acknowledged_by=hand.person.login)
         .returning(ALERTS.c.id)
     )
     if not known.all():
@@ -71,23 +118,6 @@ def acknowledge(
             remedy="there is nothing to do",
         )
     return done
-
-
-def resolve(
-    session: Session, ticket_id: int, *, person: Person, version: int | None, now_ms: int, text: str = ""
-) -> Happening:
-    """Say that it is mended, and how."""
-    said = given_text(text, what="the resolution")
-    return _act(session, ticket_id, version, lambda was: ticket.resolve(was, _who(person), now_ms, text=said))
-
-
-def reopen(session: Session, ticket_id: int, *, person: Person, version: int | None, now_ms: int) -> Happening:
-    """Say that it is not mended; `Conflict` names the open ticket of the same trouble where there is one."""
-    record = _read(session, ticket_id)
-    other = _open_of_same_key(session, record)
-    if other is not None and not record.standing.is_open:
-        raise Conflict(f"ticket {other} is open for the same trouble", remedy=f"go on with ticket {other}")
-    return _act(session, ticket_id, version, lambda was: ticket.reopen(was, _who(person), now_ms))
 
 
 def open_ticket(session: Session, new: NewTicket, *, person: Person, now_ms: int) -> Happening:
@@ -100,7 +130,9 @@ def open_ticket(session: Session, new: NewTicket, *, person: Person, now_ms: int
     text = given_text(new.text, what="the text")
     client_id = client_id_of(session, new.client)
     site_id = None if new.host_id is None else _site_id(session, new.host_id, client_id)
-    change = ticket.opened_by_person(_who(person), now_ms, priority=new.priority, text=text)
+    change = ticket.opened_by_person(
+        Technician(person.id, person.login), now_ms, priority=new.priority, text=text
+    )
     facts = Facts(
         client_id=client_id, site_id=site_id, host_id=new.host_id, key=None, title=title, opened_ms=now_ms
     )
@@ -111,20 +143,38 @@ def open_ticket(session: Session, new: NewTicket, *, person: Person, now_ms: int
     return Happening(record.ticket_id, change.entry.kind)
 
 
-def _act(
-    session: Session, ticket_id: int, version: int | None, decide: Callable[[Standing], Change]
-) -> Happening:
+def _act(session: Session, ticket_id: int, hand: Hand, act: Callable[..., Change]) -> Happening:
+    """Do what a lifecycle has a say in."""
+    return _change(
+        session,
+        ticket_id,
+        hand,
+        lambda record: act(record.standing, hand.who, hand.now_ms, course=hand.course(record)),
+    )
+
+
+def _say(session: Session, ticket_id: int, hand: Hand, act: Callable[..., Change]) -> Happening:
+    """Do what changes no state."""
+    return _change(session, ticket_id, hand, lambda record: act(record.standing, hand.who, hand.now_ms))
+
+
+def _change(session: Session, ticket_id: int, hand: Hand, decide: Callable[[Record], Change]) -> Happening:
     record = _read(session, ticket_id)
-    if version is not None and version != record.read_version:
+    if hand.version is not None and hand.version != record.read_version:
+        since = _since(session, record, hand.version)
         raise Stale(
-            f"ticket {ticket_id} has changed since version {version}: {_since(session, record, version)}",
+            f"ticket {ticket_id} has changed since version {hand.version}: {since}",
             remedy="look at it again and repeat",
         )
-    change = decide(record.standing)
+    change = decide(record)
     record.take_in(change)
     write_changes(session, [record])
     write_entries(session, [record])
     return Happening(ticket_id, change.entry.kind)
+
+
+def _of_ticket(ticket_id: int) -> ColumnElement[bool]:
+    return ALERTS.c.id.in_(select(TICKET_ALERTS.c.alert_id).where(TICKET_ALERTS.c.ticket_id == ticket_id))
 
 
 def _read(session: Session, ticket_id: int) -> Record:
@@ -165,7 +215,3 @@ def _site_id(session: Session, host_id: int, client_id: int) -> int:
             f"the client has no host {host_id}", remedy="leave the host out, or choose one of the client's"
         )
     return int(site_id)
-
-
-def _who(person: Person) -> Technician:
-    return Technician(person.id, person.login)

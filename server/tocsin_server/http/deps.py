@@ -9,10 +9,12 @@ from litestar.di import NamedDependency
 from tocsin_protocol.api import Person, RuleProblem
 from tocsin_server.access.attempts import Attempts
 from tocsin_server.access.passwords import Passwords
+from tocsin_server.access.ration import Ration
 from tocsin_server.alerts.rules import RuleSet
 from tocsin_server.alerts.silenced import Silences
 from tocsin_server.clock import Clock
 from tocsin_server.config import ServerConfig
+from tocsin_server.desk.lifecycle import Lifecycle
 from tocsin_server.estate.estate import Estate
 from tocsin_server.health import Health
 from tocsin_server.http.broker import Broker
@@ -53,12 +55,16 @@ class Deps:
     other_problems: Callable[[], Sequence[RuleProblem]] = tuple
     """Files of devices and of suppressions that are not in force."""
     rules_in_force: Callable[[], RuleSet] = RuleSet
+    lifecycle: Callable[[], Lifecycle] = Lifecycle
+    """Which acts of people are lawful."""
     sees: Callable[[Person], frozenset[int]] = lambda _person: frozenset()
     """Whose clients' series somebody may ask for; nobody's where it is not said."""
     operator_token: str = ""
     """Of the pass in the data folder; empty opens nothing."""
     passwords: Passwords = field(default_factory=Passwords)
     attempts: Attempts = field(default_factory=Attempts)
+    failures: Ration = field(default_factory=Ration)
+    """Which failed sign-ins the audit log tells of."""
 
 
 if TYPE_CHECKING:

@@ -4,11 +4,14 @@
 what is called `which` outside comes in as `shown`.
 """
 
+from datetime import datetime
 from typing import Annotated, Literal
 
 from litestar.params import PathParameter, QueryParameter
 
 from tocsin_protocol.api import MAX_PAGE, MAX_ROWS
+from tocsin_server.clock import milliseconds
+from tocsin_server.errors import Unprocessable
 
 MAX_ID = (1 << 63) - 1
 """More than that no database holds."""
@@ -30,3 +33,12 @@ VitalName = Annotated[Literal["cpu", "memory", "filesystem", "load", "receive", 
 Query = Annotated[str, QueryParameter(name="query", min_length=1)]
 """PromQL; how long it may be is the language's to say."""
 Rows = Annotated[int, QueryParameter(ge=1, le=MAX_ROWS)]
+
+
+def instant(what: str, at: datetime) -> int:
+    """The milliseconds of a time that a body names; raises `Unprocessable` where nobody can know when it is."""
+    if at.tzinfo is None:
+        raise Unprocessable(
+            f"{what} {at.isoformat()} has no time zone", remedy="write it as 2026-11-26T22:00:00+01:00"
+        )
+    return milliseconds(at)

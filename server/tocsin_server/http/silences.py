@@ -8,7 +8,6 @@ import asyncio
 import contextlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
 from functools import partial
 
 from litestar import delete, get, post
@@ -21,11 +20,11 @@ from tocsin_protocol.vocabulary import SilenceState
 from tocsin_server.alerts import silenced
 from tocsin_server.alerts.matchertext import parse_matchers, spelled
 from tocsin_server.alerts.silences import MAX_COMMENT, Silence, Wish
-from tocsin_server.clock import milliseconds, moment
+from tocsin_server.clock import moment
 from tocsin_server.desk.text import given_text
 from tocsin_server.errors import Forbidden, NotFound, Unavailable, Unprocessable
 from tocsin_server.http.deps import Deps, Wired
-from tocsin_server.http.questions import MAX_ID, Id, SilencesShown, Slug
+from tocsin_server.http.questions import MAX_ID, Id, SilencesShown, Slug, instant
 from tocsin_server.http.sessions import SignedIn
 from tocsin_server.series.matchers import Matchers
 
@@ -160,8 +159,8 @@ def _wish(data: NewSilence, reach: Reach, now_ms: int) -> Wish:
     return Wish(
         client_id=None if data.client is None else reach.client_id(data.client),
         matchers=_matchers(data.matchers),
-        starts_ms=now_ms if data.starts_at is None else _milliseconds("starts_at", data.starts_at),
-        ends_ms=_milliseconds("ends_at", data.ends_at),
+        starts_ms=now_ms if data.starts_at is None else instant("starts_at", data.starts_at),
+        ends_ms=instant("ends_at", data.ends_at),
         author=reach.login,
         comment=given_text(data.comment, what="the comment", most=MAX_COMMENT),
     )
@@ -174,14 +173,6 @@ def _matchers(text: str) -> Matchers:
         raise Unprocessable(
             f"matchers: {error}", remedy='write them as {alertname="DiskFull",instance=~"db-.+"}'
         ) from error
-
-
-def _milliseconds(what: str, at: datetime) -> int:
-    if at.tzinfo is None:
-        raise Unprocessable(
-            f"{what} {at.isoformat()} has no time zone", remedy="write it as 2026-11-26T22:00:00+01:00"
-        )
-    return milliseconds(at)
 
 
 ROUTES = (listed, one, keep, expire)

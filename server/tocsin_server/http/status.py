@@ -23,7 +23,7 @@ def series_in_head(deps: Deps) -> int:
 
 
 def file_problems(deps: Deps) -> list[RuleProblem]:
-    """What is wrong with the files that operators write: of rules, of devices, of suppressions."""
+    """What is wrong with the files that operators write: of rules, of devices, of suppressions, of tickets."""
     return [*deps.judge.problems, *deps.other_problems()]
 
 
@@ -38,4 +38,5 @@ def _status(deps: Deps) -> ServerStatus:
         rules=len(deps.judge.rules),
         rule_problems=file_problems(deps),
         evaluation_ms=deps.evaluation_s() * 1000,
+        waits_for=list(deps.lifecycle().waits_for),
     )

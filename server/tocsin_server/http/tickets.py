@@ -19,13 +19,15 @@ from tocsin_protocol.api import (
     Resolution,
     TicketDetail,
     TicketPage,
+    Wait,
 )
-from tocsin_server.desk import work
+from tocsin_server.access.auditlog import record
+from tocsin_server.desk import attested, work
 from tocsin_server.desk.happening import Happening
 from tocsin_server.desk.queue import ticket_detail, ticket_page
 from tocsin_server.http.deps import Deps, Wired
-from tocsin_server.http.questions import HostId, Id, Limit, Slug, TicketStates, Word
-from tocsin_server.http.sessions import SignedIn
+from tocsin_server.http.questions import HostId, Id, Limit, Slug, TicketStates, Word, instant
+from tocsin_server.http.sessions import SignedIn, actor
 
 DEFAULT_PAGE = 100
 
@@ -66,25 +68,39 @@ async def ticket(deps: Wired, ticket_id: Id) -> TicketDetail:
 async def open_ticket(deps: Wired, request: SignedIn, data: JSONBody[NewTicket]) -> TicketDetail:
     """Open one by hand."""
     act = partial(work.open_ticket, new=data, person=request.user, now_ms=deps.clock.now_ms())
-    return await _done(deps, act)
+    return await _done(deps, request, act)
 
 
 @post("/tickets/{ticket_id:int}/take", status_code=200)
 async def take(deps: Wired, request: SignedIn, ticket_id: Id, data: JSONBody[Change]) -> TicketDetail:
     """Make it mine."""
-    return await _change(deps, request, ticket_id, partial(work.take, version=data.version))
+    return await _change(deps, request, ticket_id, work.take, version=data.version)
 
 
 @post("/tickets/{ticket_id:int}/release", status_code=200)
 async def release(deps: Wired, request: SignedIn, ticket_id: Id, data: JSONBody[Change]) -> TicketDetail:
     """Give it back to the queue."""
-    return await _change(deps, request, ticket_id, partial(work.release, version=data.version))
+    return await _change(deps, request, ticket_id, work.release, version=data.version)
+
+
+@post("/tickets/{ticket_id:int}/wait", status_code=200)
+async def wait(deps: Wired, request: SignedIn, ticket_id: Id, data: JSONBody[Wait]) -> TicketDetail:
+    """Let it wait for something, at most until a time."""
+    until_ms = None if data.until is None else instant("until", data.until)
+    verb = partial(work.wait, reason=data.reason, until_ms=until_ms, text=data.text)
+    return await _change(deps, request, ticket_id, verb, version=data.version)
+
+
+@post("/tickets/{ticket_id:int}/resume", status_code=200)
+async def resume(deps: Wired, request: SignedIn, ticket_id: Id, data: JSONBody[Change]) -> TicketDetail:
+    """Go on with it."""
+    return await _change(deps, request, ticket_id, work.resume, version=data.version)
 
 
 @post("/tickets/{ticket_id:int}/comment", status_code=200)
 async def comment(deps: Wired, request: SignedIn, ticket_id: Id, data: JSONBody[NewComment]) -> TicketDetail:
     """Say something."""
-    return await _change(deps, request, ticket_id, partial(work.comment, version=data.version, text=data.text))
+    return await _change(deps, request, ticket_id, partial(work.comment, text=data.text), version=data.version)
 
 
 @post("/tickets/{ticket_id:int}/acknowledge", status_code=200)
@@ -92,34 +108,44 @@ async def acknowledge(
     deps: Wired, request: SignedIn, ticket_id: Id, data: JSONBody[Acknowledgement]
 ) -> TicketDetail:
     """Know of its alerts: they ring no more until they have cleared."""
-    verb = partial(work.acknowledge, version=data.version, text=data.text)
-    return await _change(deps, request, ticket_id, verb)
+    verb = partial(work.acknowledge, text=data.text)
+    return await _change(deps, request, ticket_id, verb, version=data.version)
 
 
 @post("/tickets/{ticket_id:int}/resolve", status_code=200)
 async def resolve(deps: Wired, request: SignedIn, ticket_id: Id, data: JSONBody[Resolution]) -> TicketDetail:
     """Solve it, and say how."""
-    return await _change(deps, request, ticket_id, partial(work.resolve, version=data.version, text=data.text))
+    return await _change(deps, request, ticket_id, partial(work.resolve, text=data.text), version=data.version)
 
 
 @post("/tickets/{ticket_id:int}/reopen", status_code=200)
 async def reopen(deps: Wired, request: SignedIn, ticket_id: Id, data: JSONBody[Change]) -> TicketDetail:
     """It was not solved."""
-    return await _change(deps, request, ticket_id, partial(work.reopen, version=data.version))
+    return await _change(deps, request, ticket_id, work.reopen, version=data.version)
+
+
+@post("/tickets/{ticket_id:int}/close", status_code=200)
+async def close(deps: Wired, request: SignedIn, ticket_id: Id, data: JSONBody[Change]) -> TicketDetail:
+    """It is over for good."""
+    return await _change(deps, request, ticket_id, work.close, version=data.version)
 
 
 async def _change(
-    deps: Deps, request: SignedIn, ticket_id: int, verb: Callable[..., Happening]
+    deps: Deps, request: SignedIn, ticket_id: int, verb: Callable[..., Happening], *, version: int | None
 ) -> TicketDetail:
-    act = partial(verb, ticket_id=ticket_id, person=request.user, now_ms=deps.clock.now_ms())
-    return await _done(deps, act)
+    hand = work.Hand(
+        person=request.user, now_ms=deps.clock.now_ms(), lifecycle=deps.lifecycle(), version=version
+    )
+    return await _done(deps, request, partial(verb, ticket_id=ticket_id, hand=hand))
 
 
-async def _done(deps: Deps, act: Callable[[Session], Happening]) -> TicketDetail:
-    """Do it, tell everybody, and give the ticket as it is now."""
+async def _done(deps: Deps, request: SignedIn, act: Callable[[Session], Happening]) -> TicketDetail:
+    """Do it, record it, tell everybody, and give the ticket as it is now."""
+    who, now_ms = actor(request), deps.clock.now_ms()
 
     def run(session: Session) -> tuple[Happening, TicketDetail]:
         happening = act(session)
+        record(session, attested.deed(session, happening, by=who, at_ms=now_ms))
         return happening, ticket_detail(session, happening.ticket_id, live_value=deps.judge.live_value)
 
     happening, detail = await deps.storage.write_soon(run)
@@ -127,4 +153,17 @@ async def _done(deps: Deps, act: Callable[[Session], Happening]) -> TicketDetail
     return detail
 
 
-ROUTES = (queue, ticket, open_ticket, take, release, comment, acknowledge, resolve, reopen)
+ROUTES = (
+    queue,
+    ticket,
+    open_ticket,
+    take,
+    release,
+    wait,
+    resume,
+    comment,
+    acknowledge,
+    resolve,
+    reopen,
+    close,
+)

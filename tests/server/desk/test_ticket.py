@@ -7,11 +7,12 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from tests.examples import share
+from tests.lifecycle import COURSE
 
 from tocsin_protocol.vocabulary import ActorKind, TicketEventKind, TicketState
 from tocsin_server.desk import ticket
 from tocsin_server.desk.ticket import Change, Evidence, Standing, Technician
-from tocsin_server.errors import Conflict
+from tocsin_server.errors import Conflict, Unprocessable
 
 NOW = 1_700_000_000_000
 ALICE, BOB = Technician(1, "alice"), Technician(2, "bob")
@@ -39,25 +40,25 @@ def test_a_ticket_of_a_person_is_never_solved_by_itself() -> None:
 
 
 def test_taking_makes_it_in_progress_and_owned() -> None:
-    taken = ticket.take(a_ticket(), ALICE, NOW).standing
+    taken = ticket.take(a_ticket(), ALICE, NOW, course=COURSE).standing
 
     assert (taken.state, taken.owner) == (TicketState.IN_PROGRESS, ALICE)
 
 
 def test_taking_what_somebody_else_owns_names_the_owner() -> None:
     with pytest.raises(Conflict, match="ticket 7 is owned by alice: ask alice"):
-        ticket.take(a_ticket(state=TicketState.IN_PROGRESS, owner=ALICE), BOB, NOW)
+        ticket.take(a_ticket(state=TicketState.IN_PROGRESS, owner=ALICE), BOB, NOW, course=COURSE)
 
 
 def test_taking_what_one_owns_is_said_to_be_in_vain() -> None:
     with pytest.raises(Conflict, match="yours already"):
-        ticket.take(a_ticket(state=TicketState.IN_PROGRESS, owner=ALICE), ALICE, NOW)
+        ticket.take(a_ticket(state=TicketState.IN_PROGRESS, owner=ALICE), ALICE, NOW, course=COURSE)
 
 
 def test_a_released_ticket_is_new_and_nobodys() -> None:
     mine = a_ticket(state=TicketState.IN_PROGRESS, owner=ALICE)
 
-    released = ticket.release(mine, ALICE, NOW, may_release_others=False).standing
+    released = ticket.release(mine, ALICE, NOW, may_release_others=False, course=COURSE).standing
 
     assert (released.state, released.owner) == (TicketState.NEW, None)
 
@@ -66,32 +67,32 @@ def test_only_its_owner_releases_a_ticket_or_who_may_for_others() -> None:
     alices = a_ticket(state=TicketState.IN_PROGRESS, owner=ALICE)
 
     with pytest.raises(Conflict, match="only alice or an administrator"):
-        ticket.release(alices, BOB, NOW, may_release_others=False)
-    assert ticket.release(alices, BOB, NOW, may_release_others=True).entry.text == "from alice"
+        ticket.release(alices, BOB, NOW, may_release_others=False, course=COURSE)
+    assert ticket.release(alices, BOB, NOW, may_release_others=True, course=COURSE).entry.text == "from alice"
 
 
 def test_what_is_nobodys_cannot_be_released() -> None:
     with pytest.raises(Conflict, match="nobody's"):
-        ticket.release(a_ticket(), ALICE, NOW, may_release_others=True)
+        ticket.release(a_ticket(), ALICE, NOW, may_release_others=True, course=COURSE)
 
 
 def test_who_resolves_a_ticket_of_nobodys_owns_it() -> None:
-    resolved = ticket.resolve(a_ticket(), ALICE, NOW + 5, text="").standing
+    resolved = ticket.resolve(a_ticket(), ALICE, NOW + 5, text="", course=COURSE).standing
 
     assert (resolved.state, resolved.owner, resolved.solved_ms) == (TicketState.SOLVED, ALICE, NOW + 5)
     assert not resolved.human
 
 
 def test_a_resolution_in_words_counts_as_a_persons_word() -> None:
-    assert ticket.resolve(a_ticket(), ALICE, NOW, text="cleaned up").standing.human
+    assert ticket.resolve(a_ticket(), ALICE, NOW, text="cleaned up", course=COURSE).standing.human
 
 
 @pytest.mark.parametrize("act", ["take", "release", "resolve"])
 def test_a_solved_ticket_has_to_be_reopened_before_it_is_worked_on(act: str) -> None:
     acts = {
-        "take": lambda: ticket.take(solved(), ALICE, NOW),
-        "release": lambda: ticket.release(solved(), ALICE, NOW, may_release_others=True),
-        "resolve": lambda: ticket.resolve(solved(), ALICE, NOW, text=""),
+        "take": lambda: ticket.take(solved(), ALICE, NOW, course=COURSE),
+        "release": lambda: ticket.release(solved(), ALICE, NOW, may_release_others=True, course=COURSE),
+        "resolve": lambda: ticket.resolve(solved(), ALICE, NOW, text="", course=COURSE),
     }
 
     with pytest.raises(Conflict, match=f"ticket 7 is solved: reopen it to {act} it"):
@@ -104,11 +105,13 @@ def test_a_solved_ticket_takes_comments() -> None:
 
 def test_an_open_ticket_cannot_be_reopened() -> None:
     with pytest.raises(Conflict, match="is open"):
-        ticket.reopen(a_ticket(), ALICE, NOW)
+        ticket.reopen(a_ticket(), ALICE, NOW, course=COURSE)
 
 
 def test_a_person_who_reopens_doubts_the_recovery() -> None:
-    reopened = ticket.reopen(solved(owner=BOB, recovered_ms=NOW, confirm=True), ALICE, NOW).standing
+    reopened = ticket.reopen(
+        solved(owner=BOB, recovered_ms=NOW, confirm=True), ALICE, NOW, course=COURSE
+    ).standing
 
     assert (reopened.state, reopened.owner) == (TicketState.IN_PROGRESS, BOB)
     assert (reopened.recovered_ms, reopened.confirm, reopened.human) == (None, False, True)
@@ -194,11 +197,14 @@ def test_a_closed_ticket_takes_nothing() -> None:
         lambda: ticket.fired(closed, FULL, NOW),
         lambda: ticket.unknown(closed, FULL, NOW),
         lambda: ticket.cleared(closed, FULL, NOW, is_last=True),
-        lambda: ticket.take(closed, ALICE, NOW),
-        lambda: ticket.release(closed, ALICE, NOW, may_release_others=True),
+        lambda: ticket.take(closed, ALICE, NOW, course=COURSE),
+        lambda: ticket.release(closed, ALICE, NOW, may_release_others=True, course=COURSE),
         lambda: ticket.comment(closed, ALICE, NOW, text="?"),
-        lambda: ticket.resolve(closed, ALICE, NOW, text=""),
-        lambda: ticket.reopen(closed, ALICE, NOW),
+        lambda: ticket.resolve(closed, ALICE, NOW, text="", course=COURSE),
+        lambda: ticket.reopen(closed, ALICE, NOW, course=COURSE),
+        lambda: ticket.wait(closed, ALICE, NOW, course=COURSE, reason="vendor", until_ms=None, text=""),
+        lambda: ticket.resume(closed, ALICE, NOW, course=COURSE),
+        lambda: ticket.close(closed, ALICE, NOW, course=COURSE),
         lambda: ticket.recover(closed, NOW, quiet_ms=0, data={}),
         lambda: ticket.relapse(closed, NOW, data={}),
     ]
@@ -206,6 +212,60 @@ def test_a_closed_ticket_takes_nothing() -> None:
     for act in acts:
         with pytest.raises(Conflict, match="ticket 7 is closed: open a new ticket"):
             act()
+
+
+def pending(**changes: object) -> Standing:
+    return a_ticket(state=TicketState.PENDING, waits_for="vendor", wakes_ms=NOW + 60_000, **changes)
+
+
+def test_what_waits_is_pending_and_says_for_what_and_until_when() -> None:
+    change = ticket.wait(
+        a_ticket(), ALICE, NOW, course=COURSE, reason="vendor", until_ms=NOW + 1, text="a new disk comes"
+    )
+
+    now = change.standing
+    assert (now.state, now.waits_for, now.wakes_ms, now.human) == (TicketState.PENDING, "vendor", NOW + 1, True)
+    assert (change.entry.kind, change.entry.text) == (TicketEventKind.WAITING, "a new disk comes")
+    assert change.entry.data == {"for": "vendor", "until_ms": NOW + 1}
+
+
+def test_nothing_waits_for_what_nobody_names_or_until_what_is_past() -> None:
+    with pytest.raises(Unprocessable, match="cannot wait for 'godot'"):
+        ticket.wait(a_ticket(), ALICE, NOW, course=COURSE, reason="godot", until_ms=None, text="")
+    with pytest.raises(Unprocessable, match="a time that is past"):
+        ticket.wait(a_ticket(), ALICE, NOW, course=COURSE, reason="vendor", until_ms=NOW, text="")
+
+
+@pytest.mark.parametrize(("owner", "state"), [(ALICE, TicketState.IN_PROGRESS), (None, TicketState.NEW)])
+def test_what_is_resumed_goes_on_with_its_owner(owner: Technician | None, state: TicketState) -> None:
+    now = ticket.resume(pending(owner=owner), BOB, NOW, course=COURSE).standing
+
+    assert (now.state, now.owner, now.waits_for, now.wakes_ms) == (state, owner, "", None)
+
+
+def test_what_was_to_wait_until_now_is_woken_by_tocsin() -> None:
+    change = ticket.wake(pending(owner=ALICE), NOW + 60_000)
+
+    assert (change.standing.state, change.standing.wakes_ms) == (TicketState.IN_PROGRESS, None)
+    assert (change.entry.kind, change.entry.actor) == (TicketEventKind.RESUMED, ticket.TOCSIN)
+    assert "wait for vendor until now" in change.entry.text
+
+
+def test_what_waits_for_no_time_is_not_woken() -> None:
+    with pytest.raises(Conflict, match="waits for no time: resume it"):
+        ticket.wake(a_ticket(), NOW)
+
+
+def test_a_solved_ticket_is_closed_and_an_open_one_is_not() -> None:
+    assert ticket.close(solved(), ALICE, NOW, course=COURSE).standing.state is TicketState.CLOSED
+    with pytest.raises(Conflict, match="ticket 7 is new: what can be done with it: take, wait, resolve"):
+        ticket.close(a_ticket(), ALICE, NOW, course=COURSE)
+
+
+def test_a_ticket_that_waits_is_solved_by_its_recovery_all_the_same() -> None:
+    now = ticket.recover(pending(recovered_ms=NOW), NOW + 20_000, quiet_ms=20_000, data={}).standing
+
+    assert (now.state, now.waits_for, now.wakes_ms) == (TicketState.SOLVED, "", None)
 
 
 def test_an_evaluation_that_is_told_late_does_not_set_the_ticket_back_in_time() -> None:
@@ -267,11 +327,11 @@ class TicketLife(RuleBasedStateMachine):
 
     @rule(who=people)
     def take(self, who: Technician) -> None:
-        self.attempt(ticket.take, who, self.now_ms)
+        self.attempt(ticket.take, who, self.now_ms, course=COURSE)
 
     @rule(who=people, may=st.booleans())
     def release(self, who: Technician, *, may: bool) -> None:
-        self.attempt(ticket.release, who, self.now_ms, may_release_others=may)
+        self.attempt(ticket.release, who, self.now_ms, course=COURSE, may_release_others=may)
 
     @rule(who=people)
     def comment(self, who: Technician) -> None:
@@ -280,12 +340,29 @@ class TicketLife(RuleBasedStateMachine):
 
     @rule(who=people, text=st.sampled_from(["", "mended"]))
     def resolve(self, who: Technician, text: str) -> None:
-        self.attempt(ticket.resolve, who, self.now_ms, text=text)
+        self.attempt(ticket.resolve, who, self.now_ms, course=COURSE, text=text)
         assert not self.standing.is_open
 
     @rule(who=people)
     def reopen(self, who: Technician) -> None:
-        self.attempt(ticket.reopen, who, self.now_ms)
+        self.attempt(ticket.reopen, who, self.now_ms, course=COURSE)
+        assert self.standing.is_open
+
+    @rule(who=people, reason=st.sampled_from(["vendor", "customer"]), seconds=st.none() | st.integers(1, 4000))
+    def wait(self, who: Technician, reason: str, seconds: int | None) -> None:
+        until_ms = None if seconds is None else self.now_ms + seconds * 1000
+        self.attempt(ticket.wait, who, self.now_ms, course=COURSE, reason=reason, until_ms=until_ms, text="")
+
+    @rule(who=people)
+    def resume(self, who: Technician) -> None:
+        self.attempt(ticket.resume, who, self.now_ms, course=COURSE)
+        assert self.standing.state is not TicketState.PENDING
+
+    @precondition(lambda self: self.standing.wakes_ms is not None)
+    @rule()
+    def wake(self) -> None:
+        self.now_ms = max(self.now_ms, self.standing.wakes_ms or 0)
+        self.attempt(ticket.wake, self.now_ms)
         assert self.standing.is_open
 
     @precondition(lambda self: self.standing.recovered_ms is not None)
@@ -306,6 +383,11 @@ class TicketLife(RuleBasedStateMachine):
     @invariant()
     def solved_if_and_only_if_it_says_when(self) -> None:
         assert (self.standing.state is TicketState.SOLVED) == (self.standing.solved_ms is not None)
+
+    @invariant()
+    def what_waits_and_nothing_else_is_pending(self) -> None:
+        assert (self.standing.state is TicketState.PENDING) == bool(self.standing.waits_for)
+        assert self.standing.wakes_ms is None or self.standing.waits_for
 
     @invariant()
     def only_a_ticket_in_hand_has_an_owner(self) -> None:

@@ -155,3 +155,35 @@ def test_a_title_is_one_line(world: World) -> None:
     opened(world, title=" the  printer\nis jammed ")
 
     assert world.ticket(2).title == "the printer is jammed"
+
+
+def test_a_ticket_waits_and_goes_on(world: World) -> None:
+    world.act(work.take, 1)
+    world.act(work.wait, 1, reason="vendor", until_ms=NOW + 60_000, text="a new disk comes")
+    waiting = world.ticket()
+    world.act(work.resume, 1)
+
+    assert (waiting.state, waiting.waits_for, waiting.wakes_ms) == (TicketState.PENDING, "vendor", NOW + 60_000)
+    gone_on = world.ticket()
+    assert (gone_on.state, gone_on.waits_for, gone_on.wakes_ms) == (TicketState.IN_PROGRESS, "", None)
+
+
+def test_a_ticket_is_not_closed_while_its_alert_fires_for_that_would_ring_unheard(world: World) -> None:
+    world.act(work.resolve, 1)
+
+    with pytest.raises(Conflict, match="FilesystemFull of ticket 1 is not over: close it once none"):
+        world.act(work.close, 1)
+
+    assert world.ticket().state is TicketState.SOLVED
+
+
+def test_a_ticket_whose_alerts_are_over_is_closed_for_good(world: World) -> None:
+    world.clear()
+    world.consume()
+    world.act(work.resolve, 1)
+
+    assert world.act(work.close, 1) == Happening(1, TicketEventKind.CLOSED)
+
+    assert world.ticket().state is TicketState.CLOSED
+    with pytest.raises(Conflict, match="open a new ticket"):
+        world.act(work.reopen, 1)

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from sqlmodel import Session, col, select
+from tests.lifecycle import SHIPPED
 
 from tocsin_protocol.api import Person
 from tocsin_protocol.vocabulary import AlertState, HostKind, Role, TicketEventKind
@@ -13,6 +14,7 @@ from tocsin_server.desk.happening import Happening
 from tocsin_server.desk.intake import consume
 from tocsin_server.desk.recovery import settle_recovered
 from tocsin_server.desk.store import Ticket, TicketEventRow
+from tocsin_server.desk.work import Hand
 from tocsin_server.estate.store import Client, Host, Site, known
 from tocsin_server.storage.engine import Storage
 
@@ -88,8 +90,13 @@ class World:
 
     def act(self, verb: Callable[..., Happening], ticket_id: int, **more: Any) -> Happening:
         """What a person does now; Alice, where nobody is named, and whatever the version."""
-        given = {"person": ALICE, "version": None, "now_ms": self.now_ms, **more}
-        return self.storage.write(lambda session: verb(session, ticket_id, **given))
+        hand = Hand(
+            person=more.pop("person", ALICE),
+            now_ms=self.now_ms,
+            lifecycle=SHIPPED,
+            version=more.pop("version", None),
+        )
+        return self.storage.write(lambda session: verb(session, ticket_id, hand, **more))
 
     def ticket(self, ticket_id: int = 1) -> Ticket:
         def ask(session: Session) -> Ticket:

@@ -14,6 +14,7 @@ import pytest_asyncio
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.examples import share
+from tests.lifecycle import SHIPPED
 from tests.server.http.rig import FakeNotices, frame_of
 from tests.server.ingest.rig import Answer, Rig, RigAgent, enrolled
 
@@ -303,6 +304,7 @@ def solve(rig: DeskRig, number: int) -> None:
     def act(session: Any) -> None:
         person = add_person(session, "bob", "Bob", None, Role.TECHNICIAN, 0)
         from_api = work.Person(id=person.id, login="bob", name="Bob", role=Role.TECHNICIAN)
-        work.resolve(session, number, person=from_api, version=None, now_ms=rig.clock.now_ms(), text="mended")
+        hand = work.Hand(person=from_api, now_ms=rig.clock.now_ms(), lifecycle=SHIPPED)
+        work.resolve(session, number, hand, text="mended")
 
     rig.storage.write(act)

@@ -208,3 +208,56 @@ async def test_a_viewer_acknowledges_nothing_and_nobody_what_is_not_there(
 
     assert [answer.status_code for answer in (refused, missing, long)] == [403, 404, 413]
     assert (await alice.get(alert)).json()["acknowledged_by"] is None
+
+
+async def test_a_ticket_waits_for_the_vendor_and_everybody_sees_it(rig: Rig, alice: httpx.AsyncClient) -> None:
+    ticket = await opened(alice)
+    path = f"{TICKETS}/{ticket['id']}"
+    until = "2099-01-01T08:00:00+01:00"
+
+    waiting = (
+        await alice.post(f"{path}/wait", json={"reason": "vendor", "until": until, "text": "a disk"})
+    ).json()
+    (listed,) = (await alice.get(TICKETS)).json()["tickets"]
+    gone_on = (await alice.post(f"{path}/resume", json={})).json()
+
+    assert (listed["state"], listed["waits_for"]) == ("pending", "vendor")
+    assert listed["wakes_at"] == "2099-01-01T07:00:00Z"
+    assert (waiting["events"][-1]["kind"], waiting["events"][-1]["text"]) == ("waiting", "a disk")
+    assert (gone_on["ticket"]["state"], gone_on["ticket"]["waits_for"]) == ("new", "")
+    assert [happening.kind for happening in rig.notices.told[1:]] == [
+        TicketEventKind.WAITING,
+        TicketEventKind.RESUMED,
+    ]
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "detail"),
+    [
+        ({"reason": "godot"}, 422, "cannot wait for 'godot'"),
+        ({"reason": "vendor", "until": "2099-01-01T08:00:00"}, 422, "has no time zone"),
+        ({"reason": "vendor", "until": "2001-01-01T08:00:00Z"}, 422, "a time that is past"),
+        ({"reason": "vendor", "version": 9}, 412, "it has version 1"),
+    ],
+)
+async def test_what_cannot_be_waited_for_is_refused(
+    alice: httpx.AsyncClient, body: dict[str, Any], status: int, detail: str
+) -> None:
+    ticket = await opened(alice)
+
+    answer = await alice.post(f"{TICKETS}/{ticket['id']}/wait", json=body)
+
+    assert (answer.status_code, detail in answer.json()["detail"]) == (status, True)
+
+
+async def test_a_ticket_is_closed_once_it_is_solved(alice: httpx.AsyncClient) -> None:
+    ticket = await opened(alice)
+    path = f"{TICKETS}/{ticket['id']}"
+
+    early = await alice.post(f"{path}/close", json={})
+    await alice.post(f"{path}/resolve", json={})
+    closed = await alice.post(f"{path}/close", json={})
+
+    assert early.status_code == 409
+    assert "what can be done with it" in early.json()["remedy"]
+    assert closed.json()["ticket"]["state"] == "closed"

@@ -6,8 +6,8 @@ from typing import ClassVar
 from textual.binding import Binding, BindingType
 
 from tocsin_protocol.api import Alert, NewTicket, TicketRow
-from tocsin_protocol.vocabulary import OPEN_TICKET_STATES
-from tocsin_tui.format import Tone
+from tocsin_protocol.vocabulary import OPEN_TICKET_STATES, TicketState
+from tocsin_tui.format import Tone, dim, line
 from tocsin_tui.screens.page import Page
 from tocsin_tui.silence import like
 from tocsin_tui.state import ALARMING, acknowledged_by
@@ -25,8 +25,17 @@ class TicketPage(Page):
         Binding("n", "note", "note", id="ticket.note", tooltip="Write a comment"),
         Binding("a", "acknowledge", "ack", id="ticket.acknowledge", tooltip="Acknowledge its alerts"),
         Binding("d", "resolve", "done", id="ticket.resolve", tooltip="Resolve it, with what was done"),
+        Binding(
+            "w",
+            "wait",
+            "wait",
+            show=False,
+            id="ticket.wait",
+            tooltip="Let it wait for something, or go on with it",
+        ),
         Binding("C", "release", "release", show=False, id="ticket.release", tooltip="Give the ticket back"),
         Binding("o", "reopen", "reopen", show=False, id="ticket.reopen", tooltip="Open a solved ticket again"),
+        Binding("X", "close", "close", show=False, id="ticket.close", tooltip="Close a solved ticket for good"),
         Binding(
             "t", "new", "new", show=False, id="ticket.new", tooltip="Open a new ticket for this client and host"
         ),
@@ -70,6 +79,39 @@ class TicketPage(Page):
             return
         self.run_worker(self.session.acts.release(row))
         self.refresh_page()
+
+    def action_wait(self) -> None:
+        row = self._in_hand()
+        if row is None:
+            return
+        if row.state is TicketState.PENDING:
+            self.run_worker(self.session.acts.resume(row))
+        elif row.state in OPEN_TICKET_STATES:
+            from tocsin_tui.screens.waiting import WaitScreen  # noqa: PLC0415 - not needed for the first frame
+
+            self.app.push_screen(WaitScreen(self.session, self.painter, row))
+        else:
+            self._say(f"#{row.id} is {row.state.value}: nothing is to be done about it")
+
+    def action_close(self) -> None:
+        row = self._in_hand()
+        if row is None:
+            return
+        if row.state is not TicketState.SOLVED:
+            is_open = row.state in OPEN_TICKET_STATES
+            self._say(f"#{row.id} is not solved: d resolves it" if is_open else f"#{row.id} is closed already")
+            return
+        from tocsin_tui.screens.question import Question  # noqa: PLC0415 - not needed for the first frame
+
+        self.app.push_screen(
+            Question(
+                self.session,
+                self.painter,
+                title=f"Close #{row.id} for good?",
+                about=line(dim(_short(row.title))),
+                act=lambda: self.session.acts.close(self.session.tickets.rows.get(row.id, row)),
+            )
+        )
 
     def action_note(self) -> None:
         row = self._in_hand()

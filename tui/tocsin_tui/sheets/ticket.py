@@ -35,6 +35,8 @@ _HAPPENED: dict[TicketEventKind, Span] = {
     TicketEventKind.TAKEN: ("taken", Tone.MINE),
     TicketEventKind.RELEASED: ("released", Tone.PLAIN),
     TicketEventKind.COMMENTED: ("note", Tone.STRONG),
+    TicketEventKind.WAITING: ("waits", Tone.WARN),
+    TicketEventKind.RESUMED: ("goes on", Tone.MINE),
     TicketEventKind.RECOVERED: ("confirm", Tone.WARN),
     TicketEventKind.SOLVED: ("solved", Tone.GOOD),
     TicketEventKind.REOPENED: ("reopened", Tone.BAD),
@@ -78,7 +80,9 @@ def cells(row: TicketRow, *, me: str, now: datetime, is_ghost: bool) -> tuple[Sp
 def _subject(row: TicketRow, *, is_ghost: bool) -> str:
     if is_ghost:
         return f"{row.state.value.replace('_', ' ')}: {row.title}"
-    return f"recovered, confirm: {row.title}" if row.recovered else row.title
+    if row.recovered:
+        return f"recovered, confirm: {row.title}"
+    return f"waits for {row.waits_for}: {row.title}" if row.waits_for else row.title
 
 
 def heading(row: TicketRow, *, me: str, now: datetime) -> list[Line]:
@@ -96,7 +100,7 @@ def heading(row: TicketRow, *, me: str, now: datetime) -> list[Line]:
             dim(" · "),
             place,
             dim(f" · opened {clock(row.opened_at, now)}, {duration(now - row.opened_at)} ago"),
-            *_waits(row),
+            *_waits(row, now),
         ),
     ]
 
@@ -107,7 +111,10 @@ def _asked(row: TicketRow) -> Iterable[Span]:
         yield dim(" · ")
 
 
-def _waits(row: TicketRow) -> Iterable[Span]:
+def _waits(row: TicketRow, now: datetime) -> Iterable[Span]:
+    if row.waits_for:
+        until = "" if row.wakes_at is None else f" until {clock(row.wakes_at, now)}"
+        yield (f" · waits for {row.waits_for}{until}, w goes on", Tone.WARN)
     if row.recovered and row.state in OPEN_TICKET_STATES:
         yield (" · ✓ recovered, confirm with d", Tone.WARN)
 
@@ -162,6 +169,10 @@ def _tone_of(event: TicketEvent) -> Tone:
 def _in_words(event: TicketEvent) -> str:
     match event.kind:
         case TicketEventKind.TAKEN | TicketEventKind.RELEASED:
+            return ""
+        case TicketEventKind.WAITING:
+            return f"for {event.data.get('for', '')}"
+        case TicketEventKind.RESUMED:
             return ""
         case TicketEventKind.ACKNOWLEDGED:
             return "its alerts are known and ring no more until they have cleared"

@@ -1,0 +1,132 @@
+"""A form at the lower edge, filled in with what is proposed; nothing typed is lost to an error."""
+
+from collections.abc import Awaitable, Mapping
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.screen import ModalScreen
+from textual.widgets import Input, TextArea
+
+from tocsin_tui.format import Span, Tone, dim, line, shortened
+from tocsin_tui.session import Session
+from tocsin_tui.widgets.lines import Lines
+from tocsin_tui.widgets.paint import Painter
+
+KEYS = "tab next field · esc keeps it for later"
+
+
+class Form(ModalScreen[None]):
+    """Fields of one line, or of several where they are named in `LONG`; what they mean is the subclass's."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter,ctrl+d", "send", "send", priority=True, id="form.send", tooltip="Send it"),
+        Binding("escape", "leave", "keep", id="form.leave", tooltip="Back; what was typed is kept"),
+        Binding("tab,down", "app.focus_next", "next", id="form.next", tooltip="To the next field"),
+        Binding("shift+tab,up", "app.focus_previous", id="form.previous", tooltip="To the field before"),
+    ]
+    FIELDS: ClassVar[Mapping[str, str]]
+    """The fields by id, each with the word before it."""
+    LONG: ClassVar[frozenset[str]] = frozenset()
+    FIRST: ClassVar[str]
+    """The field that one is in at first, and where a time is typed that may be none."""
+
+    def __init__(self, session: Session, painter: Painter, *, title: tuple[Span, ...], draft: str) -> None:
+        super().__init__()
+        self.session = session
+        self._painter = painter
+        self._title = title
+        self._drafts_name = draft
+
+    def proposed(self, name: str) -> str:
+        """What stands in a field before anything is typed."""
+        raise NotImplementedError
+
+    def told(self) -> str:
+        """What sending would do, for what is typed now; raises `ValueError` with what is wrong."""
+        raise NotImplementedError
+
+    def sent(self) -> Awaitable[bool]:
+        """Send what is typed now; whether it has worked. Raises `ValueError` likewise, at once."""
+        raise NotImplementedError
+
+    def typed(self, name: str) -> str:
+        """What stands in a field."""
+        # From the field itself: keys may come faster than the messages that tell of them.
+        if name in self.LONG:
+            return self.query_one(f"#{name}", TextArea).text
+        return self.query_one(f"#{name}", Input).value
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="composer -form"):
+            yield Lines(self._painter, id="title")
+            for name in self.FIELDS:
+                classes = "field -long" if name in self.LONG else "field"
+                yield Horizontal(Lines(self._painter, id=f"of-{name}"), self._field(name), classes=classes)
+            yield Lines(self._painter, id="hint")
+
+    def on_mount(self) -> None:
+        self.query_one("#title", Lines).show([shortened(*self._title)])
+        for name, word in self.FIELDS.items():
+            self.query_one(f"#of-{name}", Lines).show([line(dim(word))])
+        self._tell()
+        self.query_one(f"#{self.FIRST}").focus()
+
+    def on_text_area_changed(self) -> None:
+        self._keep()
+
+    def on_input_changed(self) -> None:
+        self._keep()
+        self._tell()
+
+    def action_leave(self) -> None:
+        self._keep()
+        self.dismiss()
+
+    def action_send(self) -> None:
+        try:
+            sent = self.sent()
+        except ValueError as error:
+            self._hint(f"not sent: {error}", Tone.BAD)
+            self.query_one(f"#{self.FIRST}").focus()
+            return
+        self._hint("sending…")
+        self.run_worker(self._deliver(sent), group="send", exclusive=True)
+
+    async def _deliver(self, sent: Awaitable[bool]) -> None:
+        if await sent:
+            for name in self.FIELDS:
+                self.session.drafts.pop(self._draft(name), None)
+            self.dismiss()
+            return
+        notice = self.session.notice
+        self._hint(f"not sent: {notice.text if notice else 'try again'}", Tone.BAD)
+
+    def _field(self, name: str) -> Input | TextArea:
+        given = self.session.drafts.get(self._draft(name), self.proposed(name))
+        if name in self.LONG:
+            return TextArea(given, id=name, soft_wrap=True, highlight_cursor_line=False)
+        return Input(given, id=name, select_on_focus=name == self.FIRST)
+
+    def _tell(self) -> None:
+        """Say what sending would do, or what is wrong with what is typed so far."""
+        try:
+            self._hint(f"{self.told()} · {KEYS}")
+        except ValueError as error:
+            self._hint(str(error), Tone.WARN)
+
+    def _keep(self) -> None:
+        """Keep what was typed; what was only proposed is proposed anew, as it is then."""
+        for name in self.FIELDS:
+            typed = self.typed(name)
+            if typed == self.proposed(name):
+                self.session.drafts.pop(self._draft(name), None)
+            else:
+                self.session.drafts[self._draft(name)] = typed
+
+    def _draft(self, name: str) -> str:
+        return f"{self._drafts_name} {name}"
+
+    def _hint(self, text: str, tone: Tone = Tone.DIM) -> None:
+        self.query_one("#hint", Lines).show([line((text, tone))])
