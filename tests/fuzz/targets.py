@@ -127,8 +127,7 @@ def read_decision_table(text: str) -> None:
     with suppress(DecisionFileErrors):
         decider = read_table("a.csv", text.encode(errors="replace"))
         values = {
-            axis.column.name: [segment.example for segment in axis.segments if segment.example is not None]
-            for axis in axes_of(decider.table)
+            axis.column.name: [segment.example for segment in axis.segments] for axis in axes_of(decider.table)
         }
         for place in range(max(map(len, values.values()))):
             told = {name: some[place % len(some)] for name, some in values.items()}

@@ -41,8 +41,7 @@ def cases_of(everything: int, axes: Sequence[Axis]) -> dict[int, Example]:
     for axis in axes:
         distinct: dict[int, Segment] = {}
         for segment in axis.segments:
-            if segment.example is not None:
-                distinct.setdefault(segment.mask, segment)
+            distinct.setdefault(segment.mask, segment)
         steps += len(cases) * len(distinct)
         if steps > MOST_STEPS:
             raise TooManyCases(f"more than {MOST_STEPS:,} cases have to be told apart: split the table")
@@ -142,6 +141,6 @@ def _told(example: Example, asked: Sequence[bool], axes: Sequence[Axis]) -> str:
     )
 
 
-def _clipped(value: Value | None) -> str:
-    text = "" if value is None else spelled(value)
+def _clipped(value: Value) -> str:
+    text = spelled(value)
     return text if len(text) <= _MOST_TOLD else f"{text[:_MOST_TOLD]}…"

@@ -24,9 +24,9 @@ class TooManyCases(ValueError):
 
 
 class Segment(NamedTuple):
-    """One of its values, and the rows whose cell holds it. None: the column's type has no value there."""
+    """One of its values, and the rows whose cell holds it."""
 
-    example: Value | None
+    example: Value
     mask: int
 
 
@@ -87,7 +87,7 @@ def _points(domain: Domain, cells: Iterable[Cell]) -> tuple[Value, ...]:
             return tuple(sorted(map(float, constants)))
 
 
-def _examples(domain: Domain, points: tuple[Value, ...]) -> Iterable[Value | None]:
+def _examples(domain: Domain, points: tuple[Value, ...]) -> Iterable[Value]:
     match domain:
         case Text():
             return (*points, _another(points))
@@ -105,17 +105,19 @@ def _another(points: Collection[Value]) -> str:
     return other
 
 
-def _numbers(domain: Numbers, points: Sequence[float]) -> Iterator[float | None]:
-    """A number for each segment of an axis; none where the domain has none there."""
+def _numbers(domain: Numbers, points: Sequence[float]) -> Iterator[float]:
+    """A number for each segment of an axis."""
     for low, high in zip((-math.inf, *points), (*points, math.inf), strict=True):
-        inner = _inner(domain, low, high)
-        yield inner if low < inner < high else None
+        yield _between(domain, low, high)
         if high < math.inf:
             yield high
 
 
-def _inner(domain: Numbers, low: float, high: float) -> float:
-    """The number to try between two neighbours, which may be infinite."""
+def _between(domain: Numbers, low: float, high: float) -> float:
+    """A number between two neighbours, which may be infinite; one at the end where the domain has none between.
+
+    No value is ever looked up in such an empty segment, and its example is one more look at a real case.
+    """
     if math.isinf(low):
         return next(number for number in (domain.low, high - 1, 0.0) if math.isfinite(number))
     if math.isinf(high):
@@ -123,5 +125,5 @@ def _inner(domain: Numbers, low: float, high: float) -> float:
     return math.floor(low) + 1 if domain.whole else (low + high) / 2
 
 
-def _mask(rows: dict[Cell, int], value: Value | None) -> int:
-    return 0 if value is None else sum(mask for cell, mask in rows.items() if cell.holds(value))
+def _mask(rows: dict[Cell, int], value: Value) -> int:
+    return sum(mask for cell, mask in rows.items() if cell.holds(value))

@@ -80,7 +80,3 @@ class Table:
     def fallback(self) -> int:
         """The bit of the fallback; 0 where there is none."""
         return 1 << len(self.rows) - 1 if self.rows[-1].id == FALLBACK else 0
-
-    def rows_of(self, mask: int) -> list[Row]:
-        """The rows of a mask, in the file's order."""
-        return [row for place, row in enumerate(self.rows) if mask >> place & 1]
