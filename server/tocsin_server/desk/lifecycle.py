@@ -1,8 +1,7 @@
 """The lawful life of tickets as data: which act is lawful in which states, for each kind of ticket.
 
 Read from `processes/lifecycle.yml` of the configuration, strictly: a life in which a ticket could never be
-solved, or could leave `closed`, is refused with its line. Alerts do not ask here: a bell that a file stops is no
-bell.
+solved, or could leave `closed`, is refused with its line. Alerts do not ask here: no file can stop the bell.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
