@@ -24,6 +24,8 @@ import uvloop
 from tocsin_protocol.api import Person
 from tocsin_protocol.wire import ASK_PATH, KEY_PATH, PROBES_PATH
 from tocsin_server import heap
+from tocsin_server.access.checkpoints import FILE as CHECKPOINTS
+from tocsin_server.access.notary import Notary
 from tocsin_server.access.operator import issue_pass
 from tocsin_server.access.scrape import open_scrape_token
 from tocsin_server.alerts.judge import Judge
@@ -89,6 +91,8 @@ RELOAD_EVERY_S = 2.0
 """How soon a revoked agent is refused, and a changed file or a silence by a command is in force."""
 SETTLE_EVERY_S = 1.0
 SWEEP_EVERY_S = 300.0
+SIGN_EVERY_S = 300.0
+"""What is done to entries of the audit log before they are signed may not show."""
 REPLAY_MS = 3_660_000
 """How much of the journal the head gets back at a start: a range of an hour, and the sample before it."""
 JUDGE_LATE_S = 10.0
@@ -142,6 +146,7 @@ class Server:
                 Journal(data / "journal", clock=clock, health=self.health, keep_hours=settings.journal_hours)
             )
             self._closing = opening.pop_all()
+        self.notary = Notary(self.storage, self.identity, data / CHECKPOINTS, clock)
         self.silences = Silences(self.storage, clock.now_ms)
         self.quietbook = Quietbook(
             lambda: find_config("suppressions", config), estate=self.estate, changed=self._rules_changed
@@ -205,6 +210,7 @@ class Server:
 
     def start(self) -> None:
         """Start the threads and the jobs."""
+        self._closing.callback(self.notary.sign_last)
         self.notices.start()
         self._closing.callback(self.notices.stop)
         self.rounds.start()
@@ -411,6 +417,7 @@ class Server:
             Job("reload-desk", RELOAD_EVERY_S, self.deskbook.reload),
             Job("reload-silences", RELOAD_EVERY_S, self._reload_silences),
             Job("settle-tickets", SETTLE_EVERY_S, self.desk.settle),
+            Job("sign-audit", SIGN_EVERY_S, self.notary.sign),
             Job("sweep-journal", SWEEP_EVERY_S, lambda: self.journal.sweep(self._clock.now_ms())),
             Job("sweep-history", SWEEP_EVERY_S, self._sweep_history),
         ]

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from sqlalchemy import text
+from sqlmodel import Session
 from tests.faults.disk import Cut, Event, Make, Remove, Sync, Write
 from tests.faults.life import Told
 from tests.faults.oracle import Key, said_by_sqlite, stored_frames
@@ -14,7 +16,13 @@ from tests.faults.oracle import Key, said_by_sqlite, stored_frames
 from tocsin_agent.frames import FrameKey
 from tocsin_agent.segment import _FRAME, _FRAME_HEAD, _place, scan
 from tocsin_agent.spool import Spool
+from tocsin_server.access.auditlog import entries, kept_checkpoints
+from tocsin_server.access.checkpoints import FILE as CHECKPOINTS
+from tocsin_server.access.checkpoints import is_signed, read
+from tocsin_server.access.verification import verdict
 from tocsin_server.datafolder import make_database
+from tocsin_server.desk.attested import first_altered
+from tocsin_server.estate.identity import open_identity
 from tocsin_server.ingest.replay import replay
 from tocsin_server.storage.address import FILE
 from tocsin_server.storage.engine import Storage
@@ -33,6 +41,8 @@ class Kept:
     agents: set[str]
     said: str
     """SQLite's own check."""
+    audit: list[str]
+    """What is wrong with the audit log: in itself, and beside what it is to tell of."""
 
 
 def kept_by_server(data: Path) -> Kept:
@@ -42,6 +52,7 @@ def kept_by_server(data: Path) -> Kept:
     database = data / FILE
     with Storage(database) as storage:
         storage.write(lambda session: session.connection())
+        audit = storage.read(lambda session: list(_ills_of_the_log(session, data)))
     tickets = _rows(database, "SELECT id, host_id, title FROM ticket")
     return Kept(
         frames=Counter(stored_frames(data / "journal")),
@@ -50,11 +61,31 @@ def kept_by_server(data: Path) -> Kept:
         tickets=Counter((host, title) for _, host, title in tickets),
         ticket_ids={number for number, _, _ in tickets},
         comments=Counter(
-            text for (text,) in _rows(database, "SELECT text FROM ticket_event WHERE kind = 'commented'")
+            said for (said,) in _rows(database, "SELECT text FROM ticket_event WHERE kind = 'commented'")
         ),
         agents={agent for (agent,) in _rows(database, "SELECT id FROM agent")},
         said=said_by_sqlite(database),
+        audit=audit,
     )
+
+
+def _ills_of_the_log(session: Session, data: Path) -> Iterator[str]:
+    """An act and its entry are there together or not at all, and what was signed is there."""
+    log = list(entries(session))
+    signed = {*kept_checkpoints(session), *read(data / CHECKPOINTS, missing_ok=True)}
+    found = verdict(
+        log, signed, lambda each: is_signed(each, bytes.fromhex(open_identity(data).public_key_hex))
+    )
+    fault = found.fault or first_altered(session, log)
+    if fault is not None:
+        yield fault.said
+    told = Counter(entry.act for entry in log)
+    for act, there in (
+        ("agent.enrolled", "SELECT count(*) FROM agent"),
+        ("ticket.commented", "SELECT count(*) FROM ticket_event WHERE kind = 'commented'"),
+    ):
+        if told[act] != session.execute(text(there)).scalar_one():
+            yield f"{act} is recorded {told[act]} times"
 
 
 def lost_by_server(kept: Kept, told: Told, until_s: float) -> list[str]:

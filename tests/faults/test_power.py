@@ -83,7 +83,7 @@ def test_whatever_a_power_cut_leaves_the_server_has_all_that_it_has_acked_and_no
         lost += [f"{what} at event {point.events}" for what in lost_by_server(kept, life.told, point.told_s)]
         lost += [f"{what} at event {point.events}" for what in lost_keys(data, life, point.told_s)]
         doubled += doubled_by_server(kept)
-        unsound += [kept.said] if kept.said != "ok" else []
+        unsound += [*kept.audit, *([kept.said] if kept.said != "ok" else [])]
         damaged += kept.damaged > 0
         if number % REAL_EVERY == 0:
             real += 1

@@ -13,7 +13,7 @@ from tests.faults.oracle import Key, PushingAgent, stored_frames
 from tests.processes import AgentProcess, ServerProcess, until
 from tests.server.backup.desk import lines_of
 
-from tocsin_server.backup.contents import DATABASE, SECRETS, table_of
+from tocsin_server.backup.contents import DATABASE, SECRETS, SIGNED, table_of
 from tocsin_server.backup.files import opened
 from tocsin_server.backup.reader import BackupReader
 from tocsin_server.ingest.replay import replay
@@ -24,7 +24,7 @@ pytestmark = [pytest.mark.scenario, pytest.mark.xdist_group("scenarios")]
 
 AGENTS = 4
 SETTINGS = "interval_s = 1\n"
-NEVER_CHANGED = ("client", "ticket_event")
+NEVER_CHANGED = ("client", "ticket_event", "audit")
 """Rows of these tables come and never change nor go."""
 UNTOLD = """
     SELECT ticket.id FROM ticket LEFT JOIN ticket_event ON ticket_id = ticket.id
@@ -177,6 +177,7 @@ def test_a_backup_under_load_restores_to_what_was_there_and_agents_go_on(house: 
         assert all(before[table] <= rows(house.copy, table) <= after[table] for table in NEVER_CHANGED)
         assert words <= written(house.copy)
         assert answers(house.copy, UNTOLD) == []
+        assert again.command("audit", "verify").stdout.startswith("whole: ")
         assert all((again.data / name).read_bytes() == (server.data / name).read_bytes() for name in SECRETS)
         # Every frame that had been acked, none twice, none of a host that the database does not know.
         replayed, stored = replay(again.data / "journal"), stored_frames(again.data / "journal")
@@ -207,4 +208,4 @@ def test_what_a_server_keeps_in_its_folder_is_saved_or_known_not_to_be_needed(tm
     there = {path.name for path in server.data.iterdir()}
 
     not_needed = {"lock", "operator.json", "server.log", "server.toml"}
-    assert there == {"tocsin.db", "journal", HISTORY, *SECRETS} | not_needed
+    assert there == {"tocsin.db", "journal", HISTORY, SIGNED, *SECRETS} | not_needed

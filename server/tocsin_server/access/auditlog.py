@@ -5,7 +5,7 @@ for commands beside the server too. So the last entry stays the last until the t
 second writer all the same, of two entries with one number the database refuses one.
 """
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import asdict
 
 from sqlalchemy import insert, select
@@ -15,23 +15,25 @@ from tocsin_server.access.audit import EMPTY, Act, Deed, Entry, Head, following
 from tocsin_server.access.checkpoints import Checkpoint
 from tocsin_server.access.store import AUDIT, CHECKPOINTS
 
+_LAST = select(AUDIT.c.id, AUDIT.c.digest).order_by(AUDIT.c.id.desc()).limit(1)
+_ADD = insert(AUDIT)
 _ROWS = 1000
 """How many entries are in memory at a time."""
 
 
 def record(session: Session, deed: Deed) -> None:
     """Add an entry: it is kept with the act, or neither is."""
-    session.execute(insert(AUDIT).values(asdict(following(head_of(session), deed))))
+    session.execute(_ADD, asdict(following(head_of(session), deed)))
 
 
 def head_of(session: Session) -> Head:
     """Where the chain ends."""
-    last = session.execute(select(AUDIT.c.id, AUDIT.c.digest).order_by(AUDIT.c.id.desc()).limit(1)).first()
+    last = session.execute(_LAST).first()
     return EMPTY if last is None else Head(*last)
 
 
-def entries(session: Session) -> Iterator[Entry]:
-    """All entries, the oldest first, a batch at a time."""
+def entries(session: Session) -> Generator[Entry, None, None]:
+    """All entries, the oldest first, a batch at a time; to be closed by who does not read to the end."""
     asked = select(AUDIT).order_by(AUDIT.c.id)
     with session.execute(asked, execution_options={"yield_per": _ROWS}) as rows:
         for row in rows.mappings():

@@ -6,6 +6,7 @@
     rewritten    the chain is sound, and another one than was signed at this entry
     cut          the log ends before an entry that was signed
     signature    a checkpoint is not signed with the server's key
+    event        the chain is sound, and what an entry tells of is not as it was (`desk/attested.py`)
 
 What is not seen is an entry that who may write to the database has added at the end, and what was done to
 entries behind the last checkpoint that is there.
@@ -31,6 +32,7 @@ class Ill(StrEnum):
     REWRITTEN = "rewritten"
     CUT = "cut"
     SIGNATURE = "signature"
+    EVENT = "event"
 
 
 class Fault(NamedTuple):

@@ -10,7 +10,8 @@ the times of a pending one change in place. A silence holds from its start up to
 from dataclasses import dataclass, replace
 
 from tocsin_protocol.vocabulary import SilenceState
-from tocsin_server.alerts.matchertext import narrows
+from tocsin_server.access.audit import Act, Actor, Deed
+from tocsin_server.alerts.matchertext import narrows, spelled
 from tocsin_server.errors import Unprocessable
 from tocsin_server.series.matchers import Matchers
 
@@ -105,6 +106,17 @@ def check(wish: Wish, now_ms: int) -> None:
     if wish.ends_ms <= now_ms:
         raise Unprocessable("a silence cannot end in the past", remedy="expire it instead")
     _check_words(wish)
+
+
+def deed(act: Act, silence: Silence, *, by: Actor, at_ms: int, **more: object) -> Deed:
+    """What the audit log tells of a silence that somebody has made, changed or ended."""
+    details = {
+        "matchers": spelled(silence.matchers),
+        "starts_ms": silence.starts_ms,
+        "ends_ms": silence.ends_ms,
+        "comment": silence.comment,
+    }
+    return Deed(act, silence.id, by=by, at_ms=at_ms, client_id=silence.client_id, details=details | more)
 
 
 def _check_words(wish: Wish) -> None:

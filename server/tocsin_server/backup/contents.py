@@ -1,6 +1,7 @@
 """What a backup holds, and under which names.
 
     keys/NAME                      the server's secrets, as they lie in the data folder
+    audit.checkpoints              where the audit log stood, signed
     journal/NNNNNNNN.seg           the journal's segments
     history/YYYY-MM-DD.db          a day of history, where the backup was asked to hold it
     database/TABLE/NNNNNN.jsonl    a table's rows, in pieces (`storage/dump.py`)
@@ -19,7 +20,7 @@ from pathlib import Path
 
 import msgspec
 
-from tocsin_server.access import scrape
+from tocsin_server.access import checkpoints, scrape
 from tocsin_server.estate import identity
 from tocsin_server.series.history.days import HISTORY
 
@@ -31,9 +32,10 @@ CHUNK = 1 << 18
 SECRETS = (identity.KEY_FILE, identity.TLS_FILE, scrape.FILE)
 """What lies in a data folder and cannot be made again: agents and Prometheus know the server by it."""
 
+SIGNED = checkpoints.FILE
 KEYS, JOURNAL, DAYS, DATABASE, MANIFEST = "keys/", "journal/", f"{HISTORY}/", "database/", "MANIFEST.json"
 _NAMES = re.compile(
-    rf"keys/({'|'.join(map(re.escape, SECRETS))})|journal/[0-9]{{8}}\.seg"
+    rf"keys/({'|'.join(map(re.escape, SECRETS))})|{re.escape(SIGNED)}|journal/[0-9]{{8}}\.seg"
     rf"|{DAYS}[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}\.db"
     r"|database/[a-z][a-z0-9_]{0,62}/[0-9]{6}\.jsonl|MANIFEST\.json"
 )

@@ -1,6 +1,7 @@
 """`tocsin-server backup` and `verify`: beside a running server or without one, and nobody waits for it.
 
     keys        first: they never change
+    signed      before the database: whatever the audit log has been signed for stands in it
     journal     its segments as they are: what was acked before the backup began stands in them. The last one is
                 being appended to; its torn end is cut where the backup is restored, as after a power cut
     history     a copy of each day, where it is asked for; after the journal: what leaves that is here by then
@@ -30,6 +31,7 @@ from tocsin_server.backup.contents import (
     JOURNAL,
     KEYS,
     SECRETS,
+    SIGNED,
     Report,
     TableFacts,
     Tell,
@@ -60,6 +62,7 @@ def backup(
     with failing_in_a_line(path), appearing(path) as part:
         writer = BackupWriter(part, tell)
         _add_keys(writer, data)
+        _add_signed(writer, data)
         _add_journal(writer, data / "journal")
         if with_history:
             _add_history(writer, data / HISTORY, path.parent)
@@ -106,6 +109,12 @@ def _add_keys(writer: BackupWriter, data: Path) -> None:
         with contextlib.suppress(FileNotFoundError):  # a server that has never run has none yet
             secret = (data / name).read_bytes()
             writer.add(KEYS + name, len(secret), [secret])
+
+
+def _add_signed(writer: BackupWriter, data: Path) -> None:
+    with contextlib.suppress(FileNotFoundError):  # nothing has been signed yet
+        signed = (data / SIGNED).read_bytes()
+        writer.add(SIGNED, len(signed), [signed])
 
 
 def _add_journal(writer: BackupWriter, folder: Path) -> None:

@@ -2,9 +2,12 @@
 
 from collections.abc import Iterator
 
+from sqlmodel import Session
+
+from tocsin_server.access.audit import Act, Deed
+from tocsin_server.access.auditlog import record
 from tocsin_server.cli.command import Commands, Options, command, group
-from tocsin_server.cli.silences import author
-from tocsin_server.cli.writing import write
+from tocsin_server.cli.writing import operator, write
 from tocsin_server.clock import SystemClock, moment
 from tocsin_server.datafolder import look
 from tocsin_server.estate.agents import Record, record_of, release, shown
@@ -29,11 +32,16 @@ def _show(options: Options) -> int:
 
 
 def _release(options: Options) -> int:
-    now = SystemClock().now_ms()
-    write(
-        options,
-        lambda s: release(s, client_named(s, options.client), options.host, by=author(), now_ms=now),
-    )
+    who, now = operator(), SystemClock().now_ms()
+
+    def act(session: Session) -> None:
+        client = client_named(session, options.client)
+        agent = release(session, client, options.host, by=who.name, now_ms=now)
+        details = {"host": options.host}
+        deed = Deed(Act.AGENT_RELEASED, agent.id, by=who, at_ms=now, client_id=client.id, details=details)
+        record(session, deed)
+
+    write(options, act)
     print(
         f"the agent of {options.client}'s {options.host} is heard again within two seconds;"
         " it asks once an hour: restart it to have it at once"

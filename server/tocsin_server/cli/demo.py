@@ -10,11 +10,11 @@ from itertools import chain, count, islice
 from sqlmodel import Session, col, select
 
 from tocsin_protocol.vocabulary import HostKind
+from tocsin_server.cli.deeds import new_client, new_invitation, new_site
 from tocsin_server.errors import Conflict
-from tocsin_server.estate.clients import add_client, client_named
-from tocsin_server.estate.enrolment import create_enrol_token
+from tocsin_server.estate.clients import client_named
 from tocsin_server.estate.identity import ServerIdentity
-from tocsin_server.estate.sites import add_site, site_named
+from tocsin_server.estate.sites import site_named
 from tocsin_server.estate.store import Client, Host, Site, known
 
 MARK = " (simulated)"
@@ -85,7 +85,7 @@ def found_demo(
         kind = HostKind.DESKTOP if _DESKTOP in name else HostKind.SERVER
         invitation = ""
         if (known(site.client_id), name) not in taken:
-            invitation = create_enrol_token(
+            invitation = new_invitation(
                 session, identity, site, url, kind=kind, now_ms=now_ms, expires_ms=now_ms + DAY_MS
             )
         told.append(asdict(DemoHost(demo.client, demo.slug, name, kind, invitation)))
@@ -102,10 +102,10 @@ def _refuse_real_clients(session: Session) -> None:
 
 
 def _founded(session: Session, demo: DemoSite, now_ms: int) -> Site:
-    client = client_named(session, demo.client, missing_ok=True) or add_client(
+    client = client_named(session, demo.client, missing_ok=True) or new_client(
         session, demo.client, f"{demo.client_name}{MARK}", now_ms
     )
-    return site_named(session, client, demo.slug, missing_ok=True) or add_site(
+    return site_named(session, client, demo.slug, missing_ok=True) or new_site(
         session, client, demo.slug, demo.name, now_ms
     )
 

@@ -6,16 +6,14 @@ from pathlib import Path
 from sqlmodel import Session
 
 from tocsin_protocol.vocabulary import HostKind, Role
-from tocsin_server.access.people import add_person
 from tocsin_server.cli.command import Commands, Options, command, from_one, group, settings
+from tocsin_server.cli.deeds import new_client, new_invitation, new_person, new_site, retire
 from tocsin_server.cli.writing import write
 from tocsin_server.clock import SystemClock
 from tocsin_server.errors import Misconfigured
-from tocsin_server.estate.clients import add_client, client_named
-from tocsin_server.estate.enrolment import create_enrol_token
-from tocsin_server.estate.hosts import retire_host
+from tocsin_server.estate.clients import client_named
 from tocsin_server.estate.identity import open_identity
-from tocsin_server.estate.sites import add_site, site_named
+from tocsin_server.estate.sites import site_named
 from tocsin_server.listening import url_of
 
 
@@ -56,7 +54,7 @@ def add_commands(commands: Commands) -> None:
 
 def _client_add(options: Options) -> int:
     now = SystemClock().now_ms()
-    write(options, lambda s: add_client(s, options.slug, options.name or options.slug, now))
+    write(options, lambda s: new_client(s, options.slug, options.name or options.slug, now))
     print(f"client {options.slug} added")
     return 0
 
@@ -64,14 +62,14 @@ def _client_add(options: Options) -> int:
 def _site_add(options: Options) -> int:
     now = SystemClock().now_ms()
     name = options.name or options.slug
-    write(options, lambda s: add_site(s, client_named(s, options.client), options.slug, name, now))
+    write(options, lambda s: new_site(s, client_named(s, options.client), options.slug, name, now))
     print(f"site {options.slug} of {options.client} added")
     return 0
 
 
 def _host_retire(options: Options) -> int:
     now = SystemClock().now_ms()
-    write(options, lambda s: retire_host(s, client_named(s, options.client), options.name, now))
+    write(options, lambda s: retire(s, client_named(s, options.client), options.name, now))
     print(f"host {options.name} of {options.client} retired; its agent is refused from now on")
     return 0
 
@@ -80,7 +78,7 @@ def _user_add(options: Options) -> int:
     now = SystemClock().now_ms()
     password = _new_password(options.password_file)
     name = options.name or options.login
-    write(options, lambda s: add_person(s, options.login, name, password, Role(options.role), now))
+    write(options, lambda s: new_person(s, options.login, name, password, Role(options.role), now))
     print(f"{options.role} {options.login} added")
     return 0
 
@@ -93,7 +91,7 @@ def _enrol_token_create(options: Options) -> int:
         site = site_named(session, client_named(session, options.client), options.site)
         expires = now + options.hours * 3_600_000
         kind = HostKind(options.kind)
-        return create_enrol_token(
+        return new_invitation(
             session, open_identity(options.data), site, url, kind=kind, now_ms=now, expires_ms=expires
         )
 

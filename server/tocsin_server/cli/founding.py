@@ -9,15 +9,15 @@ import re
 from sqlmodel import Session
 
 from tocsin_protocol.vocabulary import HostKind, Role
-from tocsin_server.access.people import add_person, issue_session, person_named
+from tocsin_server.access.people import person_named
 from tocsin_server.cli.command import Commands, Options, command, from_one
+from tocsin_server.cli.deeds import new_client, new_invitation, new_person, new_site, unlimited_session
 from tocsin_server.cli.writing import write
 from tocsin_server.clock import SystemClock
 from tocsin_server.datafolder import make_database
-from tocsin_server.estate.clients import add_client, client_named
-from tocsin_server.estate.enrolment import create_enrol_token
+from tocsin_server.estate.clients import client_named
 from tocsin_server.estate.identity import open_identity
-from tocsin_server.estate.sites import add_site, site_named
+from tocsin_server.estate.sites import site_named
 from tocsin_server.storage.migrate import newest
 
 HOME_CLIENT, HOME_SITE = "home", "main"
@@ -66,15 +66,15 @@ def prepared(options: Options, url: str) -> str:
 
 def _home(session: Session, options: Options, url: str, now_ms: int) -> dict[str, object]:
     """A client for who has no other, and an invitation for the agent of this machine."""
-    client = client_named(session, HOME_CLIENT, missing_ok=True) or add_client(
+    client = client_named(session, HOME_CLIENT, missing_ok=True) or new_client(
         session, HOME_CLIENT, "Home", now_ms
     )
-    site = site_named(session, client, HOME_SITE, missing_ok=True) or add_site(
+    site = site_named(session, client, HOME_SITE, missing_ok=True) or new_site(
         session, client, HOME_SITE, "Main", now_ms
     )
     invitation = ""
     if options.invitation:
-        invitation = create_enrol_token(
+        invitation = new_invitation(
             session,
             open_identity(options.data),
             site,
@@ -97,8 +97,8 @@ def _demo(session: Session, options: Options, url: str, now_ms: int) -> dict[str
 def _first_session(session: Session, now_ms: int) -> str:
     """A session of whoever runs this, who becomes the first technician."""
     login, name = _first_technician()
-    person = person_named(session, login) or add_person(session, login, name, None, Role.ADMIN, now_ms)
-    return issue_session(session, person, now_ms, unlimited=True)
+    person = person_named(session, login) or new_person(session, login, name, None, Role.ADMIN, now_ms)
+    return unlimited_session(session, person, now_ms)
 
 
 def _first_technician() -> tuple[str, str]:

@@ -2,8 +2,6 @@
 
 import argparse
 import json
-import os
-import pwd
 from collections.abc import Iterator, Sequence
 from itertools import chain
 
@@ -11,15 +9,17 @@ import msgspec
 from sqlmodel import Session, select
 
 from tocsin_protocol import api
+from tocsin_server.access.audit import Act
+from tocsin_server.access.auditlog import record
 from tocsin_server.alerts.matchertext import limited, parse_matchers, spelled
 from tocsin_server.alerts.silenced import add_silence, expire_silence, silence, silences
-from tocsin_server.alerts.silences import MAX_COMMENT, Silence, Wish
+from tocsin_server.alerts.silences import MAX_COMMENT, Silence, Wish, deed
 from tocsin_server.cli.command import Commands, Options, command, duration_ms, group, moment_ms
 from tocsin_server.cli.query import columns, shown
-from tocsin_server.cli.writing import write
+from tocsin_server.cli.writing import author, operator, write
 from tocsin_server.clock import SystemClock, moment
 from tocsin_server.datafolder import look
-from tocsin_server.desk.text import cleaned, given_text
+from tocsin_server.desk.text import given_text
 from tocsin_server.errors import Misconfigured
 from tocsin_server.estate.clients import client_named
 from tocsin_server.estate.store import Client, known
@@ -93,7 +93,9 @@ def _add(options: Options) -> int:
     def act(session: Session) -> Silence:
         client = None if options.all_clients else known(client_named(session, options.client).id)
         wish = Wish(client, matchers, starts_ms, ends_ms, author(), comment)
-        return add_silence(session, wish, now_ms)
+        made = add_silence(session, wish, now_ms)
+        record(session, deed(Act.SILENCE_MADE, made, by=operator(), at_ms=now_ms))
+        return made
 
     made = write(options, act)
     whose = "all clients" if options.all_clients else options.client
@@ -114,11 +116,19 @@ def _expire(options: Options) -> int:
     now_ms = SystemClock().now_ms()
 
     def act(session: Session) -> list[tuple[Silence, Silence]]:
-        return [(silence(session, each), expire_silence(session, each, now_ms)) for each in options.ids]
+        return [_ended(session, each, now_ms) for each in options.ids]
 
     for was, now in write(options, act):
         print(f"silence {now.id} {'had expired already' if was == now else 'expired'}")
     return 0
+
+
+def _ended(session: Session, silence_id: int, now_ms: int) -> tuple[Silence, Silence]:
+    """The silence as it was, and as it is."""
+    was, now = silence(session, silence_id), expire_silence(session, silence_id, now_ms)
+    if now != was:
+        record(session, deed(Act.SILENCE_ENDED, now, by=operator(), at_ms=now_ms))
+    return was, now
 
 
 def read_matchers(words: Sequence[str]) -> Matchers:
@@ -130,14 +140,6 @@ def read_matchers(words: Sequence[str]) -> Matchers:
             str(error),
             remedy="""write alertname=DiskFull or, in the shell's quotes, 'name=~"two words|db-.+"'""",
         ) from error
-
-
-def author() -> str:
-    """The login name of who calls, behind sudo too; whoever may write the database may say so."""
-    try:
-        return cleaned(os.environ.get("SUDO_USER", "")) or pwd.getpwuid(os.getuid()).pw_name
-    except KeyError:
-        return f"uid {os.getuid()}"
 
 
 def lines(found: Sequence[api.Silence]) -> Iterator[str]:

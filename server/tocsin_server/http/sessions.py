@@ -19,6 +19,8 @@ from sqlmodel import Session
 
 from tocsin_protocol.api import LoginAnswer, LoginRequest, Person
 from tocsin_protocol.vocabulary import Role
+from tocsin_server.access.audit import Act, Actor, Deed, Party
+from tocsin_server.access.auditlog import record
 from tocsin_server.access.people import (
     SESSION_MS,
     Visit,
@@ -89,20 +91,33 @@ def signed_in(deps: Deps) -> Callable[[Connection, BaseRouteHandler], Awaitable[
 async def login(data: JSONBody[LoginRequest], request: Request[Any, Any, Any], deps: Wired) -> LoginAnswer:
     """Sign in with a password."""
     now_ms = deps.clock.now_ms()
-    key = (data.login, request.client.host if request.client else "")
+    source = _source(request)
+    key = (data.login, source)
     deps.attempts.refuse_haste(key, now_ms)
     kept = await deps.storage.read_soon(partial(password_hash_of, login=data.login))
     if not await asyncio.to_thread(deps.passwords.is_right, kept, data.password):
         deps.attempts.failed(key, now_ms)
+        await _note_failure(deps, data.login, source, now_ms)
         raise Unauthenticated("the login or the password is wrong")
     deps.attempts.succeeded(key)
-    return await deps.storage.write_soon(partial(_sign_in, login=data.login, now_ms=now_ms))
+    return await deps.storage.write_soon(partial(_sign_in, login=data.login, source=source, now_ms=now_ms))
 
 
-def _sign_in(session: Session, *, login: str, now_ms: int) -> LoginAnswer:
+def actor(request: SignedIn) -> Actor:
+    """Who asks, for the audit log."""
+    return Actor(Party.PERSON, request.user.login, _source(request))
+
+
+def _source(request: Request[Any, Any, Any]) -> str:
+    return request.client.host if request.client else ""
+
+
+def _sign_in(session: Session, *, login: str, source: str, now_ms: int) -> LoginAnswer:
     person = person_named(session, login)
     if person is None or person.disabled_ms is not None:
         raise Unauthenticated("the login or the password is wrong")
+    who = Actor(Party.PERSON, login, source)
+    record(session, Deed(Act.PERSON_SIGNED_IN, login, by=who, at_ms=now_ms))
     return LoginAnswer(
         token=issue_session(session, person, now_ms),
         expires_at=moment(now_ms + SESSION_MS),
@@ -110,10 +125,32 @@ def _sign_in(session: Session, *, login: str, now_ms: int) -> LoginAnswer:
     )
 
 
+async def _note_failure(deps: Deps, login: str, source: str, now_ms: int) -> None:
+    """Into the audit log, as long as there are not too many; whoever fails is told so in any case."""
+    passed_over = deps.failures.take(now_ms)
+    if passed_over is not None:
+        act = partial(_sign_in_failed, login=login, source=source, now_ms=now_ms, passed_over=passed_over)
+        with contextlib.suppress(Unavailable):
+            await deps.storage.write_soon(act)
+
+
+def _sign_in_failed(session: Session, *, login: str, source: str, now_ms: int, passed_over: int) -> None:
+    """A login that nobody has is not written down: it may be a password, typed in the wrong place."""
+    known = "" if person_named(session, login) is None else login
+    who, details = Actor(Party.NOBODY, known, source), {"passed_over": passed_over}
+    record(session, Deed(Act.PERSON_SIGN_IN_FAILED, known, by=who, at_ms=now_ms, details=details))
+
+
 @post("/logout", status_code=204, opt={"for_viewers": True})
 async def logout(request: SignedIn, deps: Wired) -> None:
     """End this session."""
-    await deps.storage.write_soon(partial(log_out, visit=request.auth))
+    deed = Deed(Act.PERSON_SIGNED_OUT, request.user.login, by=actor(request), at_ms=deps.clock.now_ms())
+
+    def act(session: Session) -> None:
+        log_out(session, request.auth)
+        record(session, deed)
+
+    await deps.storage.write_soon(act)
 
 
 @get("/me")

@@ -17,15 +17,17 @@ from sqlmodel import Session
 from tocsin_protocol import api
 from tocsin_protocol.api import NewSilence, SilencePage
 from tocsin_protocol.vocabulary import SilenceState
+from tocsin_server.access.audit import Act, Actor
+from tocsin_server.access.auditlog import record
 from tocsin_server.alerts import silenced
 from tocsin_server.alerts.matchertext import parse_matchers, spelled
-from tocsin_server.alerts.silences import MAX_COMMENT, Silence, Wish
+from tocsin_server.alerts.silences import MAX_COMMENT, Silence, Wish, deed
 from tocsin_server.clock import moment
 from tocsin_server.desk.text import given_text
 from tocsin_server.errors import Forbidden, NotFound, Unavailable, Unprocessable
 from tocsin_server.http.deps import Deps, Wired
 from tocsin_server.http.questions import MAX_ID, Id, SilencesShown, Slug, instant
-from tocsin_server.http.sessions import SignedIn
+from tocsin_server.http.sessions import SignedIn, actor
 from tocsin_server.series.matchers import Matchers
 
 
@@ -93,9 +95,15 @@ async def keep(deps: Wired, request: SignedIn, data: JSONBody[NewSilence]) -> ap
     wish = await asyncio.to_thread(_wish, data, reach, now_ms)
     reach.check(wish.client_id)
     if data.id is None:
-        return await _done(deps, reach, partial(silenced.add_silence, wish=wish, now_ms=now_ms))
+        return await _done(deps, reach, partial(_make, by=actor(request), wish=wish, now_ms=now_ms))
     act = partial(
-        _change, reach=reach, silence_id=data.id, wish=wish, has_start=data.starts_at is not None, now_ms=now_ms
+        _change,
+        reach=reach,
+        by=actor(request),
+        silence_id=data.id,
+        wish=wish,
+        has_start=data.starts_at is not None,
+        now_ms=now_ms,
     )
     return await _done(deps, reach, act)
 
@@ -104,7 +112,7 @@ async def keep(deps: Wired, request: SignedIn, data: JSONBody[NewSilence]) -> ap
 async def expire(deps: Wired, request: SignedIn, silence_id: Id) -> api.Silence:
     """End one now; one that has ended stays as it is."""
     reach = _reach(deps, request)
-    act = partial(_expire, reach=reach, silence_id=silence_id, now_ms=deps.clock.now_ms())
+    act = partial(_expire, reach=reach, by=actor(request), silence_id=silence_id, now_ms=deps.clock.now_ms())
     return await _done(deps, reach, act)
 
 
@@ -131,19 +139,31 @@ async def _done(deps: Deps, reach: Reach, act: Callable[[Session], Silence]) -> 
     return reach.told(stands, deps.clock.now_ms())
 
 
+def _make(session: Session, *, by: Actor, wish: Wish, now_ms: int) -> Silence:
+    made = silenced.add_silence(session, wish, now_ms)
+    record(session, deed(Act.SILENCE_MADE, made, by=by, at_ms=now_ms))
+    return made
+
+
 def _change(
-    session: Session, *, reach: Reach, silence_id: int, wish: Wish, has_start: bool, now_ms: int
+    session: Session, *, reach: Reach, by: Actor, silence_id: int, wish: Wish, has_start: bool, now_ms: int
 ) -> Silence:
     was = reach.silence(session, silence_id)
     reach.check(was.client_id)
     if not has_start and was.state(now_ms) is not SilenceState.EXPIRED:
         wish = replace(wish, starts_ms=was.starts_ms)
-    return silenced.change_silence(session, silence_id, wish, now_ms)
+    stands = silenced.change_silence(session, silence_id, wish, now_ms)
+    record(session, deed(Act.SILENCE_CHANGED, stands, by=by, at_ms=now_ms, was=was.id))
+    return stands
 
 
-def _expire(session: Session, *, reach: Reach, silence_id: int, now_ms: int) -> Silence:
-    reach.check(reach.silence(session, silence_id).client_id)
-    return silenced.expire_silence(session, silence_id, now_ms)
+def _expire(session: Session, *, reach: Reach, by: Actor, silence_id: int, now_ms: int) -> Silence:
+    was = reach.silence(session, silence_id)
+    reach.check(was.client_id)
+    now = silenced.expire_silence(session, silence_id, now_ms)
+    if now != was:
+        record(session, deed(Act.SILENCE_ENDED, now, by=by, at_ms=now_ms))
+    return now
 
 
 def _reach(deps: Deps, request: SignedIn) -> Reach:

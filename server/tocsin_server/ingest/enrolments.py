@@ -13,6 +13,8 @@ from msgspec import Meta
 from sqlmodel import Session
 
 from tocsin_protocol import wire
+from tocsin_server.access.audit import Act, Actor, Deed, Party
+from tocsin_server.access.auditlog import record
 from tocsin_server.clock import Clock
 from tocsin_server.errors import Forbidden, Overloaded, Unauthenticated
 from tocsin_server.estate.enrolment import Enrolled, enrol
@@ -82,7 +84,7 @@ class Enrolments:
         self._failures.check(address)
         said = decode_said(body, _Enrolment)
         try:
-            enrolled = await self._enrolled(said, body, signature)
+            enrolled = await self._enrolled(said, body, signature, address)
         except (Forbidden, Unauthenticated):
             self._failures.add(address)
             raise
@@ -110,13 +112,13 @@ class Enrolments:
                 await asyncio.to_thread(self._estate.admit)
                 self._seen = together
 
-    async def _enrolled(self, said: _Enrolment, body: bytes, signature: str) -> Enrolled:
+    async def _enrolled(self, said: _Enrolment, body: bytes, signature: str, address: str) -> Enrolled:
         if not is_signed(body, domain=wire.ENROL_DOMAIN, signature=signature, public_key=said.key):
             raise Unauthenticated("the enrolment is not signed with the key it brings")
         now_ms = self._clock.now_ms()
 
         def act(session: Session) -> Enrolled:
-            return enrol(
+            enrolled = enrol(
                 session,
                 secret=said.token,
                 public_key=said.key,
@@ -125,8 +127,22 @@ class Enrolments:
                 version=said.version,
                 now_ms=now_ms,
             )
+            record(session, _deed(enrolled, said.key, address, now_ms))
+            return enrolled
 
         return await self._storage.write_soon(act)
+
+
+def _deed(enrolled: Enrolled, public_key: bytes, address: str, now_ms: int) -> Deed:
+    host = enrolled.host
+    return Deed(
+        Act.AGENT_ENROLLED,
+        enrolled.agent_id,
+        by=Actor(Party.AGENT, enrolled.agent_id, address),
+        at_ms=now_ms,
+        client_id=host.client_id,
+        details={"host": host.name, "host_id": host.id, "site": enrolled.site_slug, "key": public_key.hex()},
+    )
 
 
 def _neighbourhood(address: str) -> str:

@@ -8,10 +8,13 @@ import asyncio
 from functools import partial
 
 import structlog
+from sqlmodel import Session
 
+from tocsin_server.access.audit import Act, Actor, Deed, Party
+from tocsin_server.access.auditlog import record
 from tocsin_server.clock import Clock
 from tocsin_server.estate.agents import quarantine
-from tocsin_server.estate.estate import Estate
+from tocsin_server.estate.estate import AgentFacts, Estate, HostFacts
 from tocsin_server.ingest.clones import Conversation
 from tocsin_server.ingest.doorkeeper import Caller, Cloned
 from tocsin_server.ingest.origin import told
@@ -46,7 +49,7 @@ class Quarantine:
     async def _shut_out(self, caller: Caller, evidence: str) -> None:
         """Where the database cannot be written, this push is answered 503, and the next proves it again."""
         agent, host = caller.agent, caller.host
-        act = partial(quarantine, agent_id=agent.id, evidence=evidence, now_ms=self._clock.now_ms())
+        act = partial(_shut_out, agent=agent, host=host, evidence=evidence, now_ms=self._clock.now_ms())
         is_news = await self._storage.write_soon(act)
         await asyncio.to_thread(self._estate.reload)
         self._of_agent.pop(agent.id, None)
@@ -59,6 +62,22 @@ class Quarantine:
                 agent=agent.id,
             )
         raise Cloned.of(host)
+
+
+def _shut_out(session: Session, *, agent: AgentFacts, host: HostFacts, evidence: str, now_ms: int) -> bool:
+    """Whether that is new."""
+    is_news = quarantine(session, agent_id=agent.id, evidence=evidence, now_ms=now_ms)
+    if is_news:
+        deed = Deed(
+            Act.AGENT_CLONED,
+            agent.id,
+            by=Actor(Party.SERVER, "quarantine"),
+            at_ms=now_ms,
+            client_id=host.client_id,
+            details={"host": host.name, "evidence": evidence},
+        )
+        record(session, deed)
+    return is_news
 
 
 _NOBODY = Conversation()

@@ -12,11 +12,14 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import text
+from sqlalchemy.exc import DatabaseError
 from sqlmodel import Session, SQLModel
 from tests.postgres import Cluster, running
 from tests.server.desk.world import World
 from tests.server.storage.test_migrate import ALERT, CLIENT, TRANSITION
 
+from tocsin_server.access.auditlog import entries
+from tocsin_server.access.verification import verdict
 from tocsin_server.errors import Misconfigured, Unavailable, Unprocessable
 from tocsin_server.storage.address import Address, engine
 from tocsin_server.storage.engine import Storage
@@ -454,6 +457,26 @@ def test_alerts_that_were_there_before_were_found_in_time(cluster: Cluster) -> N
         assert plain.execute(late).fetchall() == []  # shielded as before
         plain.execute("SELECT set_config('tocsin.clients', '1', true)")
         assert plain.execute(late).fetchall() == [(False, False)]
+    cluster.drop(name)
+
+
+def test_the_audit_log_of_a_database_in_use_begins_by_saying_so_and_cannot_be_emptied(cluster: Cluster) -> None:
+    name = cluster.copy_of()
+    address = Address.of(cluster.url(name))
+    writer = engine(address, read_only=False)
+    with writer.connect() as connection, connection.begin():
+        upgrade(connection, SQLModel.metadata, to="0007")
+        connection.exec_driver_sql(CLIENT)
+    writer.dispose()
+
+    assert migrate(address, SQLModel.metadata)
+
+    with Storage(address) as storage:
+        log = storage.read(lambda session: list(entries(session)))
+        with pytest.raises(DatabaseError, match="the audit log is only added to"):
+            storage.write(lambda session: session.execute(text("TRUNCATE audit CASCADE")))
+    assert [(entry.id, entry.act) for entry in log] == [(1, "log.begun")]
+    assert verdict(log, [], lambda _: False).fault is None
     cluster.drop(name)
 
 

@@ -1,0 +1,88 @@
+"""What commands do to the estate and to people: each act with its entry in the audit log, or neither."""
+
+from sqlmodel import Session, col, select
+
+from tocsin_protocol.vocabulary import HostKind, Role
+from tocsin_server.access.audit import Act, Deed
+from tocsin_server.access.auditlog import record
+from tocsin_server.access.people import add_person, issue_session
+from tocsin_server.access.store import PersonRow
+from tocsin_server.cli.writing import operator
+from tocsin_server.estate.clients import add_client
+from tocsin_server.estate.enrolment import create_enrol_token
+from tocsin_server.estate.hosts import retire_host
+from tocsin_server.estate.identity import ServerIdentity
+from tocsin_server.estate.sites import add_site
+from tocsin_server.estate.store import Agent, Client, EnrolToken, Site, known
+
+
+def new_client(session: Session, slug: str, name: str, now_ms: int) -> Client:
+    """A client that is added."""
+    client = add_client(session, slug, name, now_ms)
+    details = {"name": client.name}
+    record(
+        session, Deed(Act.CLIENT_ADDED, slug, by=operator(), at_ms=now_ms, client_id=client.id, details=details)
+    )
+    return client
+
+
+def new_site(session: Session, client: Client, slug: str, name: str, now_ms: int) -> Site:
+    """A site that is added."""
+    site = add_site(session, client, slug, name, now_ms)
+    details = {"name": site.name}
+    record(
+        session, Deed(Act.SITE_ADDED, slug, by=operator(), at_ms=now_ms, client_id=client.id, details=details)
+    )
+    return site
+
+
+def new_invitation(
+    session: Session,
+    identity: ServerIdentity,
+    site: Site,
+    url: str,
+    *,
+    kind: HostKind,
+    now_ms: int,
+    expires_ms: int,
+) -> str:
+    """The word that invites an agent; the log knows its row's number, and not the word."""
+    word = create_enrol_token(session, identity, site, url, kind=kind, now_ms=now_ms, expires_ms=expires_ms)
+    number = session.exec(select(EnrolToken.id).order_by(col(EnrolToken.id).desc()).limit(1)).one()
+    details = {"site": site.slug, "kind": kind.value, "expires_ms": expires_ms}
+    deed = Deed(
+        Act.INVITATION_MADE,
+        known(number),
+        by=operator(),
+        at_ms=now_ms,
+        client_id=site.client_id,
+        details=details,
+    )
+    record(session, deed)
+    return word
+
+
+def retire(session: Session, client: Client, name: str, now_ms: int) -> None:
+    """Retire a host, which revokes its agents."""
+    host = retire_host(session, client, name, now_ms)
+    who, details = operator(), {"name": name}
+    revoked = session.exec(select(Agent.id).where(Agent.host_id == host.id, Agent.revoked_ms == now_ms))
+    acts = [(Act.HOST_RETIRED, str(host.id)), *((Act.AGENT_REVOKED, agent_id) for agent_id in revoked)]
+    for act, subject in acts:
+        record(session, Deed(act, subject, by=who, at_ms=now_ms, client_id=client.id, details=details))
+
+
+def new_person(
+    session: Session, login: str, name: str, password: str | None, role: Role, now_ms: int
+) -> PersonRow:
+    """Somebody who is added."""
+    person = add_person(session, login, name, password, role, now_ms)
+    details = {"name": person.name, "role": role.value}
+    record(session, Deed(Act.PERSON_ADDED, login, by=operator(), at_ms=now_ms, details=details))
+    return person
+
+
+def unlimited_session(session: Session, person: PersonRow, now_ms: int) -> str:
+    """The token of a session that does not end by itself, which this machine's operator gives."""
+    record(session, Deed(Act.PERSON_SIGNED_IN, person.login, by=operator(), at_ms=now_ms))
+    return issue_session(session, person, now_ms, unlimited=True)
