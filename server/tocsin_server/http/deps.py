@@ -9,6 +9,7 @@ from litestar.di import NamedDependency
 from tocsin_protocol.api import Person, RuleProblem
 from tocsin_server.access.attempts import Attempts
 from tocsin_server.access.passwords import Passwords
+from tocsin_server.access.ration import Ration
 from tocsin_server.alerts.rules import RuleSet
 from tocsin_server.alerts.silenced import Silences
 from tocsin_server.clock import Clock
@@ -62,6 +63,8 @@ class Deps:
     """Of the pass in the data folder; empty opens nothing."""
     passwords: Passwords = field(default_factory=Passwords)
     attempts: Attempts = field(default_factory=Attempts)
+    failures: Ration = field(default_factory=Ration)
+    """Which failed sign-ins the audit log tells of."""
 
 
 if TYPE_CHECKING:
