@@ -16,14 +16,14 @@ from tocsin_server.clock import milliseconds, moment
 from tocsin_server.errors import Misconfigured
 from tocsin_server.sla.holidays import Holiday, closed_on
 from tocsin_server.sla.hours import Pieces, Week, without
-from tocsin_server.sla.walltime import end_ms, start_ms
+from tocsin_server.sla.walltime import local_days
 from tocsin_server.sla.yearspan import FIRST_DAY, LAST_DAY, Dated
 
 LONGEST_CLOSURE_DAYS = 366
 """A calendar that is closed for longer is a mistake: its clocks would stand still unnoticed."""
 
-_DAY_MS = 86_400_000
 _ONE_DAY = timedelta(days=1)
+_ANY_DAY = date(2026, 1, 1)
 
 
 class NeverOpen(Misconfigured):
@@ -106,17 +106,21 @@ class Calendar:
             drawn = self._years[year] = self._draw(year)
         return drawn
 
-    def longest_closure(self) -> tuple[int, int]:
-        """From when to when it is closed for longest, in the years of which it says something by date."""
+    def longest_closure(self) -> tuple[date, int]:
+        """The day from which it is closed for longest, and for how many, about the years that it names."""
         named = [edition.from_day for edition in self.editions if edition.from_day > FIRST_DAY]
         for holiday in (holiday for edition in self.editions for holiday in edition.holidays):
             named += [holiday.days.first, holiday.days.last] if isinstance(holiday.days, Dated) else []
-        first = max(FIRST_DAY.year, min((day.year for day in named), default=2026) - 1)
-        last = min(LAST_DAY.year, max((day.year for day in named), default=2026) + 2)
-        years = [self.openings(year) for year in range(first, last + 1)]
-        ends = [_year_ms(first), *(end for year in years for end in year.ends)]
-        starts = [*(start for year in years for start in year.starts), _year_ms(last + 1)]
-        return max(zip(ends, starts, strict=True), key=lambda closed: closed[1] - closed[0])
+        day = date(max(FIRST_DAY.year, min(named, default=_ANY_DAY).year - 1), 1, 1)
+        end = date(min(LAST_DAY.year, max(named, default=_ANY_DAY).year + 2), 12, 31)
+        closures = [(day, 0)]
+        while day < end:
+            if self._edition(day).pieces(day):
+                closures.append((day + _ONE_DAY, 0))
+            else:
+                closures[-1] = (closures[-1][0], closures[-1][1] + 1)
+            day += _ONE_DAY
+        return max(closures, key=lambda closure: closure[1])
 
     def _opens(self, at_ms: int, year: int) -> int:
         opens_ms = self.openings(year).next(at_ms)
@@ -141,12 +145,11 @@ class Calendar:
         return Openings(starts, ends, [0, *through[:-1]], through)
 
     def _stretches(self, year: int) -> Iterator[tuple[int, int]]:
-        """The open time of the year's days and of a day or two about it, for the zones far from UTC."""
-        day, last = date(year, 1, 1) - 2 * _ONE_DAY, date(year, 12, 31) + 2 * _ONE_DAY
-        while day <= last:
-            for start, end in self._edition(day).pieces(day):
-                yield start_ms(self.zone, day, start), end_ms(self.zone, day, end)
-            day += _ONE_DAY
+        """The open time of the year's days and of some about it, for the zones that are far from UTC."""
+        first, last = date(year, 1, 1) - 2 * _ONE_DAY, date(year, 12, 31) + 2 * _ONE_DAY
+        for local in local_days(self.zone, first, last):
+            for piece in self._edition(local.day).pieces(local.day):
+                yield local.stretch(*piece)
 
     def _edition(self, day: date) -> Edition:
         return next(
@@ -156,11 +159,10 @@ class Calendar:
 
 def check_opens(calendar: Calendar) -> None:
     """Raise `NeverOpen` for a calendar that is closed for longer than 366 days."""
-    closed_ms, opens_ms = calendar.longest_closure()
-    if opens_ms - closed_ms > LONGEST_CLOSURE_DAYS * _DAY_MS:
+    first, days = calendar.longest_closure()
+    if days > LONGEST_CLOSURE_DAYS:
         raise NeverOpen(
-            f"calendar {calendar.name!r} does not open between {moment(closed_ms):%Y-%m-%d}"
-            f" and {moment(opens_ms):%Y-%m-%d}",
+            f"calendar {calendar.name!r} is closed for {days} days from {first} on",
             remedy=f"it has to open within {LONGEST_CLOSURE_DAYS} days",
         )
 

@@ -6,13 +6,19 @@ from zoneinfo import ZoneInfo
 import pytest
 from tests.server.sla.calendars import HOUR, MINUTE, at
 
-from tocsin_server.sla.walltime import end_ms, start_ms
+from tocsin_server.sla.walltime import local_days
 
 SPRING, AUTUMN = date(2026, 3, 29), date(2026, 10, 25)
 
 
+def stretch(zone, day, start, end):
+    (local,) = local_days(ZoneInfo(zone), day, day)
+    return local.stretch(round(start * 60), round(end * 60))
+
+
 def length(zone, day, start, end):
-    return end_ms(ZoneInfo(zone), day, round(end * 60)) - start_ms(ZoneInfo(zone), day, round(start * 60))
+    begins_ms, ends_ms = stretch(zone, day, start, end)
+    return ends_ms - begins_ms
 
 
 @pytest.mark.parametrize(
@@ -52,6 +58,8 @@ def test_a_stretch_is_as_long_as_the_wall_shows_it(day, start, end, hours):
         # Havana changes at midnight, so that a day begins at one, and another has midnight twice
         ("America/Havana", date(2026, 3, 8), 0, 24, 23 * 60),
         ("America/Havana", date(2026, 11, 1), 0, 24, 25 * 60),
+        ("America/Havana", date(2026, 10, 31), 22, 24, 120),
+        ("America/Havana", date(2026, 11, 1), 0, 0.5, 90),
         # Samoa had no 30 December 2011
         ("Pacific/Apia", date(2011, 12, 30), 0, 24, 0),
     ],
@@ -61,4 +69,13 @@ def test_every_zone_has_its_own_jumps(zone, day, start, end, minutes):
 
 
 def test_what_starts_in_an_hour_that_is_left_out_begins_after_it():
-    assert start_ms(ZoneInfo("Europe/Paris"), SPRING, 150) == at("2026-03-29T03:00+02:00")
+    begins_ms, _ = stretch("Europe/Paris", SPRING, 2.5, 5)
+
+    assert begins_ms == at("2026-03-29T03:00+02:00")
+
+
+def test_a_day_ends_where_the_next_one_begins():
+    days = list(local_days(ZoneInfo("America/Havana"), date(2026, 2, 27), date(2026, 11, 3)))
+
+    assert [day.to_ms for day in days[:-1]] == [day.from_ms for day in days[1:]]
+    assert {day.to_ms - day.from_ms for day in days} == {23 * HOUR, 24 * HOUR, 25 * HOUR}
