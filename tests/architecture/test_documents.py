@@ -19,6 +19,7 @@ def named_paths(document: Path) -> set[str]:
     [
         "docs/architecture.md",
         "docs/console.md",
+        "docs/desk.md",
         "docs/faults.md",
         "docs/operations.md",
         "docs/postgresql.md",

@@ -1,5 +1,6 @@
 """What fuzzing begins with: the rules in the house, those of others where they are at hand, and words."""
 
+import json
 import os
 import re
 from collections.abc import Iterator, Sequence
@@ -103,6 +104,44 @@ DECISIONS = (
     """),
     *("\n", "\r\n", "\r", "\ufeff", "\u202e", "\x00", "é", "fallback,-,-,x\n"),
 )
+CONTRACTS = (
+    *YAML,
+    *_words("""
+    contract: client: title: zone: currency: pause_reasons: calendars: agreements: versions: name: hours:
+    always days: times: monday-friday 08:00-18:00 22:00-06:00 00:00-24:00 holidays: date: 05-01 02-29
+    2026-05-01 12-24 from: to: closed: ical: holidays.ics ../x.ics changes: type: sla ola uc counterparty:
+    calendar: targets: ack: resolve: update: first_response: 0m 1h30m 9999h 1d pauses: thresholds: 50% 1000%
+    on_change: from_change on_merge: earliest_start notice_days: renewal: kind: tacit months: lines: item:
+    unit: price: per: month quantity: source: fixed count: of: credit: at_risk: cap: tiers: below:
+    Europe/Paris America localtime Australia/Lord_Howe EUR
+    """),
+)
+EVENTS = (
+    *_words(r"""
+    [ ] { } , : "id" "at" "kind" "priority" "item" "to" "by" "public" "reason" "into" "ticket" "created"
+    "window" "taken" "comment" "paused" "resumed" "solved" "reopened" "closed" "merged" "unmerged"
+    "absorbed" "separated" "sla_changed" "assigned" "maintenance_began" "maintenance_ended" "technician"
+    "auto" "awaiting_customer" true "2026-06-05T10:00:00+02:00" "0001-01-01T00:00:00+23:59"
+    "9999-12-31T23:59:59Z" 0 1 -1 1e999 NaN null "\ud800"
+    """),
+    *('{"id": 9, "at": "2026-06-05T11:00:00Z", "kind": "taken"}', "9" * 5000, "[" * 5000),
+)
+ICAL = (
+    *_words(r"""
+    BEGIN:VCALENDAR END:VCALENDAR BEGIN:VEVENT END:VEVENT BEGIN:VALARM END:VALARM
+    DTSTART;VALUE=DATE:20260714 DTEND ;VALUE=DATE : 20260715 00000101 99991231 20260229 RRULE:FREQ=YEARLY
+    ;INTERVAL=1 ;BYMONTH=7 ;COUNT=3 SUMMARY:x\,y\n STATUS:CANCELLED RDATE DURATION:P1D X-A;B="c:d;e":f
+    """),
+    *(
+        "\n",
+        "\r\n",
+        "\n ",
+        "\ufeff",
+        "\x00",
+        "BEGIN:VCALENDAR\nBEGIN:VEVENT\n",
+        "\nEND:VEVENT\nEND:VCALENDAR\n",
+    ),
+)
 TESTS = (
     *YAML,
     *SERIES,
@@ -185,6 +224,38 @@ def decision_tables() -> Sequence[str]:
     """The shipped ones."""
     folder = HOUSE / "config" / "decisions"
     return [file.read_text() for file in sorted(folder.glob("*.csv")) if ".test." not in file.name]
+
+
+def contract_files() -> Sequence[str]:
+    """The shipped ones, whole and with one calendar or one agreement."""
+    whole = [file.read_text() for file in sorted((HOUSE / "config" / "contracts").glob("*.yml"))]
+    said = [yaml.safe_load(text) for text in whole]
+    return (
+        *whole,
+        *(_written({**each, key: each[key][:1]}) for each in said for key in ("calendars", "agreements")),
+    )
+
+
+def event_files() -> Sequence[str]:
+    """Those of the document, up to each of their events."""
+    stories = re.findall(r"```json\n(\[.*?)```", (HOUSE / "docs" / "desk.md").read_text(), re.DOTALL)
+    told = [json.loads(story) for story in stories]
+    return [json.dumps(events[:length]) for events in told for length in range(1, len(events) + 1)]
+
+
+def ical_files() -> Sequence[str]:
+    """The shipped one, and events of each form."""
+    shipped = (HOUSE / "config" / "contracts" / "england.ics").read_text()
+    events = (
+        "DTSTART:20260714",
+        "RRULE:FREQ=YEARLY\nDTSTART;VALUE=DATE:20261224\nDTEND;VALUE=DATE:20270103",
+        "SUMMARY:a\n b\nDTSTART;VALUE=DATE:20260714",
+        "STATUS:CANCELLED\nDTSTART:20260714",
+    )
+    return (
+        shipped,
+        *(f"BEGIN:VCALENDAR\nBEGIN:VEVENT\n{each}\nEND:VEVENT\nEND:VCALENDAR\n" for each in events),
+    )
 
 
 def series() -> Sequence[str]:

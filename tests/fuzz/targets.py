@@ -22,14 +22,20 @@ from tocsin_server.alerts.silences import LAST_MS
 from tocsin_server.alerts.suppressionfile import SuppressionFileErrors, read_suppressions
 from tocsin_server.alerts.templates import BadTemplate, Facts, Template, TemplateFailed, parse_template
 from tocsin_server.alerts.testfile import read_unit_tests
+from tocsin_server.cli.eventfile import BadEvent, read_events
 from tocsin_server.decisions.axis import axes_of
 from tocsin_server.decisions.explanation import explained
 from tocsin_server.decisions.sheet import DecisionFileErrors
 from tocsin_server.decisions.tablefile import read_table
+from tocsin_server.errors import Unprocessable
 from tocsin_server.promql import BadExpression, parse
 from tocsin_server.promql.guard import check_pattern
 from tocsin_server.promql.spelling import spell
 from tocsin_server.series.matchers import Matcher, MatchKind
+from tocsin_server.sla.clock import clocks
+from tocsin_server.sla.contract import Contract
+from tocsin_server.sla.contractfile import ContractFileErrors, load_contract, read_contract
+from tocsin_server.sla.ical import BadIcal, parse_ical
 from tocsin_server.yaml_nodes import BadYaml
 
 _FILLINGS = tuple(
@@ -43,6 +49,7 @@ _FILLINGS = tuple(
 )
 _MOMENTS_MS = (0, 1_795_694_400_000, 1_774_746_000_000, LAST_MS - 1)
 """An ordinary one, one in the hour that the summer leaves out, and the first and the last."""
+_NOW_MS = 1_798_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +143,34 @@ def read_decision_table(text: str) -> None:
             assert all(verdict.applies for verdict in verdicts if verdict.decides), "who decides does not apply"
 
 
+def read_contract_file(text: str) -> None:
+    """A contract; at a deadline by one of its calendars has elapsed what was asked for."""
+    with suppress(ContractFileErrors):
+        for calendar in read_contract("a.yml", text, lambda _name: seeds.ical_files()[0]).calendars.values():
+            for moment_ms in _MOMENTS_MS[:3]:
+                due_ms = calendar.deadline(moment_ms, 5_400_000)
+                assert calendar.elapsed(moment_ms, due_ms) == 5_400_000, "two arithmetics"
+
+
+def read_event_file(text: str) -> None:
+    """A ticket's events; by a shipped contract they give the same clocks in whatever order."""
+    with suppress(BadEvent, Unprocessable):
+        told = read_events(text)
+        found = clocks(told, _contract(), _NOW_MS)
+        assert clocks(told[::-1], _contract(), _NOW_MS) == found, "other clocks in another order"
+
+
+@cache
+def _contract() -> Contract:
+    return load_contract(seeds.HOUSE / "config" / "contracts" / "helios.yml")
+
+
+def read_ical(text: str) -> None:
+    """An iCalendar file."""
+    with suppress(BadIcal):
+        parse_ical(text)
+
+
 def _fill(template: Template) -> None:
     for facts in _FILLINGS:
         with suppress(TemplateFailed):
@@ -163,6 +198,9 @@ TARGETS: Mapping[str, Target] = {
     "template": Target(read_template, seeds.templates, seeds.TEMPLATES),
     "matcher": Target(read_matcher, seeds.patterns, seeds.PATTERNS),
     "matchers": Target(read_matchers, seeds.matchers, seeds.MATCHERS),
+    "contract": Target(read_contract_file, seeds.contract_files, seeds.CONTRACTS),
+    "events": Target(read_event_file, seeds.event_files, seeds.EVENTS),
+    "ical": Target(read_ical, seeds.ical_files, seeds.ICAL),
     "decisions": Target(read_decision_table, seeds.decision_tables, seeds.DECISIONS),
     "suppressions": Target(read_suppression_file, seeds.suppression_files, seeds.SUPPRESSIONS),
     "tests": Target(read_tests, seeds.test_files, seeds.TESTS),

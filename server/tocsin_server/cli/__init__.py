@@ -25,6 +25,7 @@ examples:
   tocsin-server rules why 17
   tocsin-server query 'node_load1 > 4' --client acme
   tocsin-server silence add alertname=DiskFull --client acme --for 2h --comment 'disk swap'
+  tocsin-server sla explain --contract contract.yml --events events.json
   tocsin-server audit verify
   tocsin-server history export --client acme --host atlas --last 7d > atlas.txt
   tocsin-server seal --client acme --host atlas < community.txt

@@ -26,6 +26,7 @@ WORDS = {
     "decisions": {"decisions": "check, test and explain the desk's decision tables"},
     "query": {"query": "ask the running server what a PromQL expression gives"},
     "history": {"history": "show what is kept of past hours, and export it"},
+    "sla": {"sla": "contracts, and how the clocks of a ticket stand by them"},
     "audit": {"audit": "what was done by whom, and whether that record is whole"},
     "silences": {"silence": "times in which nobody is woken by such alerts"},
     "agents": {"agent": "the hosts' agents"},
