@@ -121,7 +121,7 @@ EVENTS = (
     [ ] { } , : "id" "at" "kind" "priority" "item" "to" "by" "public" "reason" "into" "ticket" "created"
     "window" "taken" "comment" "paused" "resumed" "solved" "reopened" "closed" "merged" "unmerged"
     "absorbed" "separated" "sla_changed" "assigned" "maintenance_began" "maintenance_ended" "technician"
-    "auto" "awaiting_customer" true "2026-06-05T10:00:00+02:00" "0001-01-01T00:00:00+23:59"
+    "auto" "customer" true "2026-06-05T10:00:00+02:00" "0001-01-01T00:00:00+23:59"
     "9999-12-31T23:59:59Z" 0 1 -1 1e999 NaN null "\ud800"
     """),
     *('{"id": 9, "at": "2026-06-05T11:00:00Z", "kind": "taken"}', "9" * 5000, "[" * 5000),
