@@ -106,21 +106,29 @@ class Calendar:
             drawn = self._years[year] = self._draw(year)
         return drawn
 
-    def longest_closure(self) -> tuple[date, int]:
-        """The day from which it is closed for longest, and for how many, about the years that it names."""
+    def closures(self) -> Iterator[tuple[date, date]]:
+        """First and last days of closures about the years that it names: of all that last more than 366 days.
+
+        Of any days that are 367 apart such a closure holds one, so few have to be looked at.
+        """
+        first, last = self._named()
+        for day in _days(first, last, LONGEST_CLOSURE_DAYS + 1):
+            if self._is_open(day):
+                continue
+            before = (each for each in _days(day, first, -1) if self._is_open(each))
+            after = (each for each in _days(day, last, 1) if self._is_open(each))
+            yield next(before, first - _ONE_DAY) + _ONE_DAY, next(after, last + _ONE_DAY) - _ONE_DAY
+
+    def _named(self) -> tuple[date, date]:
+        """From the year before the first date that it names to the second one after the last."""
         named = [edition.from_day for edition in self.editions if edition.from_day > FIRST_DAY]
         for holiday in (holiday for edition in self.editions for holiday in edition.holidays):
             named += [holiday.days.first, holiday.days.last] if isinstance(holiday.days, Dated) else []
-        day = date(max(FIRST_DAY.year, min(named, default=_ANY_DAY).year - 1), 1, 1)
-        end = date(min(LAST_DAY.year, max(named, default=_ANY_DAY).year + 2), 12, 31)
-        closures = [(day, 0)]
-        while day < end:
-            if self._edition(day).pieces(day):
-                closures.append((day + _ONE_DAY, 0))
-            else:
-                closures[-1] = (closures[-1][0], closures[-1][1] + 1)
-            day += _ONE_DAY
-        return max(closures, key=lambda closure: closure[1])
+        first, last = min(named, default=_ANY_DAY).year - 1, max(named, default=_ANY_DAY).year + 2
+        return date(max(FIRST_DAY.year, first), 1, 1), date(min(LAST_DAY.year, last), 12, 31)
+
+    def _is_open(self, day: date) -> bool:
+        return bool(self._edition(day).pieces(day))
 
     def _opens(self, at_ms: int, year: int) -> int:
         opens_ms = self.openings(year).next(at_ms)
@@ -159,12 +167,17 @@ class Calendar:
 
 def check_opens(calendar: Calendar) -> None:
     """Raise `NeverOpen` for a calendar that is closed for longer than 366 days."""
-    first, days = calendar.longest_closure()
-    if days > LONGEST_CLOSURE_DAYS:
-        raise NeverOpen(
-            f"calendar {calendar.name!r} is closed for {days} days from {first} on",
-            remedy=f"it has to open within {LONGEST_CLOSURE_DAYS} days",
-        )
+    for first, last in calendar.closures():
+        days = (last - first).days + 1
+        if days > LONGEST_CLOSURE_DAYS:
+            raise NeverOpen(
+                f"calendar {calendar.name!r} is closed for {days} days from {first} on",
+                remedy=f"it has to open within {LONGEST_CLOSURE_DAYS} days",
+            )
+
+
+def _days(first: date, last: date, step: int) -> Iterator[date]:
+    return map(date.fromordinal, range(first.toordinal(), last.toordinal() + (1 if step > 0 else -1), step))
 
 
 def _year_ms(year: int) -> int:

@@ -31,8 +31,8 @@ class LocalDay(NamedTuple):
         """From one minute of the day to another, up to 1440; it ends before it begins if it never comes."""
         if self.to_ms - self.from_ms == DAY_MIN * _MINUTE_MS:  # the clock runs through: all days but two a year
             return self.from_ms + start_min * _MINUTE_MS, self.from_ms + end_min * _MINUTE_MS
-        begins_ms = self._reading(start_min)[0] if start_min else self.from_ms
-        return begins_ms, self._reading(end_min)[1] if end_min < DAY_MIN else self.to_ms
+        ends_ms = self._reading(end_min)[1] if end_min < DAY_MIN else self.to_ms
+        return self._reading(start_min)[0], ends_ms
 
     def _reading(self, minute: int) -> tuple[int, int]:
         return _readings(self.zone, datetime.combine(self.day, time(minute // 60, minute % 60)))

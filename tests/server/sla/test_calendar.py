@@ -270,6 +270,21 @@ def test_a_calendar_that_opens_within_366_days_is_taken(holidays):
     check_opens(business(holidays))
 
 
+@given(st.dates(date(1971, 1, 1), date(2190, 1, 1)), st.sampled_from([365, 366, 367, 368, 800]))
+def test_a_closure_may_have_366_days_and_no_more_whenever_it_is(first, length):
+    of = calendar(ALWAYS, [Holiday("closed", Dated(first, first + timedelta(length - 1)))])
+
+    assert is_refused(of) == (length > 366)
+
+
+def is_refused(of):
+    try:
+        check_opens(of)
+    except NeverOpen:
+        return True
+    return False
+
+
 def test_an_edition_that_closes_for_good_is_refused():
     closed = Edition(ALWAYS, (Holiday("closed", Yearly((1, 1), (12, 31))),), date(2030, 1, 1))
 

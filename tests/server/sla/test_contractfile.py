@@ -118,7 +118,7 @@ def test_a_version_has_lines_with_prices_quantities_and_credits():
             "calendars/business: 'date': no year has a",
         ),
         ("hours: always}", "hours: always, tz: x}", "calendars/always: a calendar has no field 'tz'"),
-        ("date: 05-01", "from: 01-01, to: 12-31", "'business' is closed for 1460 days from 2025-01-01"),
+        ("date: 05-01", "from: 01-01, to: 12-31", "'business' is closed for 1461 days from 2025-01-01"),
         ("- name: business\n  zone", "- name: always\n  zone", "calendars/always: 'always' stands twice"),
         # agreements
         ("type: ola", "type: old", "agreements/network: 'type' is one of sla, ola, uc, got 'old'"),
