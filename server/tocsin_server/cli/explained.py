@@ -59,6 +59,7 @@ def _standing(clock: Clock) -> str:
 def _moments(clock: Clock) -> Iterator[tuple[str, str]]:
     zone = clock.target.calendar.zone
     found = {
+        "assigned": clock.assigned.at_ms,
         "start": clock.start_ms,
         "deadline": clock.deadline_ms,
         "breached": clock.breached_ms,
@@ -116,6 +117,8 @@ def _clock_json(clock: Clock) -> dict[str, object]:
         "counterparty": clock.agreement.counterparty,
         "kind": target.kind,
         "priority": clock.priority,
+        "assigned": _iso(clock.assigned.at_ms, zone),
+        "assigned_by": clock.assigned.id,
         "round": clock.round,
         "calendar": target.calendar.name,
         "zone": str(zone),

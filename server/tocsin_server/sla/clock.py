@@ -80,7 +80,7 @@ class Passing(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """One promise about one ticket. `round` counts from 1, beyond it for `update` only.
+    """One promise about one ticket, in force since `assigned`; for `update` one of its rounds, from 1.
 
     `reason` says why it is paused or cancelled. `deadline_ms` is None while nobody knows it: paused, cancelled,
     superseded. `breached_ms` is the deadline that was missed.
@@ -89,6 +89,7 @@ class Clock:
     agreement: Agreement
     target: Target
     priority: int
+    assigned: Mark
     round: int
     state: ClockState
     reason: str
@@ -189,8 +190,7 @@ def _rounds(promise: _Promise, begin: Mark, earlier: Sequence[Mark], words: Sequ
 
 def _opened(course: Course, mark: Mark) -> Mark | None:
     """The mark, or when the ticket was reopened after it; None where it is solved still."""
-    phases = enumerate(course.phases[mark.n :], mark.n)
-    return next((Mark(n, phase.from_ms) for n, phase in phases if not phase.is_solved), None)
+    return next((phase.begun for phase in course.phases[mark.n :] if not phase.is_solved), None)
 
 
 def _run(promise: _Promise, number: int, begin: Mark, met: Mark | None) -> _Run:
@@ -216,6 +216,7 @@ def _clock(promise: _Promise, run: _Run) -> Clock:
         assignment.agreement,
         target,
         assignment.priority,
+        assignment.begun,
         run.round,
         state,
         _reason(state, last),
@@ -235,14 +236,14 @@ def _segments(promise: _Promise, run: _Run) -> tuple[Segment, ...]:
     stop = len(phases) if run.stop is None else run.stop.n
     start_ms = _start_ms(promise, run)
     joined = [Segment(SegmentKind.RUNNING, "", start_ms, run.begin.at_ms)]
-    for n in range(run.begin.n, stop):
-        kind, reason = _counted(promise, n, phases[n])
+    for phase in phases[run.begin.n : stop]:
+        kind, reason = _counted(promise, phase)
         if joined[-1].from_ms == joined[-1].to_ms:
             joined.pop()
         if joined and (joined[-1].kind, joined[-1].reason) == (kind, reason):
-            joined[-1] = joined[-1]._replace(to_ms=phases[n].to_ms)
+            joined[-1] = joined[-1]._replace(to_ms=phase.to_ms)
         else:
-            joined.append(Segment(kind, reason, phases[n].from_ms, phases[n].to_ms))
+            joined.append(Segment(kind, reason, phase.begun.at_ms, phase.to_ms))
     elapsed = promise.target.calendar.elapsed
     return tuple(each._replace(open_ms=elapsed(each.from_ms, each.to_ms)) for each in joined)
 
@@ -256,13 +257,13 @@ def _start_ms(promise: _Promise, run: _Run) -> int:
     return min([run.begin.at_ms, *merged])
 
 
-def _counted(promise: _Promise, n: int, phase: Phase) -> tuple[SegmentKind, str]:
+def _counted(promise: _Promise, phase: Phase) -> tuple[SegmentKind, str]:
     """What a phase is for a clock. Pauses are those of whatever was assigned then."""
     if phase.is_solved:
         return SegmentKind.SOLVED, ""
     if phase.is_maintenance:
         return SegmentKind.EXCLUDED, MAINTENANCE
-    then = next((each for each in reversed(promise.strand) if each.begun.n <= n), promise.strand[0])
+    then = next((each for each in reversed(promise.strand) if each.begun <= phase.begun), promise.strand[0])
     if phase.reason in then.agreement.pauses.get(promise.target.kind, ()):
         return SegmentKind.PAUSED, phase.reason
     return SegmentKind.RUNNING, ""

@@ -18,16 +18,17 @@ from tocsin_server.sla.terms import PRIORITIES, Agreement, AgreementType, ClockK
 
 
 class Mark(NamedTuple):
-    """A place among the events, from 0, and its time."""
+    """A place among the events, from 0, with the event's time and id."""
 
     n: int
     at_ms: int
+    id: int
 
 
 class Phase(NamedTuple):
     """The time from one event to the next, and how the ticket stands then. `reason` is what it waits for."""
 
-    from_ms: int
+    begun: Mark
     to_ms: int
     reason: str
     is_solved: bool
@@ -88,7 +89,7 @@ class _Ticket:
     def __init__(self, contract: Contract) -> None:
         self._contract = contract
         self._phases: list[Phase] = []
-        self._now = Mark(-1, 0)
+        self._now = Mark(-1, 0, 0)
         self._solved = False
         self._reason = ""
         self._windows: set[str] = set()
@@ -107,7 +108,7 @@ class _Ticket:
         self._refuse_untimely(event)
         if self._now.n >= 0:
             self._end_phase(event.at_ms)
-        self._now = Mark(self._now.n + 1, event.at_ms)
+        self._now = Mark(self._now.n + 1, event.at_ms, event.id)
         _TOLD[event.kind](self, event)
 
     def course(self, now_ms: int) -> Course:
@@ -147,7 +148,7 @@ class _Ticket:
 
     def _end_phase(self, at_ms: int) -> None:
         self._phases.append(
-            Phase(self._now.at_ms, at_ms, self._reason, self._solved, is_maintenance=bool(self._windows))
+            Phase(self._now, at_ms, self._reason, self._solved, is_maintenance=bool(self._windows))
         )
 
     # -- what is promised

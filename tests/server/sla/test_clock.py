@@ -457,6 +457,7 @@ def test_a_change_of_priority_is_retroactive_to_the_assignment_for_a_team():
 
     now = [each for each in found if each.agreement.name == "network"][-1]
     assert (now.priority, now.start_ms, now.deadline_ms) == (1, moment("06-08 10:00"), moment("06-08 12:00"))
+    assert (now.assigned.at_ms, now.assigned.id) == (moment("06-08 11:00"), 3)
 
 
 # -- merging
@@ -677,6 +678,17 @@ def test_the_same_events_give_the_same_clocks_in_whatever_order_they_come(story,
     found = clocks(shuffled, contract(), moment(now))
 
     assert found == stand(now, *lines) == stand(now, *lines)
+
+
+@settings(max_examples=share(30))
+@given(stories())
+def test_each_clock_has_a_name_of_its_own(story):
+    lines, now = story
+
+    found = stand(now, *lines)
+
+    names = {(each.agreement.name, each.target.kind, each.assigned.id, each.round) for each in found}
+    assert len(names) == len(found)
 
 
 @settings(max_examples=share(30))
