@@ -11,7 +11,7 @@ from tests.server.backup.desk import ROWS, file_in, lines_of, make_desk, rows_of
 
 from tocsin_protocol.vocabulary import SeriesKind
 from tocsin_server.access.scrape import open_scrape_token
-from tocsin_server.backup.contents import SECRETS
+from tocsin_server.backup.contents import SECRETS, SIGNED
 from tocsin_server.backup.make import backup, keep_newest, name_in, verify
 from tocsin_server.backup.restore import restore
 from tocsin_server.datafolder import TABLES
@@ -37,6 +37,7 @@ def data(tmp_path: Path) -> Path:
     make_desk(file_in(folder))
     open_identity(folder)
     open_scrape_token(folder)
+    (folder / SIGNED).write_text("a line\nand a torn")
     (folder / "journal").mkdir()
     (folder / "journal" / "00000007.seg").write_bytes(SEGMENT)
     (folder / "journal" / "00000008.seg").write_bytes(b"")
@@ -65,7 +66,8 @@ def test_rows_keys_and_journal_come_back_as_they_were(data: Path, tmp_path: Path
     }
     assert (again / "journal" / "00000007.seg").read_bytes() == SEGMENT
     assert names_in(again / "journal") == ["00000007.seg", "00000008.seg"]
-    assert names_in(again) == sorted(["journal", "lock", "tocsin.db", *SECRETS])
+    assert (again / SIGNED).read_bytes() == (data / SIGNED).read_bytes()
+    assert names_in(again) == sorted(["journal", "lock", "tocsin.db", SIGNED, *SECRETS])
     assert names_in(again.parent) == ["again"]
 
 

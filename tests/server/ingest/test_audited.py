@@ -14,6 +14,7 @@ from tests.server.ingest.test_rotation import told
 from tocsin_server.access.audit import Entry
 from tocsin_server.access.auditlog import entries
 from tocsin_server.access.verification import verdict
+from tocsin_server.estate.agents import quarantine
 
 
 @pytest_asyncio.fixture
@@ -57,6 +58,18 @@ async def test_a_change_of_key_is_recorded_once_however_often_it_is_told(rig: Ri
     assert len(log(rig)) == 2
     assert facts(entry) == ("agent.key_changed", atlas.id, "agent", atlas.id, "", 1)
     assert bytes(key.verify_key).hex() in entry.details
+
+
+async def test_a_quarantine_that_is_there_already_is_not_recorded_again(rig: Rig) -> None:
+    atlas = await enrolled(rig)
+    await atlas.hello(**HERE)
+    copy = await copied(atlas)
+    rig.storage.write(lambda s: quarantine(s, agent_id=atlas.id, evidence="", now_ms=1))  # somebody was first
+
+    answers = await both_push(rig, atlas, copy, times=3)
+
+    assert answers[-1].status == 403
+    assert [entry.act for entry in log(rig)] == ["agent.enrolled"]
 
 
 async def test_a_quarantine_is_recorded_once_with_its_evidence(rig: Rig) -> None:
