@@ -137,7 +137,7 @@ async def _note_failure(deps: Deps, login: str, source: str, now_ms: int) -> Non
 def _sign_in_failed(session: Session, *, login: str, source: str, now_ms: int, passed_over: int) -> None:
     """A login that nobody has is not written down: it may be a password, typed in the wrong place."""
     known = "" if person_named(session, login) is None else login
-    who, details = Actor(Party.NOBODY, known, source), {"passed_over": passed_over}
+    who, details = Actor(Party.NOBODY, known, source), {"passed_over": passed_over} if passed_over else {}
     record(session, Deed(Act.PERSON_SIGN_IN_FAILED, known, by=who, at_ms=now_ms, details=details))
 
 
