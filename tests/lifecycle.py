@@ -1,9 +1,11 @@
-"""The lifecycle that is shipped, as tests of tickets take it."""
+"""The lifecycle and the decision tables that are shipped, as tests of tickets take them."""
 
 from tocsin_protocol.vocabulary import TicketKind
 from tocsin_server.config import CHECKOUT
+from tocsin_server.decisions.folder import load_for_desk
 from tocsin_server.desk.lifecycle import load_lifecycle
 
 assert CHECKOUT is not None
 SHIPPED = load_lifecycle(CHECKOUT / "processes")
 COURSE = SHIPPED.of(TicketKind.INCIDENT)
+TABLES = load_for_desk(CHECKOUT / "decisions")

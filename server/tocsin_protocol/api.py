@@ -147,6 +147,11 @@ class TicketRow(Message, frozen=True, kw_only=True):
     opened_at: datetime
     updated_at: datetime
     solved_at: datetime | None
+    impact: str = ""
+    """How much of the client's work is touched: `high`, `medium`, `low`; empty where no table has said it."""
+    urgency: str = ""
+    """How soon that hurts, in the same words."""
+    team: str = ""
     waits_for: str = ""
     """What a pending ticket waits for: `customer`, `vendor` and what else the lifecycle names."""
     wakes_at: datetime | None = None

@@ -151,7 +151,7 @@ class Server:
         self.quietbook = Quietbook(
             lambda: find_config("suppressions", config), estate=self.estate, changed=self._rules_changed
         )
-        self.deskbook = Deskbook(lambda: find_config("processes", config), changed=self._rules_changed)
+        self.deskbook = Deskbook(lambda name: find_config(name, config), changed=self._rules_changed)
         self.judge = self._judge()
         self.sent = Sent(self.journal, Archive(data / HISTORY), settings.interval_s * 1000)
         self.recall = Recall(head=self.head, sent=self.sent, hosts=self.estate.hosts, clock=clock)
@@ -165,6 +165,7 @@ class Server:
             self.storage,
             self.notices,
             is_fresh=self._is_fresh,
+            tables=self.deskbook.tables,
             health=self.health,
             clock=clock,
             settings=settings,
@@ -288,6 +289,7 @@ class Server:
                 ],
                 silences=self.silences,
                 lifecycle=self.deskbook.lifecycle,
+                tables=self.deskbook.tables,
                 rules_in_force=lambda: self.rulebook.rules,
                 sees=self._sees,
                 operator_token=issue_pass(self._data, local_url(self._settings)).token,
@@ -405,6 +407,7 @@ class Server:
                 vitals=self.vitals, head=self.head, presence=self.presence, clock=self._clock
             ),
             notices=self.notices,
+            tables=self.deskbook.tables,
             clock=self._clock,
         )
 

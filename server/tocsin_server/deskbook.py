@@ -1,7 +1,7 @@
-"""The files that the desk works by: the folder they come from, and what is wrong with them.
+"""The files that the desk works by: the folders they come from, and what is wrong with them.
 
-A change is taken whole or not at all. Where nothing could be read since the start, alerts open and solve
-tickets all the same, and people's acts are refused with the remedy.
+A change of a folder is taken whole or not at all. Where nothing could be read since the start, alerts open and
+solve tickets all the same, by the severities of their rules, and people's acts are refused with the remedy.
 """
 
 from collections.abc import Callable
@@ -10,6 +10,8 @@ from pathlib import Path
 import structlog
 
 from tocsin_protocol.api import RuleProblem
+from tocsin_server.decisions.folder import Tables, desk_shelf
+from tocsin_server.decisions.sheet import DecisionFileError
 from tocsin_server.desk.lifecycle import Lifecycle, LifecycleError, load_lifecycle
 from tocsin_server.yaml_files import Shelf
 
@@ -17,35 +19,46 @@ _log = structlog.get_logger()
 
 
 class Deskbook:
-    """One folder. `changed` is called when consoles should look again."""
+    """Its folders, by `find`. `changed` is called when consoles should look again."""
 
-    def __init__(self, find: Callable[[], Path | None], *, changed: Callable[[], object]) -> None:
-        self._shelf = Shelf(find, load_lifecycle, Lifecycle())
+    def __init__(self, find: Callable[[str], Path | None], *, changed: Callable[[], object]) -> None:
+        self._processes = Shelf(lambda: find("processes"), load_lifecycle, Lifecycle())
+        self._decisions = desk_shelf(lambda: find("decisions"))
         self._changed = changed
 
     def lifecycle(self) -> Lifecycle:
-        """What is in force."""
-        return self._shelf.contents
+        """Which acts are lawful."""
+        return self._processes.contents
+
+    def tables(self) -> Tables:
+        """The decision tables that are in force."""
+        return self._decisions.contents
 
     @property
     def problems(self) -> list[RuleProblem]:
         """Why a file is not in force."""
-        return self._shelf.problems(_told)
+        return [*self._processes.problems(_of_lifecycle), *self._decisions.problems(_of_table)]
 
     def reload(self) -> None:
-        """Look at the folder, and put what has changed in force."""
+        """Look at the folders, and put what has changed in force."""
         had = self.problems
-        self._shelf.look()
+        self._processes.look()
+        self._decisions.look()
         if self.problems == had:
             return
         for problem in self.problems:
-            _log.error(
-                f"what a file says of tickets is not in force: {problem.reason}",
-                action="lifecycle_refused",
-                file=problem.file,
-            )
+            if problem not in had:
+                _log.error(
+                    f"what a file says of tickets is not in force: {problem.reason}",
+                    action="desk_file_refused",
+                    file=problem.file,
+                )
         self._changed()
 
 
-def _told(wrong: LifecycleError) -> RuleProblem:
+def _of_lifecycle(wrong: LifecycleError) -> RuleProblem:
     return RuleProblem(file=wrong.file, reason=f"line {wrong.line}: {wrong.reason}")
+
+
+def _of_table(wrong: DecisionFileError) -> RuleProblem:
+    return RuleProblem(file=wrong.file, reason=f"line {wrong.line}, {wrong.column}: {wrong.reason}")

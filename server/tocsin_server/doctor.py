@@ -14,6 +14,7 @@ from tocsin_server.alerts.rulefile import RuleFileErrors, load_rule_files
 from tocsin_server.alerts.suppressionfile import SuppressionFileErrors, Suppressions, load_suppressions
 from tocsin_server.config import ServerConfig, find_config
 from tocsin_server.datafolder import TABLES, database, look
+from tocsin_server.decisions.folder import load_for_desk
 from tocsin_server.desk.lifecycle import load_lifecycle
 from tocsin_server.errors import Misconfigured, TocsinError
 from tocsin_server.estate.declared import Problem, problems_of
@@ -57,6 +58,7 @@ def examine(data: Path, settings: ServerConfig, *, config: Path | None) -> list[
         *_probes(data, config),
         *_suppressions(config),
         _lifecycle(config),
+        _decisions(config),
     ]
 
 
@@ -204,6 +206,19 @@ def _lifecycle(config: Path | None) -> Finding:
     except FileErrors as errors:
         return Finding(Colour.RED, "lifecycle", str(errors.errors[0]))
     return Finding(Colour.GREEN, "lifecycle", f"{counted(len(found.moves), 'kind')} of tickets from {folder}")
+
+
+def _decisions(config: Path | None) -> Finding:
+    folder = find_config("decisions", config)
+    if folder is None:
+        return Finding(Colour.RED, "decisions", "no decisions/ folder is found: give its parent with --config")
+    try:
+        found = load_for_desk(folder)
+    except FileErrors as errors:
+        return Finding(Colour.RED, "decisions", str(errors))
+    except OSError as error:
+        return Finding(Colour.RED, "decisions", f"{folder} cannot be read ({error.strerror})")
+    return Finding(Colour.GREEN, "decisions", f"{counted(len(found), 'table')} from {folder}")
 
 
 def counted(count: int, what: str) -> str:

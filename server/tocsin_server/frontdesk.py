@@ -13,6 +13,7 @@ from sqlmodel import Session
 
 from tocsin_server.clock import Clock
 from tocsin_server.config import ServerConfig
+from tocsin_server.decisions.folder import Tables
 from tocsin_server.desk.happening import Happening
 from tocsin_server.desk.intake import consume, is_waiting
 from tocsin_server.desk.recovery import settle_recovered
@@ -37,6 +38,7 @@ class FrontDesk:
         notices: Notices,
         *,
         is_fresh: Callable[[int], bool],
+        tables: Callable[[], Tables],
         health: Health,
         clock: Clock,
         settings: ServerConfig,
@@ -44,6 +46,7 @@ class FrontDesk:
         self._storage = storage
         self._notices = notices
         self._is_fresh = is_fresh
+        self._tables = tables
         self._health = health
         self._clock = clock
         self._reopen_ms = settings.reopen_minutes * 60_000
@@ -82,7 +85,9 @@ class FrontDesk:
         for _ in range(BATCHES):
             if not is_waiting(session):
                 break
-            happenings += consume(session, self._clock.now_ms(), reopen_ms=self._reopen_ms)
+            happenings += consume(
+                session, self._clock.now_ms(), reopen_ms=self._reopen_ms, tables=self._tables()
+            )
         return happenings
 
     def _recover(self, session: Session) -> list[Happening]:

@@ -111,7 +111,18 @@ def test_the_doctor_has_a_line_for_each_thing_and_fails_only_on_red(
     absent, ill, _ = Operator(tmp_path / "absent", operator._capsys).tries("doctor")
 
     assert (status, absent) == (0, 1)
-    things = ["data", "database", "sqlite", "space", "port", "rules", "probes", "suppressions", "lifecycle"]
+    things = [
+        "data",
+        "database",
+        "sqlite",
+        "space",
+        "port",
+        "rules",
+        "probes",
+        "suppressions",
+        "lifecycle",
+        "decisions",
+    ]
     assert [line.split()[1].rstrip(":") for line in healthy.splitlines()] == things
     assert ill.startswith("red    data: ")
 

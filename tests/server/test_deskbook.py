@@ -20,7 +20,13 @@ class Shelf:
     told: int = 0
 
     def __post_init__(self) -> None:
-        self.book = Deskbook(lambda: self.folder if self.folder.exists() else None, changed=self._tell)
+        self.book = Deskbook(self._find, changed=self._tell)
+
+    def _find(self, name: str) -> Path | None:
+        assert CHECKOUT is not None
+        if name != self.folder.name:
+            return CHECKOUT / name
+        return self.folder if self.folder.exists() else None
 
     def _tell(self) -> None:
         self.told += 1
@@ -60,7 +66,7 @@ def test_a_file_that_is_refused_leaves_the_last_good_one_in_force_and_is_told_on
 
     assert shelf.book.lifecycle() == SHIPPED
     assert shelf.told == 1
-    assert [line["action"] for line in said] == ["lifecycle_refused"]
+    assert [line["action"] for line in said] == ["desk_file_refused"]
     (problem,) = shelf.book.problems
     assert (problem.file, problem.reason) == (
         "lifecycle.yml",

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy.exc import OperationalError
 from sqlmodel import Session
 from structlog.testing import capture_logs
-from tests.lifecycle import SHIPPED
+from tests.lifecycle import SHIPPED, TABLES
 from tests.server.desk.world import ALICE, World, change_alert
 
 from tocsin_protocol.vocabulary import AlertState, TicketEventKind
@@ -50,6 +50,7 @@ class Bell:
             storage,
             self.told,
             is_fresh=lambda _host: self.fresh,
+            tables=lambda: TABLES,
             health=self.health,
             clock=self.clock,
             settings=settings,

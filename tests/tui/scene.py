@@ -368,9 +368,26 @@ def waiting(was: TicketDetail) -> TicketDetail:
         text="ordered, DHL brings it", data={"for": "vendor"},
     )  # fmt: skip
     row = msgspec.structs.replace(
-        was.ticket, state=TicketState.PENDING, waits_for="vendor", wakes_at=NOW + timedelta(days=1)
+        was.ticket,
+        state=TicketState.PENDING,
+        team="servers",
+        waits_for="vendor",
+        wakes_at=NOW + timedelta(days=1),
     )
-    return msgspec.structs.replace(was, ticket=row, events=[*was.events, event])
+    opened = msgspec.structs.replace(was.events[0], data={**was.events[0].data, **RULED})
+    return msgspec.structs.replace(was, ticket=row, events=[opened, event])
+
+
+RULED: dict = {
+    "priority": "1: much of the client is touched, and it hurts now",
+    "team": "servers",
+    "decided": [
+        "triage@2228d041fc0b row critical",
+        "priority@26b79f40c403 row high-high",
+        "routing@089939b4fc2b row server",
+    ],
+}
+"""What the decision tables have said of a ticket."""
 
 
 def detail(row: TicketRow) -> TicketDetail:

@@ -89,6 +89,38 @@ def test_a_reason_of_another_shape_is_not_shown(strange: object) -> None:
     assert not any("withheld" in row.text for row in ticket.timeline([event], now=scene.NOW))
 
 
+def test_the_timeline_says_what_was_decided_last_and_by_which_rows() -> None:
+    (event,) = scene.events(scene.a_ticket())
+    event = msgspec.structs.replace(event, data={**event.data, **scene.RULED})
+
+    told = [row.text.strip() for row in ticket.timeline([event], now=event.at)]
+
+    assert told[1] == "value 0.0231"
+    assert told[-2:] == [
+        "priority 1: much of the client is touched, and it hurts now · team servers",
+        "decided: triage critical, priority high-high, routing server",
+    ]
+
+
+def test_what_a_person_has_said_the_priority_of_is_routed_only() -> None:
+    (event,) = scene.events(scene.a_ticket())
+    routed = {"team": "servers", "decided": ["routing@089939b4fc2b row server"]}
+    event = msgspec.structs.replace(event, data=routed)
+
+    told = [row.text.strip() for row in ticket.timeline([event], now=event.at)]
+
+    assert told[1:] == ["team servers", "decided: routing server"]
+
+
+@pytest.mark.parametrize("strange", [{"team": ""}, {"decided": "a word"}, {"priority": None}])
+def test_a_decision_of_another_shape_is_not_shown(strange: dict) -> None:
+    (event,) = scene.events(scene.a_ticket())
+
+    told = ticket.timeline([msgspec.structs.replace(event, data=strange)], now=event.at)
+
+    assert len(told) == 1
+
+
 def test_an_acknowledgement_stands_in_the_timeline_with_what_it_means() -> None:
     (event,) = scene.events(scene.a_ticket())
     event = msgspec.structs.replace(event, kind="acknowledged", actor="ada", text="", data={})

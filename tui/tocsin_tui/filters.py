@@ -26,6 +26,7 @@ def ticket_fields(row: TicketRow) -> dict[str, str]:
         "state": row.state.value,
         "sev": row.severity.value if row.severity else "",
         "alert": row.alert_state.value if row.alert_state else "",
+        "team": row.team,
         "waits": row.waits_for,
         "title": row.title,
     }

@@ -154,10 +154,11 @@ def digest_of(entry: Entry) -> str:
         entry.source,
         entry.previous,
     )
-    return hashlib.sha256(_DOMAIN + b"".join(map(_framed, fields))).hexdigest()
+    return hashlib.sha256(_DOMAIN + b"".join(map(framed, fields))).hexdigest()
 
 
-def _framed(value: str | int | None) -> bytes:
+def framed(value: str | int | None) -> bytes:
+    """A field as it is digested."""
     if value is None:
         return _NONE
     text = str(value).encode("utf-8", "surrogatepass")  # what was tampered with may be no text

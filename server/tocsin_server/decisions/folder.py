@@ -19,6 +19,7 @@ from tocsin_server.yaml_files import Shelf
 
 Tables = Mapping[str, Decider]
 """By their names."""
+NO_TABLES: Tables = MappingProxyType({})
 
 
 class TableFiles(NamedTuple):
@@ -84,7 +85,7 @@ def load_for_desk(folder: Path) -> Tables:
 
 def desk_shelf(find: Callable[[], Path | None]) -> Shelf[Tables]:
     """The desk's tables as they were read last without a mistake; `look` reads what has changed."""
-    return Shelf(find, load_for_desk, MappingProxyType({}), files=csv_files)
+    return Shelf(find, load_for_desk, NO_TABLES, files=csv_files)
 
 
 def _tested(path: Path) -> Path:

@@ -18,6 +18,7 @@ NONE = "none"
 
 _KIND = Words(("incident", "request", "problem", "change"))
 _PRIORITY = Numbers(1, 4, whole=True)
+_DEGREE = Words(("high", "medium", "low"))
 _WAY = Words(("mail", "page", NONE))
 _WORLD: Mapping[str, Domain] = {
     "client": Text(),
@@ -41,11 +42,11 @@ class Form(NamedTuple):
 
 
 FORMS: Mapping[str, Form] = {
-    "routing": Form(_WORLD, {"team": Text()}),
+    "triage": Form(_WORLD, {"impact": _DEGREE, "urgency": _DEGREE}),
     "priority": Form(
-        {**_WORLD, **dict.fromkeys(("impact", "urgency"), Words(("high", "medium", "low")))},
-        {"priority": _PRIORITY, "reason": Text()},
+        {**_WORLD, "impact": _DEGREE, "urgency": _DEGREE}, {"priority": _PRIORITY, "reason": Text()}
     ),
+    "routing": Form({**_WORLD, "priority": _PRIORITY}, {"team": Text()}),
     "sla_selection": Form({**_WORLD, "priority": _PRIORITY}, {"clocked": Truth(), "item": Text()}),
     "notification": Form(
         {

@@ -1,22 +1,43 @@
 """What the audit log holds of tickets: each act of a person, with the digest of the event that tells of it.
 
 So an event that is changed or removed afterwards is found as long as the log is whole. Events that no person
-has made, those of alerts and of the clock, are not in it.
+has made, those of alerts and of the clock, are not in it. A digest is SHA-256, in hexadecimal, of the line
+`tocsin-event-v1` with its newline and then of
+
+    id  client_id  ticket_id  at_ms  kind  actor_kind  actor  text  data  transition_id
+
+as the row has them, each as in the log itself (`access/audit.py`). What is added to the table later is in no
+digest before.
 """
 
 import hashlib
 import json
 from collections.abc import Iterable, Iterator
 from itertools import islice
+from typing import Any
 
-from sqlalchemy import RowMapping, select
+from sqlalchemy import Row, String, Text, cast, select, type_coerce
 from sqlmodel import Session
 
-from tocsin_server.access.audit import Act, Actor, Deed, Entry
+from tocsin_server.access.audit import Act, Actor, Deed, Entry, framed
 from tocsin_server.access.verification import Fault, Ill
 from tocsin_server.desk.happening import Happening
 from tocsin_server.desk.store import EVENTS
 
+_DOMAIN = b"tocsin-event-v1\n"
+# Words and JSON as text: a row that was tampered with may hold what is neither.
+_TOLD = (
+    EVENTS.c.id,
+    EVENTS.c.client_id,
+    EVENTS.c.ticket_id,
+    EVENTS.c.at_ms,
+    type_coerce(EVENTS.c.kind, String),
+    type_coerce(EVENTS.c.actor_kind, String),
+    EVENTS.c.actor,
+    EVENTS.c.text,
+    cast(EVENTS.c.data, Text),
+    EVENTS.c.transition_id,
+)
 _BATCH = 500
 _MOST = (1 << 63) - 1
 """More than that no database holds."""
@@ -26,16 +47,16 @@ _NO_EVENT = (0, "")
 def deed(session: Session, happening: Happening, *, by: Actor, at_ms: int) -> Deed:
     """What somebody has just done to a ticket; its newest event is that of the act."""
     asked = (
-        select(EVENTS).where(EVENTS.c.ticket_id == happening.ticket_id).order_by(EVENTS.c.id.desc()).limit(1)
+        select(*_TOLD).where(EVENTS.c.ticket_id == happening.ticket_id).order_by(EVENTS.c.id.desc()).limit(1)
     )
-    event = session.execute(asked).mappings().one()
+    event = session.execute(asked).one()
     return Deed(
         Act(f"ticket.{happening.kind.value}"),
         happening.ticket_id,
         by=by,
         at_ms=at_ms,
-        client_id=event["client_id"],
-        details={"event": event["id"], "sha256": digest_of(event)},
+        client_id=event.client_id,
+        details={"event": event.id, "sha256": digest_of(event)},
     )
 
 
@@ -45,16 +66,15 @@ def first_altered(session: Session, entries: Iterable[Entry]) -> Fault | None:
     return next((fault for batch in _batches(told) for fault in _altered(session, batch)), None)
 
 
-def digest_of(event: RowMapping) -> str:
-    """SHA-256, in hexadecimal, of the row as a JSON object without spaces, its keys sorted, in ASCII."""
-    text = json.dumps(dict(event), sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()
+def digest_of(event: Row[Any]) -> str:
+    """What an event's digest has to be."""
+    return hashlib.sha256(_DOMAIN + b"".join(map(framed, event))).hexdigest()
 
 
 def _altered(session: Session, batch: list[Entry]) -> Iterator[Fault]:
     told = [_event_of(entry) for entry in batch]
-    asked = select(EVENTS).where(EVENTS.c.id.in_([number for number, _ in told]))
-    there = {row["id"]: digest_of(row) for row in session.execute(asked).mappings()}
+    asked = select(*_TOLD).where(EVENTS.c.id.in_([number for number, _ in told]))
+    there = {event.id: digest_of(event) for event in session.execute(asked)}
     for entry, (number, digest) in zip(batch, told, strict=True):
         if there.get(number) != digest:
             happened = "changed" if number in there else "removed"

@@ -22,6 +22,7 @@ from sqlmodel import Session
 
 from tocsin_protocol.vocabulary import AlertState, SuppressionKind, TicketEventKind, TicketState
 from tocsin_server.alerts.store import AlertRow, Transition
+from tocsin_server.decisions.folder import NO_TABLES, Tables
 from tocsin_server.desk.evidence import evidence_of, title_of
 from tocsin_server.desk.happening import Happening
 from tocsin_server.desk.record import (
@@ -33,9 +34,10 @@ from tocsin_server.desk.record import (
     write_entries,
     write_new,
 )
+from tocsin_server.desk.ruling import Ruling, World, ruled
 from tocsin_server.desk.store import EVENTS, IS_OPEN, TICKET_ALERTS, TICKETS
 from tocsin_server.desk.ticket import ALARMING, Change, Evidence, cleared, fired, opened_by_alert, unknown
-from tocsin_server.estate.store import Host
+from tocsin_server.estate.store import Client, Host, Site
 
 LIMIT = 500
 """How many transitions one call consumes: a fraction of a second for the one writer."""
@@ -43,6 +45,8 @@ LIMIT = 500
 _TRANSITIONS = Transition.metadata.tables["transition"]
 _ALERTS = AlertRow.metadata.tables["alert"]
 _HOSTS = Host.metadata.tables["host"]
+_SITES = Site.metadata.tables["site"]
+_CLIENTS = Client.metadata.tables["client"]
 
 IS_WAITING: ColumnElement[bool] = literal_column("transition.consumed_ms IS NULL")
 """Word for word the condition of its partial index."""
@@ -67,9 +71,14 @@ _WAITING = (
         _ALERTS.c.suppressed,
         _ALERTS.c.acknowledged_ms,
         _HOSTS.c.site_id,
+        _HOSTS.c.kind.label("host_kind"),
+        _SITES.c.slug.label("site"),
+        _CLIENTS.c.slug.label("client"),
     )
     .join_from(_TRANSITIONS, _ALERTS, _ALERTS.c.id == _TRANSITIONS.c.alert_id)
     .outerjoin(_HOSTS, _HOSTS.c.id == _ALERTS.c.host_id)
+    .outerjoin(_SITES, _SITES.c.id == _HOSTS.c.site_id)
+    .outerjoin(_CLIENTS, _CLIENTS.c.id == _TRANSITIONS.c.client_id)
     .where(IS_WAITING)
     .order_by(_TRANSITIONS.c.id)
 )
@@ -87,14 +96,16 @@ class _Told(NamedTuple):
     sample_ms: int | None
 
 
-def consume(session: Session, now_ms: int, *, reopen_ms: int, limit: int = LIMIT) -> list[Happening]:
-    """Consume the oldest waiting transitions; what has come of them, in their order."""
+def consume(
+    session: Session, now_ms: int, *, reopen_ms: int, tables: Tables = NO_TABLES, limit: int = LIMIT
+) -> list[Happening]:
+    """Consume the oldest waiting transitions; what has come of them, in their order. `tables` decide."""
     waiting = session.execute(_WAITING.limit(limit)).all()
     if not waiting:
         return []
     told_before = _told_before(session, [row.id for row in waiting])
     fresh = [row for row in waiting if _is_told_of(row) and row.id not in told_before]
-    batch = _Batch(session, fresh, reopen_ms=reopen_ms)
+    batch = _Batch(session, fresh, reopen_ms=reopen_ms, tables=tables)
     for row in fresh:
         batch.tell(row)
     lost = batch.write()
@@ -122,9 +133,10 @@ def ticket_key(client_id: int, alertname: str, labels: Mapping[str, str]) -> str
 class _Batch:
     """The tickets that a run of transitions is about, and what becomes of them."""
 
-    def __init__(self, session: Session, rows: Sequence[Row[Any]], *, reopen_ms: int) -> None:
+    def __init__(self, session: Session, rows: Sequence[Row[Any]], *, reopen_ms: int, tables: Tables) -> None:
         self._session = session
         self._reopen_ms = reopen_ms
+        self._tables = tables
         self._keys = {row.id: ticket_key(row.client_id, row.alertname, row.labels) for row in rows}
         self._records = _records_of(session, set(self._keys.values()))
         self._attached, self._holding = _alerts_of(session, self._records)
@@ -166,7 +178,7 @@ class _Batch:
             if record is None or self._is_over(record, row.at_ms):
                 return self._open(row, evidence, record)
             record.move(row.host_id, row.site_id)
-            return fired(record.standing, evidence, row.at_ms)
+            return fired(record.standing, evidence, row.at_ms, ruling=self._ruled(row))
         if record is None or record.standing.state is TicketState.CLOSED:
             return None
         if row.new is AlertState.UNKNOWN:
@@ -181,7 +193,7 @@ class _Batch:
         return standing.solved_ms is not None and now_ms - standing.solved_ms > self._reopen_ms
 
     def _open(self, row: Row[Any], evidence: Evidence, earlier: Record | None) -> Change:
-        change = opened_by_alert(evidence, row.at_ms)
+        change = opened_by_alert(evidence, row.at_ms, ruling=self._ruled(row))
         facts = Facts(
             client_id=row.client_id,
             site_id=row.site_id,
@@ -198,6 +210,13 @@ class _Batch:
             for alert_id in self._holding_of(earlier):
                 self._attach(record, alert_id)
         return change
+
+    def _ruled(self, row: Row[Any]) -> Ruling:
+        host_kind = "" if row.host_kind is None else row.host_kind.value
+        world = World(
+            row.client, row.site or "", host_kind=host_kind, severity=row.severity, rule=row.alertname
+        )
+        return ruled(self._tables, world)
 
     def _attach(self, record: Record, alert_id: int) -> None:
         attached = self._attached[id(record)]

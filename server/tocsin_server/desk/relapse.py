@@ -25,8 +25,9 @@ from tocsin_server.desk.evidence import Data, json_value, rfc3339
 from tocsin_server.desk.happening import Happening
 from tocsin_server.desk.intake import IS_WAITING
 from tocsin_server.desk.record import Record, read_records, write_alerts, write_changes, write_entries
+from tocsin_server.desk.ruling import priority_of
 from tocsin_server.desk.store import TICKETS
-from tocsin_server.desk.ticket import priority_of, relapse
+from tocsin_server.desk.ticket import relapse
 
 LIMIT = 500
 """How many alerts one call looks at; the others wait for the next."""

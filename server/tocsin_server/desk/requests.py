@@ -13,19 +13,35 @@ from sqlmodel import Session
 
 from tocsin_protocol.vocabulary import TicketKind
 from tocsin_protocol.wire import MAX_QUESTION_CHARACTERS
+from tocsin_server.decisions.folder import NO_TABLES, Tables
 from tocsin_server.desk.happening import Happening
 from tocsin_server.desk.record import Facts, Record, write_entries, write_new
+from tocsin_server.desk.ruling import World, ruled
 from tocsin_server.desk.store import TICKETS
 from tocsin_server.desk.text import cleaned, shortened
 from tocsin_server.desk.ticket import opened_from_host
 from tocsin_server.errors import Forbidden, Unprocessable
-from tocsin_server.estate.store import Host
+from tocsin_server.estate.store import Client, Host, Site
 
 MAX_SUBJECT = 120
 MAX_WHO = 64
 SOMEBODY = "somebody"
 
 _HOSTS = Host.metadata.tables["host"]
+_SITES = Site.metadata.tables["site"]
+_CLIENTS = Client.metadata.tables["client"]
+_ASKS = (
+    select(
+        _HOSTS.c.client_id,
+        _HOSTS.c.site_id,
+        _HOSTS.c.name,
+        _HOSTS.c.kind,
+        _SITES.c.slug.label("site"),
+        _CLIENTS.c.slug.label("client"),
+    )
+    .join_from(_HOSTS, _SITES, _SITES.c.id == _HOSTS.c.site_id)
+    .join(_CLIENTS, _CLIENTS.c.id == _HOSTS.c.client_id)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,17 +83,18 @@ def request_of(*, agent_id: str, host_id: int, key: bytes, who: str, text: str) 
 
 
 def open_request(
-    session: Session, request: Request, *, readings: Mapping[str, str | float | None], now_ms: int
+    session: Session,
+    request: Request,
+    *,
+    readings: Mapping[str, str | float | None],
+    now_ms: int,
+    tables: Tables = NO_TABLES,
 ) -> tuple[int, Happening | None]:
     """The number of the request's ticket, and what has happened where it is a new one.
 
     `readings` are how the host is; they are evidence in the entry that opens the ticket.
     """
-    host = session.execute(
-        select(_HOSTS.c.client_id, _HOSTS.c.site_id, _HOSTS.c.name).where(
-            _HOSTS.c.id == request.host_id, _HOSTS.c.retired_ms.is_(None)
-        )
-    ).first()
+    host = session.execute(_ASKS.where(_HOSTS.c.id == request.host_id, _HOSTS.c.retired_ms.is_(None))).first()
     if host is None:
         raise Forbidden("this host is retired", remedy="enrol it again to watch it")
     asked = select(TICKETS.c.id).where(
@@ -86,7 +103,14 @@ def open_request(
     known: int | None = session.execute(asked.order_by(TICKETS.c.id)).scalar()
     if known is not None:
         return known, None
-    change = opened_from_host(f"{request.who} on {host.name}", now_ms, text=request.text, data=readings)
+    world = World(host.client, host.site, kind=TicketKind.REQUEST, host_kind=host.kind.value)
+    change = opened_from_host(
+        f"{request.who} on {host.name}",
+        now_ms,
+        text=request.text,
+        data=readings,
+        ruling=ruled(tables, world),
+    )
     facts = Facts(
         client_id=host.client_id,
         site_id=host.site_id,

@@ -67,6 +67,10 @@ class Ticket(SQLModel, table=True):
     opened_ms: int = Field(sa_type=Millis)
     updated_ms: int = Field(sa_type=Millis)
     solved_ms: int | None = Field(default=None, sa_type=Millis)
+    impact: str = ""
+    urgency: str = ""
+    """Both as `triage` says; empty where no table has said it."""
+    team: str = ""
     waits_for: str = ""
     """What a pending ticket waits for, in the lifecycle's word."""
     wakes_ms: int | None = Field(default=None, sa_type=Millis)

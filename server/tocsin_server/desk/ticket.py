@@ -21,18 +21,16 @@ from tocsin_protocol.vocabulary import (
     OPEN_TICKET_STATES,
     ActorKind,
     AlertState,
-    Severity,
     TicketAct,
     TicketEventKind,
     TicketState,
 )
 from tocsin_server.desk.lifecycle import Course
+from tocsin_server.desk.ruling import DEFAULT_PRIORITY, Ruling, known_severity, priority_of
 from tocsin_server.errors import Conflict, Unprocessable
 
 PRIORITIES = range(1, 5)
 """1 is the most urgent."""
-DEFAULT_PRIORITY = 3
-_PRIORITIES: Mapping[str, int] = {Severity.CRITICAL: 1, Severity.WARNING: 2, Severity.INFO: 3}
 
 ALARMING = frozenset({AlertState.FIRING, AlertState.UNKNOWN})
 """States of an alert in which its trouble may still be there."""
@@ -78,6 +76,10 @@ class Standing:
     recovered_ms: int | None = None
     updated_ms: int = 0
     solved_ms: int | None = None
+    impact: str = ""
+    urgency: str = ""
+    team: str = ""
+    """Whose it is, as `routing` says."""
     waits_for: str = ""
     """What a pending ticket waits for."""
     wakes_ms: int | None = None
@@ -121,38 +123,43 @@ class Evidence:
         return Actor(ActorKind.RULE, self.rule)
 
 
-def priority_of(severity: str) -> int:
-    """The priority that a rule's severity asks for; 3 for a word that is not ours."""
-    return _PRIORITIES.get(severity, DEFAULT_PRIORITY)
-
-
-def opened_by_alert(evidence: Evidence, now_ms: int) -> Change:
+def opened_by_alert(evidence: Evidence, now_ms: int, *, ruling: Ruling) -> Change:
     """A rule has found trouble that no ticket is about."""
-    standing = Standing(
-        priority=priority_of(evidence.severity), severity=_known(evidence.severity), updated_ms=now_ms
-    )
-    return Change(standing, _told(TicketEventKind.OPENED, evidence, now_ms))
+    standing = _ruled(Standing(severity=known_severity(evidence.severity), updated_ms=now_ms), ruling)
+    return Change(standing, _told(TicketEventKind.OPENED, evidence, now_ms, ruling))
 
 
-def opened_by_person(who: Technician, now_ms: int, *, priority: int, text: str) -> Change:
-    """A person has found it; nothing but a person will solve it."""
-    standing = Standing(priority=priority, human=True, updated_ms=now_ms)
-    return Change(standing, Entry(now_ms, TicketEventKind.OPENED, who.actor, text))
+def opened_by_person(who: Technician, now_ms: int, *, priority: int, text: str, ruling: Ruling) -> Change:
+    """A person has found it, and says how urgent it is; nothing but a person will solve it."""
+    standing = Standing(priority=priority, team=ruling.team, human=True, updated_ms=now_ms)
+    return Change(standing, Entry(now_ms, TicketEventKind.OPENED, who.actor, text, ruling.routed()))
 
 
-def opened_from_host(who: str, now_ms: int, *, text: str, data: Mapping[str, Any]) -> Change:
+def opened_from_host(who: str, now_ms: int, *, text: str, data: Mapping[str, Any], ruling: Ruling) -> Change:
     """Somebody at a host asks for something; nothing but a person will solve it. `data` is how the host is."""
-    standing = Standing(priority=DEFAULT_PRIORITY, human=True, updated_ms=now_ms)
-    return Change(standing, Entry(now_ms, TicketEventKind.OPENED, Actor(ActorKind.HOST, who), text, data))
+    standing = _ruled(Standing(human=True, updated_ms=now_ms), ruling)
+    entry = Entry(now_ms, TicketEventKind.OPENED, Actor(ActorKind.HOST, who), text, {**data, **ruling.data()})
+    return Change(standing, entry)
 
 
-def fired(was: Standing, evidence: Evidence, now_ms: int) -> Change:
+def _ruled(standing: Standing, ruling: Ruling) -> Standing:
+    return replace(
+        standing,
+        priority=ruling.priority,
+        impact=ruling.impact,
+        urgency=ruling.urgency,
+        team=ruling.team,
+    )
+
+
+def fired(was: Standing, evidence: Evidence, now_ms: int, *, ruling: Ruling) -> Change:
     """One of its alerts fires, for the first time or again; a solved ticket is reopened."""
-    worse = _worse(was, evidence.severity)
+    worse = _worse(was, evidence.severity, ruling)
+    told_of = ruling if worse.priority < was.priority else None
     if was.is_open:
         now = replace(worse, recovered_ms=None, confirm=False)
-        return _changed(now, _told(TicketEventKind.ALERT_FIRED, evidence, now_ms))
-    return _changed(_open_again(worse), _told(TicketEventKind.REOPENED, evidence, now_ms))
+        return _changed(now, _told(TicketEventKind.ALERT_FIRED, evidence, now_ms, told_of))
+    return _changed(_open_again(worse), _told(TicketEventKind.REOPENED, evidence, now_ms, told_of))
 
 
 def unknown(was: Standing, evidence: Evidence, now_ms: int) -> Change:
@@ -323,20 +330,19 @@ def _open_again(was: Standing) -> Standing:
     return replace(_at_work(was), solved_ms=None, recovered_ms=None, confirm=False)
 
 
-def _worse(was: Standing, severity: str) -> Standing:
+def _worse(was: Standing, severity: str, ruling: Ruling) -> Standing:
     """Priority rises with a worse severity and never falls by itself."""
-    asked = priority_of(severity)
-    if was.severity and asked >= priority_of(was.severity):
+    if was.severity and priority_of(severity) >= priority_of(was.severity):
         return was
-    return replace(was, severity=_known(severity), priority=min(was.priority, asked))
+    now = replace(was, severity=known_severity(severity))
+    if ruling.priority >= was.priority:
+        return now
+    return replace(now, priority=ruling.priority, impact=ruling.impact, urgency=ruling.urgency)
 
 
-def _known(severity: str) -> str:
-    return severity if severity in _PRIORITIES else ""
-
-
-def _told(kind: TicketEventKind, evidence: Evidence, now_ms: int) -> Entry:
-    return Entry(now_ms, kind, evidence.actor, evidence.text, evidence.data)
+def _told(kind: TicketEventKind, evidence: Evidence, now_ms: int, ruling: Ruling | None = None) -> Entry:
+    data = evidence.data if ruling is None else {**evidence.data, **ruling.data()}
+    return Entry(now_ms, kind, evidence.actor, evidence.text, data)
 
 
 def _require_open(was: Standing, act: str) -> None:

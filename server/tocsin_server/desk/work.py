@@ -7,25 +7,29 @@ that has changed since is refused as `Stale`, and the message says what has happ
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
-from sqlalchemy import ColumnElement, select, update
+from sqlalchemy import ColumnElement, Row, select, update
 from sqlmodel import Session
 
 from tocsin_protocol.api import NewTicket, Person
 from tocsin_protocol.vocabulary import Role
 from tocsin_server.alerts.store import ALERTS
+from tocsin_server.decisions.folder import NO_TABLES, Tables
 from tocsin_server.desk import ticket
 from tocsin_server.desk.happening import Happening
 from tocsin_server.desk.lifecycle import Course, Lifecycle
 from tocsin_server.desk.record import Facts, Record, read_records, write_changes, write_entries, write_new
+from tocsin_server.desk.ruling import World, ruled
 from tocsin_server.desk.scope import client_id_of
 from tocsin_server.desk.store import EVENTS, IS_OPEN, TICKET_ALERTS, TICKETS
 from tocsin_server.desk.text import MAX_TITLE, given_text, required_text
 from tocsin_server.desk.ticket import ALARMING, PRIORITIES, Change, Technician
 from tocsin_server.errors import Conflict, NotFound, Stale, Unprocessable
-from tocsin_server.estate.store import Host
+from tocsin_server.estate.store import Host, Site
 
 _HOSTS = Host.metadata.tables["host"]
+_SITES = Site.metadata.tables["site"]
 _IS_ALARMING = ALERTS.c.state.in_(ALARMING)
 
 
@@ -120,7 +124,9 @@ def acknowledge(session: Session, ticket_id: int, hand: Hand, *, text: str = "")
     return done
 
 
-def open_ticket(session: Session, new: NewTicket, *, person: Person, now_ms: int) -> Happening:
+def open_ticket(
+    session: Session, new: NewTicket, *, person: Person, now_ms: int, tables: Tables = NO_TABLES
+) -> Happening:
     """Open a ticket by hand; the host, where one is given, must be the client's."""
     if new.priority not in PRIORITIES:
         raise Unprocessable(
@@ -129,10 +135,16 @@ def open_ticket(session: Session, new: NewTicket, *, person: Person, now_ms: int
     title = " ".join(required_text(new.title, what="the title", most=MAX_TITLE).split())
     text = given_text(new.text, what="the text")
     client_id = client_id_of(session, new.client)
-    site_id = None if new.host_id is None else _site_id(session, new.host_id, client_id)
+    place = None if new.host_id is None else _place(session, new.host_id, client_id)
+    world = World(new.client) if place is None else World(new.client, place.site, host_kind=place.kind.value)
     change = ticket.opened_by_person(
-        Technician(person.id, person.login), now_ms, priority=new.priority, text=text
+        Technician(person.id, person.login),
+        now_ms,
+        priority=new.priority,
+        text=text,
+        ruling=ruled(tables, world),
     )
+    site_id = None if place is None else place.site_id
     facts = Facts(
         client_id=client_id, site_id=site_id, host_id=new.host_id, key=None, title=title, opened_ms=now_ms
     )
@@ -207,11 +219,16 @@ def _open_of_same_key(session: Session, record: Record) -> int | None:
     return session.execute(asked).scalar()
 
 
-def _site_id(session: Session, host_id: int, client_id: int) -> int:
-    asked = select(_HOSTS.c.site_id).where(_HOSTS.c.id == host_id, _HOSTS.c.client_id == client_id)
-    site_id = session.execute(asked).scalar()
-    if site_id is None:
+def _place(session: Session, host_id: int, client_id: int) -> Row[Any]:
+    """The site of one of the client's hosts, and what kind it is."""
+    asked = (
+        select(_HOSTS.c.site_id, _HOSTS.c.kind, _SITES.c.slug.label("site"))
+        .join_from(_HOSTS, _SITES, _SITES.c.id == _HOSTS.c.site_id)
+        .where(_HOSTS.c.id == host_id, _HOSTS.c.client_id == client_id)
+    )
+    found = session.execute(asked).first()
+    if found is None:
         raise NotFound(
             f"the client has no host {host_id}", remedy="leave the host out, or choose one of the client's"
         )
-    return int(site_id)
+    return found

@@ -14,6 +14,7 @@ from tocsin_server.alerts.rules import RuleSet
 from tocsin_server.alerts.silenced import Silences
 from tocsin_server.clock import Clock
 from tocsin_server.config import ServerConfig
+from tocsin_server.decisions.folder import NO_TABLES, Tables
 from tocsin_server.desk.lifecycle import Lifecycle
 from tocsin_server.estate.estate import Estate
 from tocsin_server.health import Health
@@ -57,6 +58,8 @@ class Deps:
     rules_in_force: Callable[[], RuleSet] = RuleSet
     lifecycle: Callable[[], Lifecycle] = Lifecycle
     """Which acts of people are lawful."""
+    tables: Callable[[], Tables] = lambda: NO_TABLES
+    """What decides on new tickets."""
     sees: Callable[[Person], frozenset[int]] = lambda _person: frozenset()
     """Whose clients' series somebody may ask for; nobody's where it is not said."""
     operator_token: str = ""

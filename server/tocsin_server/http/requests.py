@@ -6,7 +6,7 @@ question the ticket keeps how the host is at that moment, as the consoles see it
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import partial
 from typing import Annotated
@@ -16,6 +16,7 @@ from msgspec import Meta
 
 from tocsin_protocol import wire
 from tocsin_server.clock import Clock, moment
+from tocsin_server.decisions.folder import Tables
 from tocsin_server.desk.evidence import rfc3339
 from tocsin_server.desk.requests import open_request, request_of
 from tocsin_server.errors import Overloaded
@@ -115,12 +116,14 @@ class Requests:
         storage: Storage,
         readings: HostReadings,
         notices: Notices,
+        tables: Callable[[], Tables],
         clock: Clock,
     ) -> None:
         self._doorkeeper = doorkeeper
         self._storage = storage
         self._readings = readings
         self._notices = notices
+        self._tables = tables
         self._clock = clock
         self._allowance = Allowance(clock=clock)
 
@@ -133,9 +136,14 @@ class Requests:
         )
         self._allowance.take(caller.agent.id, said.key)
         readings = await asyncio.to_thread(self._readings.of, caller.host.id)
-        ticket, happening = await self._storage.write_soon(
-            partial(open_request, request=request, readings=readings, now_ms=self._clock.now_ms())
+        act = partial(
+            open_request,
+            request=request,
+            readings=readings,
+            now_ms=self._clock.now_ms(),
+            tables=self._tables(),
         )
+        ticket, happening = await self._storage.write_soon(act)
         if happening is not None:
             self._notices.tickets([happening])
         return caller.answer({"ticket": ticket}, domain=wire.ASK_ANSWER_DOMAIN, request=body)

@@ -67,7 +67,8 @@ async def ticket(deps: Wired, ticket_id: Id) -> TicketDetail:
 @post("/tickets")
 async def open_ticket(deps: Wired, request: SignedIn, data: JSONBody[NewTicket]) -> TicketDetail:
     """Open one by hand."""
-    act = partial(work.open_ticket, new=data, person=request.user, now_ms=deps.clock.now_ms())
+    now_ms, tables = deps.clock.now_ms(), deps.tables()
+    act = partial(work.open_ticket, new=data, person=request.user, now_ms=now_ms, tables=tables)
     return await _done(deps, request, act)
 
 

@@ -66,7 +66,7 @@ def enrol_atlas_anew(session: Session) -> None:
 def test_the_first_event_holds_the_evidence(world: World) -> None:
     world.fire(value=0.02)
 
-    world.consume()
+    world.consume(tables={})
 
     event = world.events()[0]
     assert (event.actor_kind, event.actor) == (ActorKind.RULE, "FilesystemFull")
@@ -444,3 +444,34 @@ def test_a_flapping_alert_stays_one_ticket(world: World) -> None:
         return len(session.exec(select(Ticket.id)).all())
 
     assert world.storage.read(open_tickets) == 1
+
+
+def test_a_new_ticket_is_what_the_tables_say_and_its_history_says_why(world: World) -> None:
+    world.fire(severity="critical")
+    world.consume()
+
+    ticket, opened = world.ticket(), world.events()[-1]
+    assert (ticket.priority, ticket.impact, ticket.urgency, ticket.team) == (1, "high", "high", "servers")
+    assert opened.data["priority"] == "1: much of the client is touched, and it hurts now"
+    assert opened.data["decided"][2].startswith("routing@")
+    assert "value" in opened.data
+
+
+def test_a_worse_severity_is_decided_anew_and_the_team_stays(world: World) -> None:
+    world.fire(severity="warning")
+    world.consume()
+    world.fire(severity="critical")
+    world.consume()
+
+    ticket, raised = world.ticket(), world.events()[-1]
+    assert (ticket.priority, ticket.urgency, ticket.team) == (1, "high", "servers")
+    assert raised.data["priority"] == "1: much of the client is touched, and it hurts now"
+
+
+def test_without_tables_an_alert_opens_its_ticket_all_the_same(world: World) -> None:
+    world.fire(severity="critical")
+    world.consume(tables={})
+
+    ticket = world.ticket()
+    assert (ticket.priority, ticket.impact, ticket.team) == (1, "", "")
+    assert "decided" not in world.events()[-1].data

@@ -11,16 +11,18 @@ from tests.lifecycle import COURSE
 
 from tocsin_protocol.vocabulary import ActorKind, TicketEventKind, TicketState
 from tocsin_server.desk import ticket
+from tocsin_server.desk.ruling import Ruling, priority_of
 from tocsin_server.desk.ticket import Change, Evidence, Standing, Technician
 from tocsin_server.errors import Conflict, Unprocessable
 
 NOW = 1_700_000_000_000
 ALICE, BOB = Technician(1, "alice"), Technician(2, "bob")
+RULING = Ruling(2)
 FULL = Evidence(rule="FilesystemFull", severity="warning", text="full", data={"value": 0.02})
 
 
 def a_ticket(**changes: object) -> Standing:
-    opened = replace(ticket.opened_by_alert(FULL, NOW).standing, id=7)
+    opened = replace(ticket.opened_by_alert(FULL, NOW, ruling=RULING).standing, id=7)
     return replace(opened, **changes)
 
 
@@ -29,14 +31,16 @@ def solved(**changes: object) -> Standing:
 
 
 def test_a_ticket_of_an_alert_is_new_and_has_the_priority_of_its_severity() -> None:
-    change = ticket.opened_by_alert(FULL, NOW)
+    change = ticket.opened_by_alert(FULL, NOW, ruling=RULING)
 
     assert change.standing == Standing(severity="warning", priority=2, updated_ms=NOW)
     assert (change.entry.kind, change.entry.actor.kind) == (TicketEventKind.OPENED, ActorKind.RULE)
 
 
 def test_a_ticket_of_a_person_is_never_solved_by_itself() -> None:
-    assert ticket.opened_by_person(ALICE, NOW, priority=4, text="the printer is jammed").standing.human
+    assert ticket.opened_by_person(
+        ALICE, NOW, priority=4, text="the printer is jammed", ruling=Ruling()
+    ).standing.human
 
 
 def test_taking_makes_it_in_progress_and_owned() -> None:
@@ -118,7 +122,7 @@ def test_a_person_who_reopens_doubts_the_recovery() -> None:
 
 
 def test_an_alert_reopens_a_ticket_without_an_owner_as_new() -> None:
-    change = ticket.fired(solved(), FULL, NOW)
+    change = ticket.fired(solved(), FULL, NOW, ruling=RULING)
 
     assert (change.standing.state, change.standing.solved_ms) == (TicketState.NEW, None)
     assert change.entry.kind is TicketEventKind.REOPENED
@@ -139,7 +143,12 @@ def test_priority_rises_with_the_severity_and_never_falls(
 ) -> None:
     priority = {"critical": 1, "warning": 2, "info": 3, "": 2}[was]
 
-    now = ticket.fired(a_ticket(severity=was, priority=priority), replace(FULL, severity=asks), NOW).standing
+    now = ticket.fired(
+        a_ticket(severity=was, priority=priority),
+        replace(FULL, severity=asks),
+        NOW,
+        ruling=Ruling(priority_of(asks)),
+    ).standing
 
     assert (now.priority, now.severity) == becomes
 
@@ -194,7 +203,7 @@ def test_what_is_open_cannot_relapse() -> None:
 def test_a_closed_ticket_takes_nothing() -> None:
     closed = a_ticket(state=TicketState.CLOSED, solved_ms=NOW, recovered_ms=NOW)
     acts = [
-        lambda: ticket.fired(closed, FULL, NOW),
+        lambda: ticket.fired(closed, FULL, NOW, ruling=RULING),
         lambda: ticket.unknown(closed, FULL, NOW),
         lambda: ticket.cleared(closed, FULL, NOW, is_last=True),
         lambda: ticket.take(closed, ALICE, NOW, course=COURSE),
@@ -283,9 +292,11 @@ class TicketLife(RuleBasedStateMachine):
     def open(self, severity: str, *, by_person: bool) -> None:
         self.now_ms = NOW
         change = (
-            ticket.opened_by_person(ALICE, NOW, priority=3, text="")
+            ticket.opened_by_person(ALICE, NOW, priority=3, text="", ruling=Ruling())
             if by_person
-            else ticket.opened_by_alert(Evidence("FilesystemFull", severity), NOW)
+            else ticket.opened_by_alert(
+                Evidence("FilesystemFull", severity), NOW, ruling=Ruling(priority_of(severity))
+            )
         )
         self.standing = change.standing
         self.timeline = [change.entry]
@@ -310,7 +321,12 @@ class TicketLife(RuleBasedStateMachine):
 
     @rule(severity=severities)
     def an_alert_fires(self, severity: str) -> None:
-        self.attempt(ticket.fired, Evidence("FilesystemFull", severity), self.now_ms)
+        self.attempt(
+            ticket.fired,
+            Evidence("FilesystemFull", severity),
+            self.now_ms,
+            ruling=Ruling(priority_of(severity)),
+        )
         assert self.standing.is_open
         assert self.standing.recovered_ms is None
 

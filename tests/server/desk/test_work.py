@@ -1,6 +1,7 @@
 """What people do is compare-and-set: nobody overwrites what he has not seen."""
 
 import pytest
+from tests.lifecycle import TABLES
 from tests.server.desk.world import ALICE, BOB, CHARLIE, NOW, World
 
 from tocsin_protocol.api import MAX_TEXT, NewTicket
@@ -187,3 +188,17 @@ def test_a_ticket_whose_alerts_are_over_is_closed_for_good(world: World) -> None
     assert world.ticket().state is TicketState.CLOSED
     with pytest.raises(Conflict, match="open a new ticket"):
         world.act(work.reopen, 1)
+
+
+def test_a_ticket_of_a_persons_has_their_priority_and_the_tables_team(world: World) -> None:
+    new = NewTicket(client="acme", title="The bell is silent", host_id=1, priority=1)
+
+    opened = world.storage.write(
+        lambda session: work.open_ticket(session, new, person=ALICE, now_ms=NOW, tables=TABLES)
+    )
+
+    ticket = world.ticket(opened.ticket_id)
+    assert (ticket.priority, ticket.impact, ticket.team) == (1, "", "servers")
+    (event,) = world.events(opened.ticket_id)
+    assert event.data["team"] == "servers"
+    assert len(event.data["decided"]) == 1

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from sqlmodel import Session, col, select
-from tests.lifecycle import SHIPPED
+from tests.lifecycle import SHIPPED, TABLES
 
 from tocsin_protocol.api import Person
 from tocsin_protocol.vocabulary import AlertState, HostKind, Role, TicketEventKind
@@ -80,7 +80,7 @@ class World:
 
     def consume(self, **more: Any) -> list[Happening]:
         return self.storage.write(
-            lambda session: consume(session, self.now_ms, **{"reopen_ms": REOPEN_MS, **more})
+            lambda session: consume(session, self.now_ms, **{"reopen_ms": REOPEN_MS, "tables": TABLES, **more})
         )
 
     def settle(self, is_fresh: Callable[[int], bool] = lambda _host: True) -> list[Happening]:

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import numpy as np
 from sqlmodel import Session
-from tests.lifecycle import SHIPPED
+from tests.lifecycle import SHIPPED, TABLES
 
 from tocsin_protocol.api import RuleProblem
 from tocsin_protocol.vocabulary import AlertState, HostKind, Role, SeriesKind
@@ -256,6 +256,7 @@ def make_rig(storage: Storage, tokens: dict[str, str]) -> Rig:
         evaluation_s=lambda: 0.004,
         ails=lambda: ails,
         lifecycle=lambda: SHIPPED,
+        tables=lambda: TABLES,
         sees=lambda _person: frozenset(client.id for client in estate.clients()),
         operator_token=OPERATOR_TOKEN,
         passwords=CHEAP,

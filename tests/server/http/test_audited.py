@@ -4,7 +4,7 @@ from typing import Any
 
 import httpx
 import pytest
-from sqlalchemy import delete, update
+from sqlalchemy import delete, text, update
 from sqlmodel import Session
 from tests.server.http.rig import NOW, PASSWORD, Rig
 from tests.server.http.test_guards import every_route
@@ -192,10 +192,13 @@ async def test_an_entry_that_somebody_has_made_up_is_found(rig: Rig, details: di
 @pytest.mark.parametrize(
     ("tamper", "said"),
     [
-        (update(EVENTS).values(text="it was like that"), "changed"),
-        (update(EVENTS).values(at_ms=NOW - 1), "changed"),
-        (update(EVENTS).values(data={"x": 1}), "changed"),
-        (delete(EVENTS), "removed"),
+        (update(EVENTS).where(EVENTS.c.id == 2).values(text="it was like that"), "changed"),
+        (update(EVENTS).where(EVENTS.c.id == 2).values(at_ms=NOW - 1), "changed"),
+        (update(EVENTS).where(EVENTS.c.id == 2).values(data={"x": 1}), "changed"),
+        (text("UPDATE ticket_event SET kind = 'eaten' WHERE id = 2"), "changed"),
+        (text("UPDATE ticket_event SET data = '{', text = x'ff' WHERE id = 2"), "changed"),
+        (update(EVENTS).where(EVENTS.c.id == 2).values(client_id=2), "changed"),
+        (delete(EVENTS).where(EVENTS.c.id == 2), "removed"),
     ],
 )
 async def test_an_event_that_is_altered_afterwards_is_found_by_the_log(
@@ -208,7 +211,7 @@ async def test_an_event_that_is_altered_afterwards_is_found_by_the_log(
         return first_altered(session, entries(session))
 
     before = rig.storage.read(found)
-    rig.storage.write(lambda session: session.execute(tamper.where(EVENTS.c.id == 2)))
+    rig.storage.write(lambda session: session.execute(tamper))
 
     assert before is None
     assert rig.storage.read(found) == (

@@ -97,6 +97,7 @@ def heading(row: TicketRow, *, me: str, now: datetime) -> list[Line]:
             (state, state_tone),
             dim(" · owner "),
             (whose, whose_tone),
+            *_of_team(row),
             dim(" · "),
             place,
             dim(f" · opened {clock(row.opened_at, now)}, {duration(now - row.opened_at)} ago"),
@@ -109,6 +110,12 @@ def _asked(row: TicketRow) -> Iterable[Span]:
     if row.kind is TicketKind.REQUEST:
         yield ("▪ REQUEST", Tone.STRONG)
         yield dim(" · ")
+
+
+def _of_team(row: TicketRow) -> Iterable[Span]:
+    if row.team:
+        yield dim(" · team ")
+        yield (row.team, Tone.PLAIN)
 
 
 def _waits(row: TicketRow, now: datetime) -> Iterable[Span]:
@@ -181,7 +188,7 @@ def _in_words(event: TicketEvent) -> str:
 
 
 def _evidence(event: TicketEvent) -> Iterable[str]:
-    """What the event proves itself with: why nobody was told, the value and the labels, in that order."""
+    """What the event proves itself with: why nobody was told, the value, the labels, what was decided."""
     withheld = event.data.get("withheld")
     if isinstance(withheld, list):
         yield from (f"withheld: {words}" for words in withheld)
@@ -193,6 +200,24 @@ def _evidence(event: TicketEvent) -> Iterable[str]:
         yield shown
     if shown := " · ".join(_host_was(event.data)):
         yield f"the host: {shown}"
+    yield from _decided(event.data)
+
+
+def _decided(data: Mapping[str, object]) -> Iterable[str]:
+    """What decision tables have said, and which rows."""
+    priority, team, rows = (data.get(name) for name in ("priority", "team", "decided"))
+    said = [f"priority {priority}"] if priority else []
+    said += [f"team {team}"] if team else []
+    if said:
+        yield " · ".join(said)
+    if isinstance(rows, list):
+        yield f"decided: {', '.join(map(_row, rows))}"
+
+
+def _row(quoted: str) -> str:
+    """`priority@26b79f40c403 row high-high` in few letters: the digest is for who asks the API."""
+    table, _, rest = quoted.partition("@")
+    return f"{table} {rest.partition(' row ')[2]}"
 
 
 def _host_was(data: Mapping[str, object]) -> Iterable[str]:

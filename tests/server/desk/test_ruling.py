@@ -1,0 +1,80 @@
+"""The tables say what a new ticket is, the history quotes them, and the bell rings without them too."""
+
+import pytest
+import structlog.testing
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.lifecycle import TABLES
+
+from tocsin_protocol.vocabulary import HostKind, Severity, TicketKind
+from tocsin_server.decisions.folder import NO_TABLES
+from tocsin_server.desk.ruling import Ruling, World, priority_of, ruled
+
+
+@pytest.mark.parametrize(
+    ("world", "said"),
+    [
+        (World("acme", host_kind="server", severity="critical", rule="FilesystemFull"), (1, "servers")),
+        (World("acme", host_kind="network", severity="warning", rule="InterfaceDown"), (2, "network")),
+        (World("acme", host_kind="desktop", severity="critical", rule="FilesystemFull"), (2, "workplace")),
+        (World("acme", host_kind="desktop", severity="info"), (4, "workplace")),
+        (World("acme", host_kind="server", severity="page"), (3, "servers")),
+        (World("acme", kind=TicketKind.REQUEST, host_kind="desktop"), (3, "servicedesk")),
+        (World("acme"), (3, "servicedesk")),
+        (World("acme", host_kind="server", severity="critical", rule="AgentCloned"), (1, "security")),
+    ],
+)
+def test_the_shipped_tables_say_how_urgent_and_whose_it_is(world: World, said: tuple[int, str]) -> None:
+    ruling = ruled(TABLES, world)
+
+    assert (ruling.priority, ruling.team) == said
+
+
+def test_the_history_says_why_and_quotes_each_row() -> None:
+    data = ruled(TABLES, World("acme", host_kind="server", severity="warning", rule="LoadHigh")).data()
+
+    assert data["priority"] == "2: much of the client is touched, and it will hurt today"
+    assert (data["impact"], data["urgency"], data["team"]) == ("high", "medium", "servers")
+    assert [row.partition("@")[0] + row.rpartition(" row")[2] for row in data["decided"]] == [
+        "triage warning",
+        "priority high-medium",
+        "routing server",
+    ]
+
+
+def test_without_tables_the_severity_decides_and_nothing_is_quoted() -> None:
+    ruling = ruled(NO_TABLES, World("acme", severity="critical"))
+
+    assert ruling == Ruling(1)
+    assert (ruling.data(), ruling.routed()) == ({}, {})
+
+
+def test_a_table_that_does_not_know_what_it_is_asked_is_told_of_and_stops_no_bell() -> None:
+    broken = {**TABLES, "routing": TABLES["escalation"]}
+
+    with structlog.testing.capture_logs() as said:
+        ruling = ruled(broken, World("acme", severity="warning"))
+
+    assert ruling == Ruling(2)
+    assert [line["action"] for line in said] == ["undecided"]
+
+
+@given(
+    st.builds(
+        World,
+        st.text(max_size=5),
+        st.text(max_size=5),
+        kind=st.sampled_from(TicketKind),
+        host_kind=st.sampled_from(["", *HostKind]),
+        severity=st.sampled_from(["", "page", *Severity]),
+        rule=st.text(max_size=5),
+    )
+)
+def test_whatever_is_opened_the_shipped_tables_have_an_answer(world: World) -> None:
+    ruling = ruled(TABLES, world)
+
+    assert ruling.rows
+    assert ruling.priority in range(1, 5)
+    assert ruling.team
+    if world.kind is TicketKind.INCIDENT and world.host_kind != "desktop":
+        assert ruling.priority == priority_of(world.severity)
