@@ -64,6 +64,7 @@ def test_the_shipped_tables_are_checked_and_tested(operator: Operator) -> None:
         "priority.test.csv",
         "routing.test.csv",
         "sla_selection.test.csv",
+        "triage.test.csv",
     ]
 
 
