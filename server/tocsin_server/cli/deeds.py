@@ -6,6 +6,7 @@ from tocsin_protocol.vocabulary import HostKind, Role
 from tocsin_server.access.audit import Act, Deed
 from tocsin_server.access.auditlog import record
 from tocsin_server.access.people import add_person, issue_session
+from tocsin_server.access.standing import Wish, change, disable, enable, end_sessions
 from tocsin_server.access.store import PersonRow
 from tocsin_server.cli.writing import operator
 from tocsin_server.estate.clients import add_client
@@ -80,6 +81,42 @@ def new_person(
     details = {"name": person.name, "role": role.value}
     record(session, Deed(Act.PERSON_ADDED, login, by=operator(), at_ms=now_ms, details=details))
     return person
+
+
+def changed_person(session: Session, login: str, wish: Wish, now_ms: int) -> tuple[PersonRow, int]:
+    """Somebody whose name, role or password is another; the log knows that the password is, and no more."""
+    person, ended = change(session, login, wish)
+    details: dict[str, object] = {
+        name: value
+        for name, value in (("name", person.name), ("role", person.role.value))
+        if getattr(wish, name) is not None
+    }
+    if wish.password_hash is not None:
+        details |= {"password": "new", "sessions": ended}
+    record(session, Deed(Act.PERSON_CHANGED, login, by=operator(), at_ms=now_ms, details=details))
+    return person, ended
+
+
+def disabled_person(session: Session, login: str, now_ms: int) -> int:
+    """Somebody who may not sign in any more; how many sessions that has ended."""
+    ended = disable(session, login, now_ms)
+    details = {"sessions": ended}
+    record(session, Deed(Act.PERSON_DISABLED, login, by=operator(), at_ms=now_ms, details=details))
+    return ended
+
+
+def enabled_person(session: Session, login: str, now_ms: int) -> None:
+    """Somebody who may sign in again."""
+    enable(session, login)
+    record(session, Deed(Act.PERSON_ENABLED, login, by=operator(), at_ms=now_ms))
+
+
+def signed_out_person(session: Session, login: str, now_ms: int) -> int:
+    """Somebody whose sessions are ended; how many."""
+    ended = end_sessions(session, login)
+    details = {"sessions": ended}
+    record(session, Deed(Act.PERSON_SIGNED_OUT, login, by=operator(), at_ms=now_ms, details=details))
+    return ended
 
 
 def unlimited_session(session: Session, person: PersonRow, now_ms: int) -> str:

@@ -30,11 +30,11 @@ WORDS = {
     "audit": {"audit": "what was done by whom, and whether that record is whole"},
     "silences": {"silence": "times in which nobody is woken by such alerts"},
     "agents": {"agent": "the hosts' agents"},
+    "people": {"user": "people who sign in"},
     "estate": {
         "client": "client organisations",
         "site": "clients' sites",
         "host": "watched hosts",
-        "user": "people who sign in",
         "enrol-token": "invitations for agents",
     },
 }

@@ -132,12 +132,26 @@ def with_password(operator: Operator) -> None:
     (operator.data / "password").write_text("correct horse battery\n")
 
 
+def with_bob(operator: Operator) -> None:
+    with_password(operator)
+    operator.types(f"user add bob --password-file {operator.data}/password")
+
+
+def without_bob(operator: Operator) -> None:
+    with_bob(operator)
+    operator.types("user disable bob")
+
+
 ACTS: list[tuple[Callable[[Operator], None], str, list[tuple[str, str | None]]]] = [
     (nothing, "client add globex", [("client.added", "globex")]),
     (nothing, "site add acme rome", [("site.added", "acme")]),
     (nothing, "enrol-token create --client acme --site berlin", [("invitation.made", "acme")]),
     (nothing, "host retire acme atlas", [("host.retired", "acme"), ("agent.revoked", "acme")]),
     (with_password, "user add bob --password-file {}/password", [("person.added", None)]),
+    (with_bob, "user change bob --role viewer", [("person.changed", None)]),
+    (with_bob, "user disable bob", [("person.disabled", None)]),
+    (without_bob, "user enable bob", [("person.enabled", None)]),
+    (with_bob, "user sign-out bob", [("person.signed_out", None)]),
     (cloned, "agent release acme atlas", [("agent.released", "acme")]),
     (nothing, "silence add a=b --client acme --for 2h", [("silence.made", "acme")]),
     (nothing, "silence add a=b --all-clients --for 2h", [("silence.made", None)]),

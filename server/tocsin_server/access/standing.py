@@ -1,0 +1,120 @@
+"""What becomes of people: their role and name, their password, whether they may sign in, and for how long.
+
+Whatever makes an earlier sign-in mean more than it should (a new password, a disabled person) ends all of their
+sessions in the same transaction. A person is never removed: what they have done stays theirs.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from sqlmodel import Session, col, delete, func, select
+
+from tocsin_protocol.vocabulary import Role
+from tocsin_server.access.passwords import NO_PASSWORD
+from tocsin_server.access.people import IDLE_MS, person_named
+from tocsin_server.access.store import LoginSession, PersonRow
+from tocsin_server.errors import Conflict, NotFound
+from tocsin_server.estate.names import cleaned_name
+from tocsin_server.estate.store import known
+
+
+class Stand(NamedTuple):
+    """Somebody, with how they can sign in and how many sessions of theirs are good."""
+
+    login: str
+    name: str
+    role: Role
+    has_password: bool
+    created_ms: int
+    disabled_ms: int | None
+    sessions: int
+    used_ms: int | None
+    """When one of those was used last, to a minute."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What is to be another; nothing for what is to stay."""
+
+    name: str | None = None
+    role: Role | None = None
+    password_hash: str | None = None
+
+
+def person(session: Session, login: str) -> PersonRow:
+    """The person of that login; raises `NotFound`."""
+    found = person_named(session, login)
+    if found is None:
+        raise NotFound(f"there is no login {login!r}", remedy="tocsin-server user list shows them")
+    return found
+
+
+def change(session: Session, login: str, wish: Wish) -> tuple[PersonRow, int]:
+    """The person as they are now, and how many sessions a new password has ended."""
+    who = person(session, login)
+    if wish.name is not None:
+        who.name = cleaned_name(wish.name, of="person")
+    if wish.role is not None:
+        who.role = wish.role
+    ended = 0
+    if wish.password_hash is not None:
+        who.password_hash = wish.password_hash
+        ended = end_sessions(session, login)
+    session.add(who)
+    session.flush()
+    return who, ended
+
+
+def disable(session: Session, login: str, now_ms: int) -> int:
+    """They are nobody from now on; how many sessions that has ended."""
+    who = person(session, login)
+    if who.disabled_ms is not None:
+        raise Conflict(f"{login} is disabled already", remedy="there is nothing to do")
+    who.disabled_ms = now_ms
+    session.add(who)
+    return end_sessions(session, login)
+
+
+def enable(session: Session, login: str) -> None:
+    """They may sign in again, with the password that they had."""
+    who = person(session, login)
+    if who.disabled_ms is None:
+        raise Conflict(f"{login} is not disabled", remedy="there is nothing to do")
+    who.disabled_ms = None
+    session.add(who)
+    session.flush()
+
+
+def end_sessions(session: Session, login: str) -> int:
+    """Sign them out everywhere; how many sessions there were, those that had ended by themselves among them."""
+    person_id = known(person(session, login).id)
+    done = session.exec(delete(LoginSession).where(col(LoginSession.person_id) == person_id))
+    session.flush()
+    return int(done.rowcount)
+
+
+def everybody(session: Session, now_ms: int) -> Sequence[Stand]:
+    """All people by login, disabled ones too."""
+    is_good = (col(LoginSession.expires_ms).is_(None)) | (
+        (col(LoginSession.expires_ms) > now_ms) & (col(LoginSession.used_ms) > now_ms - IDLE_MS)
+    )
+    asked = (
+        select(PersonRow, func.count(col(LoginSession.digest)), func.max(LoginSession.used_ms))
+        .outerjoin(LoginSession, (col(LoginSession.person_id) == col(PersonRow.id)) & is_good)
+        .group_by(*PersonRow.metadata.tables["person"].c)
+        .order_by(col(PersonRow.login))
+    )
+    return [
+        Stand(
+            who.login,
+            who.name,
+            who.role,
+            has_password=who.password_hash != NO_PASSWORD,
+            created_ms=who.created_ms,
+            disabled_ms=who.disabled_ms,
+            sessions=sessions,
+            used_ms=used_ms,
+        )
+        for who, sessions, used_ms in session.exec(asked)
+    ]

@@ -1,0 +1,131 @@
+"""`user`: who there is, who may sign in, and who no longer does."""
+
+import json
+import shlex
+from pathlib import Path
+
+import pytest
+from tests.server.http.rig import CHEAP
+
+from tocsin_protocol.vocabulary import Role
+from tocsin_server import cli
+from tocsin_server.access.people import add_person, issue_session, person_named
+from tocsin_server.cli import people
+from tocsin_server.clock import FakeClock
+from tocsin_server.datafolder import administer, database
+
+pytestmark = pytest.mark.scenario
+
+
+class Operator:
+    """Somebody at a shell, with a data folder, at 22:13:20 of 14 November 2023; Alice is signed in twice."""
+
+    def __init__(self, data: Path, clock: FakeClock, capsys: pytest.CaptureFixture[str]) -> None:
+        self.data = data
+        self.clock = clock
+        self._capsys = capsys
+
+    def tries(self, line: str) -> tuple[int, str, str]:
+        """Status, what is printed, and what is said of errors."""
+        try:
+            status = cli.main(["user", *shlex.split(line), "--data", str(self.data)])
+        except SystemExit as refused:
+            status = int(refused.code or 0)
+        return status, *self._capsys.readouterr()
+
+    def types(self, line: str) -> str:
+        """A command that works; what it prints."""
+        status, out, err = self.tries(line)
+        assert (status, err) == (0, "")
+        return out
+
+    def fails(self, line: str) -> str:
+        """A command that cannot be done; the last line of what is said."""
+        status, out, err = self.tries(line)
+        assert (status, out) == (2, "")
+        return err.rstrip("\n").rpartition("\n")[2]
+
+
+@pytest.fixture
+def operator(
+    tmp_path: Path, empty_database: bytes, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> Operator:
+    database(tmp_path).path.write_bytes(empty_database)
+    clock = FakeClock()
+    monkeypatch.setattr(people, "SystemClock", lambda: clock)
+    monkeypatch.setattr(people, "Passwords", lambda: CHEAP)
+
+    def found(session) -> None:
+        add_person(
+            session, "alice", "Alice", "correct horse battery", Role.TECHNICIAN, clock.now_ms(), passwords=CHEAP
+        )
+        add_person(session, "root", "Root", None, Role.ADMIN, clock.now_ms())
+        for _ in range(2):
+            issue_session(session, person_named(session, "alice"), clock.now_ms())
+
+    administer(tmp_path, found)
+    return Operator(tmp_path, clock, capsys)
+
+
+def test_everybody_is_listed(operator: Operator) -> None:
+    operator.types("disable root")
+
+    assert operator.types("list").splitlines() == [
+        "login  role        state                sessions  last used          name",
+        "alice  technician  active               2         2023-11-14 22:13Z  Alice",
+        "root   admin       disabled 2023-11-14  0         –                  Root",
+    ]
+    told = json.loads(operator.types("list --json"))
+    assert [(each["login"], each["sessions"], each["has_password"]) for each in told] == [
+        ("alice", 2, True),
+        ("root", 0, False),
+    ]
+
+
+def test_without_people_the_list_says_how_to_add_one(operator: Operator, empty_database: bytes) -> None:
+    database(operator.data).path.write_bytes(empty_database)
+
+    assert operator.types("list") == "nobody signs in yet: tocsin-server user add LOGIN\n"
+
+
+def test_somebody_leaves_and_comes_back(operator: Operator) -> None:
+    assert operator.types("disable alice") == "alice is disabled; 2 sessions ended\n"
+    assert operator.fails("disable alice").endswith("alice is disabled already: there is nothing to do")
+    assert operator.types("enable alice") == "alice may sign in again\n"
+    assert operator.types("sign-out alice") == "alice is signed out everywhere\n"
+
+
+def test_a_role_and_a_name_are_changed_and_a_password_ends_the_sessions(
+    operator: Operator, tmp_path: Path
+) -> None:
+    (tmp_path / "new").write_text("four quite other words\n")
+
+    assert operator.types("change alice --role admin --name 'Alice Durand'") == "admin alice changed\n"
+    said = operator.types(f"change alice --password-file {tmp_path / 'new'}")
+
+    assert said == "admin alice changed; 2 sessions ended\n"
+    kept = administer(operator.data, lambda session: person_named(session, "alice").model_copy())
+    assert (kept.name, kept.role) == ("Alice Durand", Role.ADMIN)
+    assert CHEAP.is_right(kept.password_hash, "four quite other words")
+
+
+def test_a_new_password_is_asked_for_and_a_short_one_changes_nothing(
+    operator: Operator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("getpass.getpass", lambda _prompt: "short")
+
+    assert "a password has 12 to 512 characters, this one 5" in operator.fails("change alice --password")
+    assert json.loads(operator.types("list --json"))[0]["sessions"] == 2
+
+
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        ("change alice", "nothing is to be changed: give --name, --role or --password"),
+        ("change eve --role admin", "there is no login 'eve': tocsin-server user list shows them"),
+        ("change alice --role king", "invalid choice: 'king' (choose from 'admin', 'technician', 'viewer')"),
+        ("enable root", "root is not disabled: there is nothing to do"),
+    ],
+)
+def test_what_cannot_be_done_is_one_line_with_the_remedy(operator: Operator, line: str, why: str) -> None:
+    assert operator.fails(line).endswith(why)
