@@ -20,6 +20,8 @@ from tocsin_server.errors import Misconfigured, TocsinError
 from tocsin_server.estate.declared import Problem, problems_of
 from tocsin_server.estate.devices import DeviceFileErrors, SiteProbes, load_device_files
 from tocsin_server.listening import listen
+from tocsin_server.sla.contractfile import ContractFileErrors
+from tocsin_server.sla.register import NO_CONTRACTS, by_client
 from tocsin_server.storage.address import Address
 from tocsin_server.storage.limits import first_line
 from tocsin_server.storage.migrate import known, newest, of_later_version, revision
@@ -59,6 +61,7 @@ def examine(data: Path, settings: ServerConfig, *, config: Path | None) -> list[
         *_suppressions(config),
         _lifecycle(config),
         _decisions(config),
+        *_contracts(config),
     ]
 
 
@@ -219,6 +222,21 @@ def _decisions(config: Path | None) -> Finding:
     except OSError as error:
         return Finding(Colour.RED, "decisions", f"{folder} cannot be read ({error.strerror})")
     return Finding(Colour.GREEN, "decisions", f"{counted(len(found), 'table')} from {folder}")
+
+
+def _contracts(config: Path | None) -> Iterator[Finding]:
+    folder = find_config("contracts", config)
+    try:
+        found = NO_CONTRACTS if folder is None else by_client(folder)
+    except ContractFileErrors as errors:
+        for error in errors.errors:
+            yield Finding(Colour.RED, "contracts", str(error))
+        return
+    except OSError as error:
+        yield Finding(Colour.RED, "contracts", f"{folder} cannot be read ({error.strerror})")
+        return
+    contracts = counted(sum(map(len, found.values())), "contract")
+    yield Finding(Colour.GREEN, "contracts", f"{contracts} from {folder or 'no folder'}")
 
 
 def counted(count: int, what: str) -> str:

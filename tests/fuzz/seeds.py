@@ -228,7 +228,7 @@ def decision_tables() -> Sequence[str]:
 
 def contract_files() -> Sequence[str]:
     """The shipped ones, whole and with one calendar or one agreement."""
-    whole = [file.read_text() for file in sorted((HOUSE / "config" / "contracts").glob("*.yml"))]
+    whole = [file.read_text() for file in sorted((HOUSE / "config" / "contracts" / "examples").glob("*.yml"))]
     said = [yaml.safe_load(text) for text in whole]
     return (
         *whole,
@@ -245,7 +245,7 @@ def event_files() -> Sequence[str]:
 
 def ical_files() -> Sequence[str]:
     """The shipped one, and events of each form."""
-    shipped = (HOUSE / "config" / "contracts" / "england.ics").read_text()
+    shipped = (HOUSE / "config" / "contracts" / "examples" / "england.ics").read_text()
     events = (
         "DTSTART:20260714",
         "RRULE:FREQ=YEARLY\nDTSTART;VALUE=DATE:20261224\nDTEND;VALUE=DATE:20270103",

@@ -162,7 +162,7 @@ def read_event_file(text: str) -> None:
 
 @cache
 def _contract() -> Contract:
-    return load_contract(seeds.HOUSE / "config" / "contracts" / "helios.yml")
+    return load_contract(seeds.HOUSE / "config" / "contracts" / "examples" / "helios.yml")
 
 
 def read_ical(text: str) -> None:

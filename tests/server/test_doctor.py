@@ -5,6 +5,7 @@ import sqlite3
 from pathlib import Path
 
 import pytest
+from tests.server.sla.contracts import CONTRACT
 
 from tocsin_server.config import ServerConfig
 from tocsin_server.doctor import Colour, examine, sqlite
@@ -179,3 +180,21 @@ def test_a_lifecycle_that_is_refused_is_red_and_one_that_is_in_force_is_green(tm
         Colour.RED,
         "lifecycle.yml:1: cannot be read (No such file or directory)",
     )
+
+
+def test_contracts_are_counted_and_one_that_is_refused_is_red(tmp_path: Path) -> None:
+    def said() -> list[tuple[Colour, str]]:
+        found = examine(tmp_path, ServerConfig(port=0), config=tmp_path)
+        return [(finding.colour, finding.said) for finding in found if finding.thing == "contracts"]
+
+    ((shipped, none),) = said()
+    folder = tmp_path / "contracts"
+    folder.mkdir()
+    (folder / "acme.yml").write_text(CONTRACT)
+    one = said()
+    (folder / "bad.yml").write_text("contract: BAD")
+    ((bad, why),) = said()
+
+    assert (shipped, none.startswith("0 contracts from ")) == (Colour.GREEN, True)
+    assert one == [(Colour.GREEN, f"1 contract from {folder}")]
+    assert (bad, why.startswith(f"{folder}/bad.yml:1: ")) == (Colour.RED, True)

@@ -28,7 +28,7 @@ stand, breached too, and 2 where a file or an event cannot be taken.
 CHECK_EXAMPLES = """\
 examples:
   tocsin-server sla check
-  tocsin-server sla check config/contracts/helios.yml
+  tocsin-server sla check config/contracts/examples
 """
 
 

@@ -4,13 +4,14 @@ client ─▶ contract ─▶ version (from, to, notice, renewal) ─▶ line (i
              └─▶ calendars, pause reasons, agreements (SLA, OLA, UC)
 """
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date, tzinfo
+from datetime import date, datetime, time, timedelta, tzinfo
 from decimal import Decimal
 from enum import StrEnum
 
-from tocsin_server.clock import moment
+from tocsin_server.clock import milliseconds, moment
 from tocsin_server.errors import Unprocessable
 from tocsin_server.sla.calendar import Calendar
 from tocsin_server.sla.terms import Agreement, AgreementType, ClockKind, WaitsFor
@@ -121,10 +122,29 @@ class Contract:
     agreements: Mapping[str, Agreement]
     versions: tuple[Version, ...]
 
+    def version_at(self, at_ms: int) -> Version | None:
+        """What is in force on the day of that moment."""
+        day = self._day(at_ms)
+        return next((version for version in self.versions if version.holds(day)), None)
+
+    def spans(self) -> Iterator[tuple[int, float]]:
+        """From when on each version is in force, and until when."""
+        for version in self.versions:
+            end_day = version.to_day
+            end = math.inf if end_day is None else self._midnight_ms(end_day + timedelta(days=1))
+            yield self._midnight_ms(version.from_day), end
+
+    def meets(self, other: "Contract") -> bool:
+        """Whether both are in force at some moment."""
+        return any(
+            begin < other_end and other_begin < end
+            for begin, end in self.spans()
+            for other_begin, other_end in other.spans()
+        )
+
     def sla_of(self, item: str, at_ms: int) -> Agreement:
         """What is promised of an item on that day; without an item of the only SLA. Raises `Unprocessable`."""
-        day = moment(at_ms).astimezone(self.zone).date()
-        version = next((version for version in self.versions if version.holds(day)), None)
+        day, version = self._day(at_ms), self.version_at(at_ms)
         if version is None:
             raise Unprocessable(f"contract {self.id!r} has no version for {day}", remedy="add one to its file")
         names = {line.sla for line in version.lines if line.sla and item in ("", line.item)}
@@ -146,3 +166,9 @@ class Contract:
             ),
             None,
         )
+
+    def _day(self, at_ms: int) -> date:
+        return moment(at_ms).astimezone(self.zone).date()
+
+    def _midnight_ms(self, day: date) -> int:
+        return milliseconds(datetime.combine(day, time(), self.zone))

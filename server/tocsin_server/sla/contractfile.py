@@ -13,7 +13,8 @@ versions:   […]               `linefile.py`
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -70,6 +71,7 @@ def load_contract(path: Path) -> Contract:
 def load_contracts(paths: Sequence[Path] | Path) -> list[Contract]:
     """Files, or a folder of them; raises `ContractFileErrors` for all that is wrong, `OSError` for a folder."""
     loaded: dict[str, Contract] = {}
+    of_client: defaultdict[str, list[Contract]] = defaultdict(list)
     errors: list[ContractFileError] = []
     for file in yaml_files(paths):
         try:
@@ -82,9 +84,21 @@ def load_contracts(paths: Sequence[Path] | Path) -> list[Contract]:
                 ContractFileError(str(file), 1, "contract", f"{contract.id!r} is in another file too")
             )
         loaded[contract.id] = contract
+        errors += _clashes(str(file), contract, of_client[contract.client])
+        of_client[contract.client].append(contract)
     if errors:
         raise ContractFileErrors(errors)
     return list(loaded.values())
+
+
+def _clashes(file: str, contract: Contract, others: Sequence[Contract]) -> Iterator[ContractFileError]:
+    """Of two contracts at a time nobody could say which a ticket has."""
+    for other in others:
+        if contract.meets(other) and contract.id != other.id:
+            reason = (
+                f"{contract.client!r} has {other.id!r} at the same time: let one end before the other begins"
+            )
+            yield ContractFileError(file, 1, "versions", reason)
 
 
 def read_contract(file: str, text: str, beside: ReadText) -> Contract:

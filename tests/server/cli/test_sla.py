@@ -271,7 +271,9 @@ def test_the_document_s_calendars_are_whole(shell: Shell) -> None:
     contract = PROMISED.replace("CALENDAR", "always").replace("TARGET", "1h")
     begin, end = contract.index("calendars:"), contract.index("agreements:")
     (shell.folder / "acme.yml").write_text(contract[:begin] + text + contract[end:])
-    (shell.folder / "holidays.ics").write_bytes((HOUSE / "config" / "contracts" / "england.ics").read_bytes())
+    (shell.folder / "holidays.ics").write_bytes(
+        (HOUSE / "config" / "contracts" / "examples" / "england.ics").read_bytes()
+    )
 
     assert shell.types("sla", "check", str(shell.folder))[0] == 0
 
@@ -411,10 +413,12 @@ def test_checking_tells_all_that_is_wrong(shell: Shell) -> None:
     ]
 
 
-def test_the_shipped_contracts_are_checked_where_none_is_named(shell: Shell) -> None:
-    status, out, _ = shell.types("sla", "check", "--config", str(HOUSE / "config"))
+def test_examples_are_whole_and_not_in_force(shell: Shell) -> None:
+    status, examples, _ = shell.types("sla", "check", str(HOUSE / "config" / "contracts" / "examples"))
+    _, in_force, _ = shell.types("sla", "check", "--config", str(HOUSE / "config"))
 
-    assert (status, out.splitlines()[-1]) == (0, "contracts: 2")
+    assert (status, examples.splitlines()[-1]) == (0, "contracts: 2")
+    assert in_force == "contracts: 0\n"
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from tocsin_server.sla.contractfile import ContractFileErrors, load_contract, lo
 from tocsin_server.sla.terms import AgreementType, ClockKind, OnChange, OnMerge, Threshold, WaitsFor
 
 TIER = "{below: 9%, credit: 1%}"
-CONTRACTS = Path(__file__).parents[3] / "config" / "contracts"
+EXAMPLES = Path(__file__).parents[3] / "config" / "contracts" / "examples"
 
 
 def problems(text):
@@ -312,4 +312,56 @@ def test_a_file_that_is_not_there_is_named(tmp_path):
 
 
 def test_the_shipped_contracts_are_whole():
-    assert [each.id for each in load_contracts(CONTRACTS)] == ["HELIOS-2026", "NORTHWIND-7"]
+    assert [each.id for each in load_contracts(EXAMPLES)] == ["HELIOS-2026", "NORTHWIND-7"]
+
+
+def of_days(id_: str, *versions: str, client: str = "acme", zone: str = "Europe/Paris") -> str:
+    """A contract whose versions have these days, `from` and `to`."""
+    head = CONTRACT[: CONTRACT.index("versions:")].replace("ACME-1", id_).replace(": acme", f": {client}")
+    zoned = head.replace("zone: Europe/Paris", f"zone: {zone}", 1)
+    told = "".join(
+        f"- {{{days}, notice_days: 1, renewal: {{kind: none}}, lines: [{LINE}]}}\n" for days in versions
+    )
+    return f"{zoned}versions:\n{told}"
+
+
+LINE = "{item: server, unit: server, price: 1, per: month, quantity: {source: time}, sla: gold}"
+
+
+@pytest.mark.parametrize(
+    ("earlier", "later"),
+    [
+        (["from: 2026-01-01, to: 2026-12-31"], {"versions": ["from: 2027-01-01"]}),
+        (["from: 2026-01-01"], {"versions": ["from: 2026-01-01"], "client": "globex"}),
+        (  # a gap that another fills
+            ["from: 2025-01-01, to: 2025-12-31", "from: 2027-01-01"],
+            {"versions": ["from: 2026-01-01, to: 2026-12-31"]},
+        ),
+    ],
+)
+def test_a_client_may_have_one_contract_after_another(tmp_path, earlier, later):
+    (tmp_path / "a.yml").write_text(of_days("A", *earlier))
+    (tmp_path / "b.yml").write_text(of_days("B", *later["versions"], client=later.get("client", "acme")))
+
+    assert [each.id for each in load_contracts(tmp_path)] == ["A", "B"]
+
+
+@pytest.mark.parametrize(
+    "later",
+    [
+        {"versions": ["from: 2026-12-31"]},
+        {"versions": ["from: 2020-01-01, to: 2026-01-01"]},
+        {"versions": ["from: 2026-03-01, to: 2026-03-01"]},
+        {"versions": ["from: 2027-01-01"], "zone": "Asia/Tokyo"},  # where that day begins earlier
+    ],
+)
+def test_a_client_has_no_two_contracts_at_a_time(tmp_path, later):
+    (tmp_path / "a.yml").write_text(of_days("A", "from: 2026-01-01, to: 2026-12-31"))
+    (tmp_path / "b.yml").write_text(of_days("B", *later.pop("versions"), **later))
+
+    with pytest.raises(ContractFileErrors) as refused:
+        load_contracts(tmp_path)
+
+    (error,) = refused.value.errors
+    assert (error.file, error.key) == (str(tmp_path / "b.yml"), "versions")
+    assert error.reason == "'acme' has 'A' at the same time: let one end before the other begins"

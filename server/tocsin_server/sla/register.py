@@ -1,0 +1,41 @@
+"""The contracts that are in force: a folder of them, by client. All of its files count, or none.
+
+A client has one contract at a time. Which one a ticket has is settled by the day of its creation.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import MappingProxyType
+
+from tocsin_server.sla.contract import Contract
+from tocsin_server.sla.contractfile import load_contracts
+from tocsin_server.yaml_files import Shelf
+
+Contracts = Mapping[str, tuple[Contract, ...]]
+"""By the client's slug."""
+NO_CONTRACTS: Contracts = MappingProxyType({})
+
+
+def by_client(folder: Path) -> Contracts:
+    """The contracts of a folder; raises `ContractFileErrors`, and `OSError` for the folder."""
+    found: defaultdict[str, list[Contract]] = defaultdict(list)
+    for contract in load_contracts(folder):
+        found[contract.client].append(contract)
+    return MappingProxyType({client: tuple(theirs) for client, theirs in found.items()})
+
+
+def contract_at(contracts: Contracts, client: str, at_ms: int) -> Contract | None:
+    """The client's contract on the day of that moment."""
+    theirs = contracts.get(client, ())
+    return next((contract for contract in theirs if contract.version_at(at_ms) is not None), None)
+
+
+def contract_shelf(find: Callable[[], Path | None]) -> Shelf[Contracts]:
+    """The contracts as they were read last without a mistake; `look` reads what has changed."""
+    return Shelf(find, by_client, NO_CONTRACTS, files=_files)
+
+
+def _files(folder: Path) -> list[Path]:
+    """A contract may name calendars beside it."""
+    return sorted(path for path in folder.iterdir() if path.is_file())
