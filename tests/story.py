@@ -288,6 +288,7 @@ class Story:
                 person=_person(person),
                 now_ms=self.clock.now_ms(),
                 lifecycle=self.server.deskbook.lifecycle(),
+                tables=self.server.deskbook.tables(),
             )
             return verb(session, ticket_id, hand, **more)
 

@@ -156,6 +156,8 @@ class TicketRow(Message, frozen=True, kw_only=True):
     """What a pending ticket waits for: `customer`, `vendor` and what else the lifecycle names."""
     wakes_at: datetime | None = None
     """When it is gone on with, whatever has come."""
+    closes_at: datetime | None = None
+    """When it closes by itself, unless it is reopened or one of its alerts is not over."""
 
 
 class TicketCounts(Message, frozen=True, kw_only=True):

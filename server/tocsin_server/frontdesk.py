@@ -14,6 +14,7 @@ from sqlmodel import Session
 from tocsin_server.clock import Clock
 from tocsin_server.config import ServerConfig
 from tocsin_server.decisions.folder import Tables
+from tocsin_server.desk.closing import close_due
 from tocsin_server.desk.happening import Happening
 from tocsin_server.desk.intake import consume, is_waiting
 from tocsin_server.desk.recovery import settle_recovered
@@ -64,7 +65,8 @@ class FrontDesk:
         self._notices.host(host_id)
 
     def settle(self) -> None:
-        """Consume what was left over, solve what has recovered, reopen what has not, wake what has waited.
+        """Consume what was left over, solve what has recovered, reopen what has not, wake what has waited, and
+        close what has stayed solved.
 
         A job comes here every so often.
         """
@@ -72,6 +74,7 @@ class FrontDesk:
         self._ask(self._recover)
         self._ask(self._relapse)
         self._ask(self._wake)
+        self._ask(self._close)
 
     def _ask(self, act: Callable[[Session], list[Happening]]) -> None:
         try:
@@ -92,13 +95,18 @@ class FrontDesk:
 
     def _recover(self, session: Session) -> list[Happening]:
         now_ms = self._clock.now_ms()
-        return settle_recovered(session, now_ms, quiet_ms=self._quiet_ms, is_fresh=self._is_fresh)
+        return settle_recovered(
+            session, now_ms, quiet_ms=self._quiet_ms, is_fresh=self._is_fresh, tables=self._tables()
+        )
 
     def _relapse(self, session: Session) -> list[Happening]:
         return reopen_still_firing(session, self._clock.now_ms(), after_ms=self._still_firing_ms)
 
     def _wake(self, session: Session) -> list[Happening]:
         return wake_due(session, self._clock.now_ms())
+
+    def _close(self, session: Session) -> list[Happening]:
+        return close_due(session, self._clock.now_ms())
 
     def _tell(self, act: str, done: Future[list[Happening]]) -> None:
         error = done.exception()

@@ -61,7 +61,7 @@ class Bell:
         self.storage.write(lambda session: change_alert(session, state, self.clock.now_ms(), **labels))
 
     def resolve(self) -> None:
-        hand = work.Hand(person=ALICE, now_ms=self.clock.now_ms(), lifecycle=SHIPPED)
+        hand = work.Hand(person=ALICE, now_ms=self.clock.now_ms(), lifecycle=SHIPPED, tables=TABLES)
         self.storage.write(lambda session: work.resolve(session, 1, hand))
 
     def settle(self) -> list[TicketEventKind]:
@@ -109,6 +109,22 @@ def test_what_was_resolved_while_it_fires_rings_again_after_its_time(bell: Bell)
     bell.clock.move(seconds=1)
 
     assert bell.settle() == [TicketEventKind.REOPENED]
+    assert bell.settle() == []
+
+
+def test_what_was_solved_and_stays_so_is_closed_when_the_table_has_said(bell: Bell) -> None:
+    bell.alert(AlertState.FIRING)
+    bell.settle()
+    bell.alert(AlertState.RESOLVED)
+    bell.settle()
+    bell.clock.move(seconds=20)
+    bell.settle()
+
+    bell.clock.move(seconds=72 * 3600 - 1)
+    assert bell.settle() == []
+    bell.clock.move(seconds=1)
+
+    assert bell.settle() == [TicketEventKind.CLOSED]
     assert bell.settle() == []
 
 

@@ -55,6 +55,7 @@ _ROWS = (
         _T.team,
         _T.waits_for,
         _T.wakes_ms,
+        _T.closes_ms,
         _CLIENTS.c.slug.label("client"),
         _SITES.c.slug.label("site"),
         _HOSTS.c.name.label("host"),
@@ -230,6 +231,7 @@ def _ticket(row: Row[Any], alert_state: AlertState | None) -> TicketRow:
         team=row.team,
         waits_for=row.waits_for,
         wakes_at=None if row.wakes_ms is None else moment(row.wakes_ms),
+        closes_at=None if row.closes_ms is None else moment(row.closes_ms),
     )
 
 

@@ -143,6 +143,7 @@ _CHANGING = (
     "team",
     "waits_for",
     "wakes_ms",
+    "closes_ms",
 )
 
 
@@ -162,6 +163,7 @@ def _standing_row(standing: Standing) -> dict[str, Any]:
         "team": standing.team,
         "waits_for": standing.waits_for,
         "wakes_ms": standing.wakes_ms,
+        "closes_ms": standing.closes_ms,
         "solved_ms": standing.solved_ms,
     }
 
@@ -196,6 +198,7 @@ def _event_row(record: Record, entry: Entry, transition_id: int | None) -> dict[
         "actor": entry.actor.name,
         "text": entry.text,
         "data": dict(entry.data),
+        "public": entry.public,
         "transition_id": transition_id,
     }
 
@@ -225,6 +228,7 @@ def _record(row: RowMapping) -> Record:
             team=row["team"],
             waits_for=row["waits_for"],
             wakes_ms=row["wakes_ms"],
+            closes_ms=row["closes_ms"],
             confirm=row["confirm"],
             recovered_ms=row["recovered_ms"],
             updated_ms=row["updated_ms"],

@@ -15,12 +15,15 @@ from sqlmodel import Session
 from tocsin_protocol.vocabulary import AlertState
 from tocsin_server.alerts.alert import REASON
 from tocsin_server.alerts.store import AlertRow
+from tocsin_server.decisions.folder import NO_TABLES, Tables
 from tocsin_server.desk.evidence import Data, rfc3339
 from tocsin_server.desk.happening import Happening
 from tocsin_server.desk.intake import holds
 from tocsin_server.desk.record import Record, read_records, write_changes, write_entries
+from tocsin_server.desk.ruling import term_of
 from tocsin_server.desk.store import IS_RECOVERING, TICKET_ALERTS, TICKETS
 from tocsin_server.desk.ticket import recover
+from tocsin_server.desk.worlds import worlds_of
 
 LIMIT = 500
 """How many tickets one call settles; the others wait for the next."""
@@ -29,9 +32,17 @@ _CALM = frozenset({AlertState.RESOLVED, AlertState.INACTIVE})
 
 
 def settle_recovered(
-    session: Session, now_ms: int, *, quiet_ms: int, is_fresh: Callable[[int], bool]
+    session: Session,
+    now_ms: int,
+    *,
+    quiet_ms: int,
+    is_fresh: Callable[[int], bool],
+    tables: Tables = NO_TABLES,
 ) -> list[Happening]:
-    """Settle the tickets that have been clear for the quiet time; what has come of each."""
+    """Settle the tickets that have been clear for the quiet time; what has come of each.
+
+    `tables` say when those that are solved close by themselves.
+    """
     is_due = IS_RECOVERING & (TICKETS.c.recovered_ms <= now_ms - quiet_ms)
     due = read_records(session, is_due)
     if not due:
@@ -43,10 +54,12 @@ def settle_recovered(
         if _is_clear(alerts[record.ticket_id], now_ms - quiet_ms)
         and (_is_heard(record, is_fresh) or not _is_seen(alerts[record.ticket_id]))
     ][:LIMIT]
+    worlds = worlds_of(session, [record.ticket_id for record in settled])
     for record in settled:
-        ended = alerts[record.ticket_id]
+        was, ended = record.standing, alerts[record.ticket_id]
+        term = term_of(tables, worlds[record.ticket_id], priority=was.priority, solved_by="recovery")
         data, is_seen = _data(record, ended), _is_seen(ended)
-        record.take_in(recover(record.standing, now_ms, quiet_ms=quiet_ms, is_seen=is_seen, data=data))
+        record.take_in(recover(was, now_ms, quiet_ms=quiet_ms, is_seen=is_seen, data=data, term=term))
     write_changes(session, settled)
     write_entries(session, settled)
     return [Happening(record.ticket_id, record.entries[-1][0].kind) for record in settled]

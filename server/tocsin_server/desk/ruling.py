@@ -1,15 +1,17 @@
-"""What the decision tables say of a new ticket: what it touches and how soon, how urgent that is, whose it is.
+"""What the decision tables say of a ticket: what it touches and how soon, how urgent that is, whose it is, and
+once it is solved, when it closes by itself.
 
-    triage    kind, host, severity … → impact, urgency
-    priority  impact, urgency …      → priority, and the reason in words
-    routing   kind, host, rule …     → team
+    triage      kind, host, severity …    → impact, urgency
+    priority    impact, urgency …         → priority, and the reason in words
+    routing     kind, host, rule …        → team
+    auto_close  kind, priority, by whom … → whether, and after how many hours
 
 A ticket's history quotes the rows. Where a table is not in force, or does not know what it is asked, the
-priority is the severity's and the ticket is no team's: no file can stop the bell.
+priority is the severity's, the ticket is no team's and does not close by itself: no file can stop the bell.
 """
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import structlog
 
@@ -21,12 +23,13 @@ from tocsin_server.errors import Unprocessable
 
 DEFAULT_PRIORITY = 3
 _PRIORITIES: Mapping[str, int] = {Severity.CRITICAL: 1, Severity.WARNING: 2, Severity.INFO: 3}
+_HOUR_MS = 3_600_000
 
 _log = structlog.get_logger()
 
 
 class World(NamedTuple):
-    """What is known of a ticket when it is opened; empty where there is none."""
+    """What is known of a ticket; empty where there is none."""
 
     client: str
     site: str = ""
@@ -75,6 +78,23 @@ class Ruling(NamedTuple):
         return {"team": self.team, "decided": [self.rows[-1]]} if self.rows else {}
 
 
+class Term(NamedTuple):
+    """After how long a solved ticket closes by itself, nothing where it does not; and by which row."""
+
+    ms: int | None = None
+    row: str = ""
+
+    def end_ms(self, solved_ms: int) -> int | None:
+        """When that is over."""
+        return None if self.ms is None else solved_ms + self.ms
+
+    def data(self, solved_ms: int) -> dict[str, int | list[str]]:
+        """What the entry that solves it tells of it."""
+        closes_ms = self.end_ms(solved_ms)
+        told: dict[str, int | list[str]] = {"decided": [self.row]} if self.row else {}
+        return told if closes_ms is None else {**told, "closes_ms": closes_ms}
+
+
 def ruled(tables: Tables, world: World) -> Ruling:
     """What the tables in force say of a new ticket."""
     asked = world.asked()
@@ -90,6 +110,19 @@ def ruled(tables: Tables, world: World) -> Ruling:
         _log.error(f"a decision table cannot say what a ticket is: {error}", action="undecided")
         return Ruling(priority_of(world.severity))
     return _ruling(triage, priority, routing)
+
+
+def term_of(tables: Tables, world: World, *, priority: int, solved_by: Literal["recovery", "person"]) -> Term:
+    """What the tables in force say of a ticket that is being solved."""
+    try:
+        decision = tables["auto_close"].decide({**world.asked(), "priority": priority, "solved_by": solved_by})
+    except KeyError:
+        return Term()
+    except Unprocessable as error:
+        _log.error(f"a decision table cannot say when a ticket closes: {error}", action="undecided")
+        return Term()
+    closes, hours = decision.outputs["closes"], float(decision.outputs["after_hours"])
+    return Term(round(hours * _HOUR_MS) if closes else None, str(decision))
 
 
 def _ruling(triage: Decision, priority: Decision, routing: Decision) -> Ruling:

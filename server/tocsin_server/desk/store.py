@@ -2,7 +2,7 @@
 
 SQLite takes a partial index only where a query repeats the index's condition word for word, and never for a
 bound parameter: so questions about open tickets say `IS_OPEN`, and those about recovered ones `IS_RECOVERING`,
-about those that wait until a time `IS_WAKING`.
+about those that wait until a time `IS_WAKING`, about those that are to close by themselves `IS_CLOSING`.
 """
 
 from typing import Any
@@ -17,6 +17,7 @@ _OPEN = "state NOT IN ('solved', 'closed')"
 _OWNED = "owner_id IS NOT NULL"
 _OPEN_OWNED = f"{_OPEN} AND {_OWNED}"
 _WAKING = "wakes_ms IS NOT NULL"
+_CLOSING = "closes_ms IS NOT NULL"
 _RECOVERING = f"{_OPEN} AND recovered_ms IS NOT NULL AND NOT confirm"
 
 
@@ -43,6 +44,7 @@ class Ticket(SQLModel, table=True):
         partial_index("ticket_owner", "owner_id", "priority", "opened_ms", "id", "state", where=_OWNED),
         partial_index("ticket_recovering", "recovered_ms", where=_RECOVERING),
         partial_index("ticket_waking", "wakes_ms", where=_WAKING),
+        partial_index("ticket_closing", "closes_ms", where=_CLOSING),
     )
     id: int | None = Field(default=None, primary_key=True, sa_type=RowId)
     client_id: int = Field(foreign_key="client.id", sa_type=RowId)
@@ -75,6 +77,8 @@ class Ticket(SQLModel, table=True):
     """What a pending ticket waits for, in the lifecycle's word."""
     wakes_ms: int | None = Field(default=None, sa_type=Millis)
     """When it is gone on with, whatever has come."""
+    closes_ms: int | None = Field(default=None, sa_type=Millis)
+    """When it closes by itself; nothing while it is open, and where it does not."""
     reopens: int | None = Field(default=None, foreign_key="ticket.id", sa_type=RowId)
     """The earlier ticket of the same trouble, where that one was solved too long ago to be reopened."""
 
@@ -103,6 +107,8 @@ class TicketEventRow(SQLModel, table=True):
     actor: str
     text: str = ""
     data: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
+    public: bool = False
+    """It is a word to the requester."""
     transition_id: int | None = Field(default=None, foreign_key="transition.id", unique=True, sa_type=RowId)
     """The transition it tells of; unique, so a transition that is consumed twice is told once."""
 
@@ -113,6 +119,7 @@ EVENTS = Ticket.metadata.tables["ticket_event"]
 
 IS_OPEN: ColumnElement[bool] = literal_column("ticket." + _OPEN)
 IS_WAKING: ColumnElement[bool] = literal_column(f"ticket.{_WAKING}")
+IS_CLOSING: ColumnElement[bool] = literal_column(f"ticket.{_CLOSING}")
 IS_RECOVERING: ColumnElement[bool] = literal_column(
     f"ticket.{_OPEN} AND ticket.recovered_ms IS NOT NULL AND NOT ticket.confirm"
 )

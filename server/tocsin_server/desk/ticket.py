@@ -1,6 +1,6 @@
 """The life of a ticket: what it becomes by each act, and the line of its timeline that tells of it.
 
-                 take                resolve, recover        close
+                 take                resolve, recover     close, expire
     open ─▶ new ──────▶ in progress ──────────────────▶ solved ─▶ closed
              ▲           │  ▲  │ ▲                        │
              └─ release ─┘  │  │ └─ reopen, fire, relapse ┘
@@ -26,7 +26,7 @@ from tocsin_protocol.vocabulary import (
     TicketState,
 )
 from tocsin_server.desk.lifecycle import Course
-from tocsin_server.desk.ruling import DEFAULT_PRIORITY, Ruling, known_severity, priority_of
+from tocsin_server.desk.ruling import DEFAULT_PRIORITY, Ruling, Term, known_severity, priority_of
 from tocsin_server.errors import Conflict, Unprocessable
 
 PRIORITIES = range(1, 5)
@@ -34,6 +34,7 @@ PRIORITIES = range(1, 5)
 
 ALARMING = frozenset({AlertState.FIRING, AlertState.UNKNOWN})
 """States of an alert in which its trouble may still be there."""
+_NO_TERM = Term()
 _CONFIRM = "recovered, confirm and resolve"
 _UNPROVEN = "its alerts have ended, which does not prove that the trouble has: confirm and resolve"
 
@@ -84,6 +85,8 @@ class Standing:
     """What a pending ticket waits for."""
     wakes_ms: int | None = None
     """When it is to be gone on with, whatever has come."""
+    closes_ms: int | None = None
+    """When a solved ticket closes by itself; nothing where it does not."""
 
     @property
     def is_open(self) -> bool:
@@ -92,13 +95,14 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One line of a timeline; `data` is evidence."""
+    """One line of a timeline; `data` is evidence. What is `public` is said to the requester."""
 
     at_ms: int
     kind: TicketEventKind
     actor: Actor
     text: str = ""
     data: Mapping[str, Any] = field(default_factory=dict)
+    public: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,7 +250,9 @@ def wake(was: Standing, now_ms: int) -> Change:
     return _changed(_at_work(was), entry)
 
 
-def resolve(was: Standing, who: Technician, now_ms: int, *, course: Course, text: str) -> Change:
+def resolve(
+    was: Standing, who: Technician, now_ms: int, *, course: Course, text: str, term: Term = _NO_TERM
+) -> Change:
     """A person says that it is mended; a ticket that was nobody's is theirs."""
     now = replace(
         _led(was, course, TicketAct.RESOLVE),
@@ -254,8 +260,9 @@ def resolve(was: Standing, who: Technician, now_ms: int, *, course: Course, text
         human=was.human or bool(text),
         confirm=False,
         solved_ms=now_ms,
+        closes_ms=term.end_ms(now_ms),
     )
-    return _changed(now, Entry(now_ms, TicketEventKind.SOLVED, who.actor, text))
+    return _changed(now, Entry(now_ms, TicketEventKind.SOLVED, who.actor, text, term.data(now_ms)))
 
 
 def reopen(was: Standing, who: Technician, now_ms: int, *, course: Course) -> Change:
@@ -273,8 +280,23 @@ def close(was: Standing, who: Technician, now_ms: int, *, course: Course) -> Cha
     return _changed(now, Entry(now_ms, TicketEventKind.CLOSED, who.actor))
 
 
+def expire(was: Standing, now_ms: int) -> Change:
+    """The time in which it could have been reopened is over."""
+    _require_not_closed(was)
+    if was.closes_ms is None:
+        raise Conflict(f"{_name(was)} does not close by itself", remedy="close it")
+    entry = Entry(now_ms, TicketEventKind.CLOSED, TOCSIN, "closed by itself: nobody has reopened it")
+    return _changed(replace(_awake(was), state=TicketState.CLOSED), entry)
+
+
 def recover(
-    was: Standing, now_ms: int, *, quiet_ms: int, data: Mapping[str, Any], is_seen: bool = True
+    was: Standing,
+    now_ms: int,
+    *,
+    quiet_ms: int,
+    data: Mapping[str, Any],
+    is_seen: bool = True,
+    term: Term = _NO_TERM,
 ) -> Change:
     """It has been clear for the quiet time: solved by itself, or a person is asked to confirm.
 
@@ -289,8 +311,8 @@ def recover(
         entry = Entry(now_ms, TicketEventKind.RECOVERED, TOCSIN, _CONFIRM if is_seen else _UNPROVEN, data)
         return _changed(replace(was, confirm=True), entry)
     text = f"solved by itself: clear for {quiet_ms / 1000:g} s on fresh samples"
-    now = replace(_awake(was), state=TicketState.SOLVED, solved_ms=now_ms)
-    return _changed(now, Entry(now_ms, TicketEventKind.SOLVED, TOCSIN, text, data))
+    now = replace(_awake(was), state=TicketState.SOLVED, solved_ms=now_ms, closes_ms=term.end_ms(now_ms))
+    return _changed(now, Entry(now_ms, TicketEventKind.SOLVED, TOCSIN, text, {**data, **term.data(now_ms)}))
 
 
 def relapse(was: Standing, now_ms: int, *, data: Mapping[str, Any]) -> Change:
@@ -317,7 +339,8 @@ def _led(was: Standing, course: Course, act: TicketAct) -> Standing:
 
 
 def _awake(was: Standing) -> Standing:
-    return replace(was, waits_for="", wakes_ms=None)
+    """Without what it was to wait for, be it before it is gone on with or before it is closed."""
+    return replace(was, waits_for="", wakes_ms=None, closes_ms=None)
 
 
 def _at_work(was: Standing) -> Standing:

@@ -20,11 +20,12 @@ from tocsin_server.desk import ticket
 from tocsin_server.desk.happening import Happening
 from tocsin_server.desk.lifecycle import Course, Lifecycle
 from tocsin_server.desk.record import Facts, Record, read_records, write_changes, write_entries, write_new
-from tocsin_server.desk.ruling import World, ruled
+from tocsin_server.desk.ruling import Term, World, ruled, term_of
 from tocsin_server.desk.scope import client_id_of
 from tocsin_server.desk.store import EVENTS, IS_OPEN, TICKET_ALERTS, TICKETS
 from tocsin_server.desk.text import MAX_TITLE, given_text, required_text
 from tocsin_server.desk.ticket import ALARMING, PRIORITIES, Change, Technician
+from tocsin_server.desk.worlds import worlds_of
 from tocsin_server.errors import Conflict, NotFound, Stale, Unprocessable
 from tocsin_server.estate.store import Host, Site
 
@@ -35,11 +36,12 @@ _IS_ALARMING = ALERTS.c.state.in_(ALARMING)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hand:
-    """Who acts, when, by which lifecycle, and on which version of the ticket, where that matters to them."""
+    """Who acts, when, by which lifecycle and tables, and on which version of the ticket, where that matters."""
 
     person: Person
     now_ms: int
     lifecycle: Lifecycle
+    tables: Tables
     version: int | None = None
 
     @property
@@ -77,7 +79,19 @@ def resume(session: Session, ticket_id: int, hand: Hand) -> Happening:
 def resolve(session: Session, ticket_id: int, hand: Hand, *, text: str = "") -> Happening:
     """Say that it is mended, and how."""
     said = given_text(text, what="the resolution")
-    return _act(session, ticket_id, hand, partial(ticket.resolve, text=said))
+    return _change(
+        session,
+        ticket_id,
+        hand,
+        lambda record: ticket.resolve(
+            record.standing,
+            hand.who,
+            hand.now_ms,
+            course=hand.course(record),
+            text=said,
+            term=_term(session, record, hand.tables),
+        ),
+    )
 
 
 def reopen(session: Session, ticket_id: int, hand: Hand) -> Happening:
@@ -183,6 +197,12 @@ def _change(session: Session, ticket_id: int, hand: Hand, decide: Callable[[Reco
     write_changes(session, [record])
     write_entries(session, [record])
     return Happening(ticket_id, change.entry.kind)
+
+
+def _term(session: Session, record: Record, tables: Tables) -> Term:
+    """When it closes by itself, now that a person solves it."""
+    world = worlds_of(session, [record.ticket_id])[record.ticket_id]
+    return term_of(tables, world, priority=record.standing.priority, solved_by="person")
 
 
 def _of_ticket(ticket_id: int) -> ColumnElement[bool]:

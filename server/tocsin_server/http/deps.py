@@ -59,7 +59,7 @@ class Deps:
     lifecycle: Callable[[], Lifecycle] = Lifecycle
     """Which acts of people are lawful."""
     tables: Callable[[], Tables] = lambda: NO_TABLES
-    """What decides on new tickets."""
+    """What decides on tickets."""
     sees: Callable[[Person], frozenset[int]] = lambda _person: frozenset()
     """Whose clients' series somebody may ask for; nobody's where it is not said."""
     operator_token: str = ""

@@ -135,7 +135,11 @@ async def _change(
     deps: Deps, request: SignedIn, ticket_id: int, verb: Callable[..., Happening], *, version: int | None
 ) -> TicketDetail:
     hand = work.Hand(
-        person=request.user, now_ms=deps.clock.now_ms(), lifecycle=deps.lifecycle(), version=version
+        person=request.user,
+        now_ms=deps.clock.now_ms(),
+        lifecycle=deps.lifecycle(),
+        tables=deps.tables(),
+        version=version,
     )
     return await _done(deps, request, partial(verb, ticket_id=ticket_id, hand=hand))
 

@@ -8,7 +8,7 @@ from tests.lifecycle import TABLES
 
 from tocsin_protocol.vocabulary import HostKind, Severity, TicketKind
 from tocsin_server.decisions.folder import NO_TABLES
-from tocsin_server.desk.ruling import Ruling, World, priority_of, ruled
+from tocsin_server.desk.ruling import Ruling, Term, World, priority_of, ruled, term_of
 
 
 @pytest.mark.parametrize(
@@ -56,6 +56,43 @@ def test_a_table_that_does_not_know_what_it_is_asked_is_told_of_and_stops_no_bel
         ruling = ruled(broken, World("acme", severity="warning"))
 
     assert ruling == Ruling(2)
+    assert [line["action"] for line in said] == ["undecided"]
+
+
+HOUR_MS = 3_600_000
+
+
+@pytest.mark.parametrize(
+    ("kind", "priority", "solved_by", "hours"),
+    [
+        (TicketKind.INCIDENT, 1, "recovery", 72),
+        (TicketKind.INCIDENT, 2, "recovery", 24),
+        (TicketKind.INCIDENT, 2, "person", 72),
+        (TicketKind.REQUEST, 4, "person", 120),
+        (TicketKind.INCIDENT, 1, "person", None),  # it is looked at once more
+        (TicketKind.CHANGE, 3, "person", None),
+    ],
+)
+def test_the_shipped_table_says_after_how_long_a_solved_ticket_closes(
+    kind: TicketKind, priority: int, solved_by: str, hours: int | None
+) -> None:
+    term = term_of(TABLES, World("acme", kind=kind), priority=priority, solved_by=solved_by)
+
+    assert term.ms == (None if hours is None else hours * HOUR_MS)
+    assert term.row.startswith("auto_close@")
+
+
+def test_where_no_table_says_it_nothing_closes_by_itself() -> None:
+    assert term_of(NO_TABLES, World("acme"), priority=2, solved_by="person") == Term()
+
+
+def test_a_table_that_cannot_say_when_a_ticket_closes_is_told_of() -> None:
+    broken = {"auto_close": TABLES["escalation"]}
+
+    with structlog.testing.capture_logs() as said:
+        term = term_of(broken, World("acme"), priority=2, solved_by="person")
+
+    assert term == Term()
     assert [line["action"] for line in said] == ["undecided"]
 
 

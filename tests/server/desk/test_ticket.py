@@ -11,13 +11,14 @@ from tests.lifecycle import COURSE
 
 from tocsin_protocol.vocabulary import ActorKind, TicketEventKind, TicketState
 from tocsin_server.desk import ticket
-from tocsin_server.desk.ruling import Ruling, priority_of
+from tocsin_server.desk.ruling import Ruling, Term, priority_of
 from tocsin_server.desk.ticket import Change, Evidence, Standing, Technician
 from tocsin_server.errors import Conflict, Unprocessable
 
 NOW = 1_700_000_000_000
 ALICE, BOB = Technician(1, "alice"), Technician(2, "bob")
 RULING = Ruling(2)
+DAY = Term(86_400_000, "auto_close@4ae0b771259a row recovered")
 FULL = Evidence(rule="FilesystemFull", severity="warning", text="full", data={"value": 0.02})
 
 
@@ -162,10 +163,54 @@ def test_what_has_recovered_is_solved_by_itself_with_the_evidence() -> None:
     assert change.entry.data == {"a": "b"}
 
 
+def test_what_is_solved_says_when_it_closes_and_by_which_row() -> None:
+    by_itself = ticket.recover(a_ticket(recovered_ms=NOW), NOW, quiet_ms=0, data={"a": "b"}, term=DAY)
+    by_alice = ticket.resolve(a_ticket(), ALICE, NOW, course=COURSE, text="", term=DAY)
+
+    told = {"decided": [DAY.row], "closes_ms": NOW + 86_400_000}
+    assert (by_itself.standing.closes_ms, by_alice.standing.closes_ms) == (NOW + 86_400_000,) * 2
+    assert by_itself.entry.data == {"a": "b", **told}
+    assert by_alice.entry.data == told
+
+
+def test_what_does_not_close_by_itself_quotes_the_row_all_the_same() -> None:
+    change = ticket.resolve(a_ticket(), ALICE, NOW, course=COURSE, text="", term=Term(None, "review"))
+
+    assert (change.standing.closes_ms, change.entry.data) == (None, {"decided": ["review"]})
+
+
+def test_what_nobody_has_reopened_is_closed_by_tocsin() -> None:
+    change = ticket.expire(solved(owner=ALICE, closes_ms=NOW), NOW)
+
+    now = change.standing
+    assert (now.state, now.owner, now.solved_ms, now.closes_ms) == (TicketState.CLOSED, ALICE, NOW, None)
+    assert (change.entry.kind, change.entry.actor) == (TicketEventKind.CLOSED, ticket.TOCSIN)
+    assert change.entry.text == "closed by itself: nobody has reopened it"
+
+
+def test_what_is_not_to_close_by_itself_is_left_to_people() -> None:
+    with pytest.raises(Conflict, match="ticket 7 does not close by itself: close it"):
+        ticket.expire(solved(), NOW)
+
+
+@pytest.mark.parametrize("act", ["reopen", "fired", "relapse", "close"])
+def test_a_ticket_that_is_solved_no_more_has_no_time_to_close(act: str) -> None:
+    was = solved(closes_ms=NOW + 1)
+    acts = {
+        "reopen": lambda: ticket.reopen(was, ALICE, NOW, course=COURSE),
+        "fired": lambda: ticket.fired(was, FULL, NOW, ruling=RULING),
+        "relapse": lambda: ticket.relapse(was, NOW, data={}),
+        "close": lambda: ticket.close(was, ALICE, NOW, course=COURSE),
+    }
+
+    assert acts[act]().standing.closes_ms is None
+
+
 def test_where_a_person_has_spoken_recovery_asks_once_and_stays_open() -> None:
-    change = ticket.recover(a_ticket(recovered_ms=NOW, human=True), NOW, quiet_ms=0, data={})
+    change = ticket.recover(a_ticket(recovered_ms=NOW, human=True), NOW, quiet_ms=0, data={}, term=DAY)
 
     assert change.standing.is_open
+    assert change.standing.closes_ms is None
     assert change.entry.kind is TicketEventKind.RECOVERED
     with pytest.raises(Conflict, match="waits for a person"):
         ticket.recover(change.standing, NOW, quiet_ms=0, data={})
@@ -214,6 +259,7 @@ def test_a_closed_ticket_takes_nothing() -> None:
         lambda: ticket.wait(closed, ALICE, NOW, course=COURSE, reason="vendor", until_ms=None, text=""),
         lambda: ticket.resume(closed, ALICE, NOW, course=COURSE),
         lambda: ticket.close(closed, ALICE, NOW, course=COURSE),
+        lambda: ticket.expire(closed, NOW),
         lambda: ticket.recover(closed, NOW, quiet_ms=0, data={}),
         lambda: ticket.relapse(closed, NOW, data={}),
     ]
@@ -283,6 +329,7 @@ def test_an_evaluation_that_is_told_late_does_not_set_the_ticket_back_in_time() 
 
 people = st.sampled_from([ALICE, BOB])
 severities = st.sampled_from(["critical", "warning", "info", "page", ""])
+terms = st.sampled_from([Term(), Term(0), DAY])
 
 
 class TicketLife(RuleBasedStateMachine):
@@ -302,6 +349,10 @@ class TicketLife(RuleBasedStateMachine):
         self.timeline = [change.entry]
         self.refusals: list[Conflict] = []
 
+    @property
+    def is_over(self) -> bool:
+        return self.standing.state is TicketState.CLOSED
+
     def attempt(self, act, *given: object, **more: object) -> None:
         before = self.standing
         try:
@@ -309,6 +360,7 @@ class TicketLife(RuleBasedStateMachine):
         except Conflict as refusal:
             self.refusals.append(refusal)
             return
+        assert before.state is not TicketState.CLOSED
         assert change.standing.version == before.version + 1
         assert change.standing.priority <= before.priority
         assert change.standing.updated_ms >= before.updated_ms
@@ -327,13 +379,13 @@ class TicketLife(RuleBasedStateMachine):
             self.now_ms,
             ruling=Ruling(priority_of(severity)),
         )
-        assert self.standing.is_open
-        assert self.standing.recovered_ms is None
+        assert self.is_over or self.standing.is_open
+        assert self.is_over or self.standing.recovered_ms is None
 
     @rule()
     def an_alert_is_unknown(self) -> None:
         self.attempt(ticket.unknown, FULL, self.now_ms)
-        assert self.standing.recovered_ms is None
+        assert self.is_over or self.standing.recovered_ms is None
 
     @rule(is_last=st.booleans())
     def an_alert_clears(self, *, is_last: bool) -> None:
@@ -352,17 +404,17 @@ class TicketLife(RuleBasedStateMachine):
     @rule(who=people)
     def comment(self, who: Technician) -> None:
         self.attempt(ticket.comment, who, self.now_ms, text="looking at it")
-        assert self.standing.human
+        assert self.is_over or self.standing.human
 
-    @rule(who=people, text=st.sampled_from(["", "mended"]))
-    def resolve(self, who: Technician, text: str) -> None:
-        self.attempt(ticket.resolve, who, self.now_ms, course=COURSE, text=text)
+    @rule(who=people, text=st.sampled_from(["", "mended"]), term=terms)
+    def resolve(self, who: Technician, text: str, term: Term) -> None:
+        self.attempt(ticket.resolve, who, self.now_ms, course=COURSE, text=text, term=term)
         assert not self.standing.is_open
 
     @rule(who=people)
     def reopen(self, who: Technician) -> None:
         self.attempt(ticket.reopen, who, self.now_ms, course=COURSE)
-        assert self.standing.is_open
+        assert self.is_over or self.standing.is_open
 
     @rule(who=people, reason=st.sampled_from(["vendor", "customer"]), seconds=st.none() | st.integers(1, 4000))
     def wait(self, who: Technician, reason: str, seconds: int | None) -> None:
@@ -382,23 +434,40 @@ class TicketLife(RuleBasedStateMachine):
         assert self.standing.is_open
 
     @precondition(lambda self: self.standing.recovered_ms is not None)
-    @rule()
-    def recover(self) -> None:
+    @rule(term=terms)
+    def recover(self, term: Term) -> None:
         spoken = self.standing.human
         was_open = self.standing.is_open
-        self.attempt(ticket.recover, self.now_ms, quiet_ms=20_000, data={})
+        self.attempt(ticket.recover, self.now_ms, quiet_ms=20_000, data={}, term=term)
         assert self.standing.is_open == (was_open and spoken)
 
     @rule()
     def relapse(self) -> None:
         owner = self.standing.owner
         self.attempt(ticket.relapse, self.now_ms, data={})
-        assert self.standing.is_open
+        assert self.is_over or self.standing.is_open
         assert self.standing.owner == owner
+
+    @precondition(lambda self: not self.standing.is_open)
+    @rule(who=people)
+    def close(self, who: Technician) -> None:
+        self.attempt(ticket.close, who, self.now_ms, course=COURSE)
+        assert self.is_over
+
+    @precondition(lambda self: self.standing.closes_ms is not None)
+    @rule()
+    def expire(self) -> None:
+        self.now_ms = max(self.now_ms, self.standing.closes_ms or 0)
+        self.attempt(ticket.expire, self.now_ms)
+        assert self.is_over
+
+    @invariant()
+    def only_what_is_solved_is_to_close(self) -> None:
+        assert self.standing.closes_ms is None or self.standing.state is TicketState.SOLVED
 
     @invariant()
     def solved_if_and_only_if_it_says_when(self) -> None:
-        assert (self.standing.state is TicketState.SOLVED) == (self.standing.solved_ms is not None)
+        assert self.standing.is_open == (self.standing.solved_ms is None)
 
     @invariant()
     def what_waits_and_nothing_else_is_pending(self) -> None:

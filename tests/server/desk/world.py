@@ -85,7 +85,9 @@ class World:
 
     def settle(self, is_fresh: Callable[[int], bool] = lambda _host: True) -> list[Happening]:
         return self.storage.write(
-            lambda session: settle_recovered(session, self.now_ms, quiet_ms=QUIET_MS, is_fresh=is_fresh)
+            lambda session: settle_recovered(
+                session, self.now_ms, quiet_ms=QUIET_MS, is_fresh=is_fresh, tables=TABLES
+            )
         )
 
     def act(self, verb: Callable[..., Happening], ticket_id: int, **more: Any) -> Happening:
@@ -94,6 +96,7 @@ class World:
             person=more.pop("person", ALICE),
             now_ms=self.now_ms,
             lifecycle=SHIPPED,
+            tables=more.pop("tables", TABLES),
             version=more.pop("version", None),
         )
         return self.storage.write(lambda session: verb(session, ticket_id, hand, **more))

@@ -311,7 +311,7 @@ def solve(rig: DeskRig, number: int) -> None:
     def act(session: Any) -> None:
         person = add_person(session, "bob", "Bob", None, Role.TECHNICIAN, 0)
         from_api = work.Person(id=person.id, login="bob", name="Bob", role=Role.TECHNICIAN)
-        hand = work.Hand(person=from_api, now_ms=rig.clock.now_ms(), lifecycle=SHIPPED)
+        hand = work.Hand(person=from_api, now_ms=rig.clock.now_ms(), lifecycle=SHIPPED, tables=TABLES)
         work.resolve(session, number, hand, text="mended")
 
     rig.storage.write(act)

@@ -250,6 +250,18 @@ async def test_what_cannot_be_waited_for_is_refused(
     assert (answer.status_code, detail in answer.json()["detail"]) == (status, True)
 
 
+async def test_a_solved_ticket_says_when_it_closes_by_itself(alice: httpx.AsyncClient) -> None:
+    ticket = await opened(alice)
+    path = f"{TICKETS}/{ticket['id']}"
+
+    solved = (await alice.post(f"{path}/resolve", json={})).json()
+    again = (await alice.post(f"{path}/reopen", json={})).json()
+
+    assert solved["ticket"]["closes_at"] == "2023-11-17T22:13:20Z"  # three days on
+    assert solved["events"][-1]["data"]["decided"][0].endswith(" row incident")
+    assert again["ticket"]["closes_at"] is None
+
+
 async def test_a_ticket_is_closed_once_it_is_solved(alice: httpx.AsyncClient) -> None:
     ticket = await opened(alice)
     path = f"{TICKETS}/{ticket['id']}"

@@ -33,6 +33,16 @@ TRANSITION = (
     " VALUES (1, 1, 1, 0, 'inactive', 'firing', '{}')"
 )
 
+TICKET = (
+    "INSERT INTO ticket (id, client_id, title, kind, state, priority, severity, version, human, confirm,"
+    " opened_ms, updated_ms, solved_ms)"
+    " VALUES (1, 1, 'Hot', 'incident', 'solved', 2, '', 2, 1, 0, 0, 0, 0)"
+)
+COMMENT = (
+    "INSERT INTO ticket_event (id, client_id, ticket_id, at_ms, kind, actor_kind, actor, text, data)"
+    " VALUES (1, 1, 1, 0, 'commented', 'person', 'alice', 'cool again', '{}')"
+)
+
 
 def test_the_migrated_tables_are_those_of_the_code(tmp_path: Path) -> None:
     path = tmp_path / "desk.db"
@@ -125,6 +135,25 @@ def test_alerts_that_were_there_before_are_not_withheld_and_not_acknowledged(tmp
         )
         assert alert.fetchall() == [("[]", None, None, None)]
         assert database.execute("SELECT withheld, redelivers FROM transition").fetchall() == [("[]", 0)]
+    database.close()
+
+
+def test_tickets_that_were_solved_before_do_not_close_and_what_was_said_was_internal(tmp_path: Path) -> None:
+    path = tmp_path / "desk.db"
+    engine = sqlite_engine(path, read_only=False)
+    with engine.connect() as connection, connection.begin():
+        upgrade(connection, SQLModel.metadata, to="0010")
+        for statement in (CLIENT, TICKET, COMMENT):
+            connection.exec_driver_sql(statement)
+    engine.dispose()
+
+    assert migrate(path, SQLModel.metadata)
+
+    with sqlite3.connect(path) as database:
+        ticket = database.execute(
+            "SELECT closes_ms, public FROM ticket JOIN ticket_event ON ticket_id = ticket.id"
+        )
+        assert ticket.fetchall() == [(None, 0)]
     database.close()
 
 

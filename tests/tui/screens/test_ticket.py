@@ -1,5 +1,7 @@
 """One ticket: evidence, timeline, and words that are never lost."""
 
+from datetime import timedelta
+
 import msgspec
 import pytest
 from tests.tui import scene
@@ -60,6 +62,17 @@ async def test_d_resolves_with_what_was_done(server: FakeServer) -> None:
         await until(pilot, lambda: server.details[4812].ticket.state is TicketState.SOLVED)
 
     assert server.details[4812].events[-1].text == "moved the archive"
+
+
+async def test_a_solved_ticket_says_when_it_closes_by_itself(server: FakeServer) -> None:
+    closes_at = scene.NOW + timedelta(days=3)
+    row = scene.a_ticket(state=TicketState.SOLVED, solved_at=scene.NOW, closes_at=closes_at)
+    server.details[4812] = scene.detail(row)
+    async with opened(server) as (app, pilot):
+        await pilot.press("left_square_bracket")
+        await until(pilot, lambda: app.session.tickets.cursor == 4812)
+
+        assert "closes itself 28 Nov 12:45" in " ".join(text_of(app, "#preview").split())
 
 
 async def test_a_acknowledges_with_a_note_or_without(server: FakeServer) -> None:

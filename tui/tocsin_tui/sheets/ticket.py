@@ -102,6 +102,7 @@ def heading(row: TicketRow, *, me: str, now: datetime) -> list[Line]:
             place,
             dim(f" · opened {clock(row.opened_at, now)}, {duration(now - row.opened_at)} ago"),
             *_waits(row, now),
+            *_closes(row, now),
         ),
     ]
 
@@ -124,6 +125,11 @@ def _waits(row: TicketRow, now: datetime) -> Iterable[Span]:
         yield (f" · waits for {row.waits_for}{until}, w goes on", Tone.WARN)
     if row.recovered and row.state in OPEN_TICKET_STATES:
         yield (" · ✓ recovered, confirm with d", Tone.WARN)
+
+
+def _closes(row: TicketRow, now: datetime) -> Iterable[Span]:
+    if row.closes_at is not None:
+        yield dim(f" · closes itself {clock(row.closes_at, now)}")
 
 
 def preview(

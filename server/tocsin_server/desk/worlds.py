@@ -1,0 +1,55 @@
+"""What decision tables are told of tickets that there are, asked once for however many."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Row, func, select
+from sqlmodel import Session
+
+from tocsin_server.alerts.store import ALERTS
+from tocsin_server.desk.ruling import World
+from tocsin_server.desk.store import TICKET_ALERTS, TICKETS
+from tocsin_server.estate.store import Client, Host, Site
+
+_HOSTS = Host.metadata.tables["host"]
+_SITES = Site.metadata.tables["site"]
+_CLIENTS = Client.metadata.tables["client"]
+# All alerts of a ticket have one name, which is in its key.
+_RULE = (
+    select(func.min(ALERTS.c.alertname))
+    .join_from(TICKET_ALERTS, ALERTS, ALERTS.c.id == TICKET_ALERTS.c.alert_id)
+    .where(TICKET_ALERTS.c.ticket_id == TICKETS.c.id)
+    .scalar_subquery()
+)
+_WORLDS = (
+    select(
+        TICKETS.c.id,
+        TICKETS.c.kind,
+        TICKETS.c.severity,
+        _CLIENTS.c.slug.label("client"),
+        _SITES.c.slug.label("site"),
+        _HOSTS.c.kind.label("host_kind"),
+        _RULE.label("rule"),
+    )
+    .join_from(TICKETS, _CLIENTS, _CLIENTS.c.id == TICKETS.c.client_id)
+    .outerjoin(_SITES, _SITES.c.id == TICKETS.c.site_id)
+    .outerjoin(_HOSTS, _HOSTS.c.id == TICKETS.c.host_id)
+)
+
+
+def worlds_of(session: Session, ticket_ids: Sequence[int]) -> dict[int, World]:
+    """The world of each of these tickets, by its id."""
+    if not ticket_ids:
+        return {}
+    return {row.id: _world(row) for row in session.execute(_WORLDS.where(TICKETS.c.id.in_(ticket_ids)))}
+
+
+def _world(row: Row[Any]) -> World:
+    return World(
+        row.client,
+        row.site or "",
+        kind=row.kind,
+        host_kind="" if row.host_kind is None else row.host_kind.value,
+        severity=row.severity,
+        rule=row.rule or "",
+    )
