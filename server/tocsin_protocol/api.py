@@ -147,6 +147,10 @@ class TicketRow(Message, frozen=True, kw_only=True):
     opened_at: datetime
     updated_at: datetime
     solved_at: datetime | None
+    due_at: datetime | None = None
+    """When the first of its promises that still go is due; nothing while nobody knows."""
+    due_state: str = ""
+    """How that one stands: `running`, `breached`, `paused`; empty where nothing goes that was promised."""
     impact: str = ""
     """How much of the client's work is touched: `high`, `medium`, `low`; empty where no table has said it."""
     urgency: str = ""
@@ -231,10 +235,52 @@ class AlertPage(Message, frozen=True, kw_only=True):
     alerts: list[Alert]
 
 
+class ClockSegment(Message, frozen=True, kw_only=True):
+    """A stretch of a clock's time: `running`, `paused:customer`, `solved`, `excluded:maintenance`."""
+
+    reason: str
+    begin: datetime = msgspec.field(name="from")
+    end: datetime = msgspec.field(name="to")
+    counted_s: float
+    """What it adds to the time that has elapsed."""
+
+
+class TicketClock(Message, frozen=True, kw_only=True):
+    """One promise about a ticket, and how it stands. `docs/desk.md` says how it is reckoned."""
+
+    kind: str
+    """`ack`, `first_response`, `resolve`, `update`."""
+    agreement: str
+    type: str
+    """`sla`, `ola`, `uc`."""
+    priority: int
+    round: int
+    """Of `update`, from 1."""
+    calendar: str
+    zone: str
+    state: str
+    """`running`, `paused`, `met`, `breached` (whether or not it has ended), `cancelled`, `superseded`."""
+    reason: str
+    """What a paused one waits for; else empty."""
+    target_s: float
+    """Open time by the calendar, as are the next two."""
+    elapsed_s: float
+    remaining_s: float
+    """Negative once more has elapsed."""
+    started_at: datetime
+    due_at: datetime | None
+    ended_at: datetime | None
+    segments: list[ClockSegment]
+
+
 class TicketDetail(Message, frozen=True, kw_only=True):
     ticket: TicketRow
     events: list[TicketEvent]
     alerts: list[Alert]
+    clocks: list[TicketClock] = []
+    """By its contract; those that others have taken the place of stand before them."""
+    unclocked: str = ""
+    """Why there are none though its client has a contract."""
 
 
 class NewTicket(Question, frozen=True, kw_only=True):

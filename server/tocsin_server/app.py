@@ -36,6 +36,7 @@ from tocsin_server.backfill import Backfill
 from tocsin_server.clock import Clock, SystemClock
 from tocsin_server.config import ServerConfig, find_config
 from tocsin_server.datafolder import TABLES, database, locked, make_database
+from tocsin_server.desk.promised import Terms
 from tocsin_server.deskbook import Deskbook
 from tocsin_server.errors import Misconfigured
 from tocsin_server.estate.estate import Estate
@@ -151,7 +152,9 @@ class Server:
         self.quietbook = Quietbook(
             lambda: find_config("suppressions", config), estate=self.estate, changed=self._rules_changed
         )
-        self.deskbook = Deskbook(lambda name: find_config(name, config), changed=self._rules_changed)
+        self.deskbook = Deskbook(
+            lambda name: find_config(name, config), clients=self._slugs, changed=self._rules_changed
+        )
         self.judge = self._judge()
         self.sent = Sent(self.journal, Archive(data / HISTORY), settings.interval_s * 1000)
         self.recall = Recall(head=self.head, sent=self.sent, hosts=self.estate.hosts, clock=clock)
@@ -160,7 +163,9 @@ class Server:
         self.hosts = HostRows(
             storage=self.storage, estate=self.estate, presence=self.presence, vitals=self.vitals, clock=clock
         )
-        self.notices = Notices(Pictures(self.storage, self.hosts), self.broker.publish, self.health)
+        self.notices = Notices(
+            Pictures(self.storage, self.hosts, self._terms), self.broker.publish, self.health
+        )
         self.desk = FrontDesk(
             self.storage,
             self.notices,
@@ -290,6 +295,7 @@ class Server:
                 silences=self.silences,
                 lifecycle=self.deskbook.lifecycle,
                 tables=self.deskbook.tables,
+                terms=self._terms,
                 rules_in_force=lambda: self.rulebook.rules,
                 sees=self._sees,
                 operator_token=issue_pass(self._data, local_url(self._settings)).token,
@@ -439,6 +445,12 @@ class Server:
     def _sees(self, _person: Person) -> frozenset[int]:
         """Whoever signs in works for all clients today."""
         return frozenset(client.id for client in self.estate.clients())
+
+    def _slugs(self) -> frozenset[str]:
+        return frozenset(client.slug for client in self.estate.clients())
+
+    def _terms(self) -> Terms:
+        return self.deskbook.terms(self._clock.now_ms())
 
     def _is_fresh(self, host_id: int) -> bool:
         return self.presence.is_fresh(host_id, self._clock.now_ms())

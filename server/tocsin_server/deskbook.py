@@ -2,9 +2,10 @@
 
 A change of a folder is taken whole or not at all. Where nothing could be read since the start, alerts open and
 solve tickets all the same, by the severities of their rules, and people's acts are refused with the remedy.
+A contract with a client that the estate does not have clocks nothing, so it is told as a problem too.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 
 import structlog
@@ -13,6 +14,9 @@ from tocsin_protocol.api import RuleProblem
 from tocsin_server.decisions.folder import Tables, desk_shelf
 from tocsin_server.decisions.sheet import DecisionFileError
 from tocsin_server.desk.lifecycle import Lifecycle, LifecycleError, load_lifecycle
+from tocsin_server.desk.promised import Kept, Terms
+from tocsin_server.sla.contractfile import ContractFileError
+from tocsin_server.sla.register import contract_shelf
 from tocsin_server.yaml_files import Shelf
 
 _log = structlog.get_logger()
@@ -21,10 +25,21 @@ _log = structlog.get_logger()
 class Deskbook:
     """Its folders, by `find`. `changed` is called when consoles should look again."""
 
-    def __init__(self, find: Callable[[str], Path | None], *, changed: Callable[[], object]) -> None:
+    def __init__(
+        self,
+        find: Callable[[str], Path | None],
+        *,
+        clients: Callable[[], Collection[str]],
+        changed: Callable[[], object],
+    ) -> None:
+        """`clients` are the slugs of those that there are."""
         self._processes = Shelf(lambda: find("processes"), load_lifecycle, Lifecycle())
         self._decisions = desk_shelf(lambda: find("decisions"))
+        self._contracts = contract_shelf(lambda: find("contracts"))
+        self._clients = clients
         self._changed = changed
+        self._strange: list[RuleProblem] = []
+        self._kept: Kept = {}
 
     def lifecycle(self) -> Lifecycle:
         """Which acts are lawful."""
@@ -34,16 +49,28 @@ class Deskbook:
         """The decision tables that are in force."""
         return self._decisions.contents
 
+    def terms(self, now_ms: int) -> Terms:
+        """By what tickets are clocked."""
+        return Terms(self._contracts.contents, self._decisions.contents, now_ms, self._kept)
+
     @property
     def problems(self) -> list[RuleProblem]:
-        """Why a file is not in force."""
-        return [*self._processes.problems(_of_lifecycle), *self._decisions.problems(_of_table)]
+        """Why a file is not in force, and contracts with nobody."""
+        return [
+            *self._processes.problems(_of_lifecycle),
+            *self._decisions.problems(_of_table),
+            *self._contracts.problems(_of_contract),
+            *self._strange,
+        ]
 
     def reload(self) -> None:
         """Look at the folders, and put what has changed in force."""
         had = self.problems
         self._processes.look()
-        self._decisions.look()
+        has_new_tables, has_new_contracts = self._decisions.look(), self._contracts.look()
+        if has_new_tables or has_new_contracts:
+            self._kept = {}
+        self._strange = list(self._strangers())
         if self.problems == had:
             return
         for problem in self.problems:
@@ -55,6 +82,14 @@ class Deskbook:
                 )
         self._changed()
 
+    def _strangers(self) -> Iterator[RuleProblem]:
+        there = self._clients()
+        folder = "" if self._contracts.folder is None else self._contracts.folder.name
+        for client, contracts in self._contracts.contents.items():
+            if client not in there:
+                reason = f"there is no client {client!r}: name one of tocsin-server client list"
+                yield RuleProblem(file=folder, rule=contracts[0].id, reason=reason)
+
 
 def _of_lifecycle(wrong: LifecycleError) -> RuleProblem:
     return RuleProblem(file=wrong.file, reason=f"line {wrong.line}: {wrong.reason}")
@@ -62,3 +97,7 @@ def _of_lifecycle(wrong: LifecycleError) -> RuleProblem:
 
 def _of_table(wrong: DecisionFileError) -> RuleProblem:
     return RuleProblem(file=wrong.file, reason=f"line {wrong.line}, {wrong.column}: {wrong.reason}")
+
+
+def _of_contract(wrong: ContractFileError) -> RuleProblem:
+    return RuleProblem(file=Path(wrong.file).name, rule=wrong.key, reason=f"line {wrong.line}: {wrong.reason}")

@@ -1,13 +1,14 @@
-"""The lifecycle comes into force whole or not at all, and what is wrong with it is told."""
+"""What the desk works by comes into force whole or not at all, and what is wrong with it is told."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 import structlog.testing
 from tests.lifecycle import SHIPPED
+from tests.server.sla.contracts import CONTRACT
 
-from tocsin_server.config import CHECKOUT
+from tocsin_server.config import CHECKOUT, find_config
 from tocsin_server.desk.lifecycle import Lifecycle
 from tocsin_server.deskbook import Deskbook
 
@@ -18,9 +19,10 @@ class Shelf:
 
     folder: Path
     told: int = 0
+    clients: set[str] = field(default_factory=lambda: {"acme"})
 
     def __post_init__(self) -> None:
-        self.book = Deskbook(self._find, changed=self._tell)
+        self.book = Deskbook(self._find, clients=lambda: self.clients, changed=self._tell)
 
     def _find(self, name: str) -> Path | None:
         assert CHECKOUT is not None
@@ -31,9 +33,9 @@ class Shelf:
     def _tell(self) -> None:
         self.told += 1
 
-    def write(self, text: str) -> None:
+    def write(self, text: str, name: str = "lifecycle.yml") -> None:
         self.folder.mkdir(exist_ok=True)
-        (self.folder / "lifecycle.yml").write_text(text)
+        (self.folder / name).write_text(text)
         self.book.reload()
 
 
@@ -86,3 +88,57 @@ def test_without_a_file_nothing_is_lawful(shelf: Shelf) -> None:
     shelf.book.reload()
 
     assert shelf.book.lifecycle() == Lifecycle()
+
+
+@pytest.fixture
+def contracts(tmp_path: Path) -> Shelf:
+    return Shelf(tmp_path / "contracts")
+
+
+def in_force(shelf: Shelf) -> list[str]:
+    """The ids of the contracts by which tickets are clocked."""
+    return [each.id for theirs in shelf.book.terms(0).contracts.values() for each in theirs]
+
+
+def test_contracts_are_in_force_all_or_none_and_stay_until_all_can_be_read(contracts: Shelf) -> None:
+    contracts.write(CONTRACT, "acme.yml")
+    contracts.write(CONTRACT.replace("ACME-1", "ACME-2").replace("price: 95", "price: much"), "other.yml")
+
+    assert in_force(contracts) == ["ACME-1"]
+    (problem,) = contracts.book.problems
+    assert (problem.file, problem.rule) == ("other.yml", "versions/1")
+    assert problem.reason.startswith("line 60: ")
+
+
+def test_a_contract_with_nobody_is_told_of_and_refuses_no_other(contracts: Shelf) -> None:
+    contracts.write(CONTRACT.replace("client: acme", "client: acmee"), "acmee.yml")
+    contracts.write(CONTRACT.replace("ACME-1", "ACME-2"), "acme.yml")
+
+    assert sorted(in_force(contracts)) == ["ACME-1", "ACME-2"]
+    (problem,) = contracts.book.problems
+    assert (problem.file, problem.rule) == ("contracts", "ACME-1")
+    assert problem.reason.startswith("there is no client 'acmee'")
+
+    contracts.clients.add("acmee")
+    contracts.book.reload()
+
+    assert contracts.book.problems == []
+
+
+def test_nothing_that_was_kept_outlives_a_change_of_the_contracts(contracts: Shelf) -> None:
+    contracts.write(CONTRACT, "acme.yml")
+    before = contracts.book.terms(0).kept
+    contracts.book.reload()
+    same = contracts.book.terms(0).kept
+    contracts.write(CONTRACT.replace("resolve: 8h", "resolve: 9h"), "acme.yml")
+
+    assert before is same
+    assert contracts.book.terms(0).kept is not before
+
+
+def test_a_fresh_installation_has_no_contract_and_no_problem() -> None:
+    book = Deskbook(find_config, clients=set, changed=lambda: None)
+
+    book.reload()
+
+    assert (book.terms(0).contracts, book.problems) == ({}, [])

@@ -2,7 +2,7 @@
 
 Pages are cut by keyset: the cursor is the place of the last row in the order of the queue (priority, opened,
 id), so that the thousandth page costs what the first does. A page is two questions and its counts a third,
-whatever its length.
+whatever its length; a fourth asks what is due of tickets under contract that have changed.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,10 +13,12 @@ from sqlalchemy import ColumnElement, Row, Select, case, func, literal_column, s
 from sqlmodel import Session
 
 from tocsin_protocol.api import MAX_PAGE, TicketCounts, TicketDetail, TicketEvent, TicketPage, TicketRow
-from tocsin_protocol.vocabulary import AlertState
+from tocsin_protocol.vocabulary import OPEN_TICKET_STATES, AlertState
 from tocsin_server.access.store import PersonRow
 from tocsin_server.clock import moment
 from tocsin_server.desk.alarms import LiveValue, alerts_of_ticket, known_severity, worst_states
+from tocsin_server.desk.due import NOTHING, dues
+from tocsin_server.desk.promised import NO_TERMS, Due, Promised, Terms, clocks_told, promised
 from tocsin_server.desk.scope import client_id_of, person_id_of
 from tocsin_server.desk.store import EVENTS, IS_OPEN, TICKETS
 from tocsin_server.desk.ticket import PRIORITIES
@@ -92,6 +94,7 @@ def ticket_page(
     limit: int = 100,
     cursor: str | None = None,
     seen: str = "",
+    terms: Terms = NO_TERMS,
 ) -> TicketPage:
     """One page. `seen` is the newest event that was published before this was asked."""
     asked = _filtered(session, state=state, client=client, host_id=host_id, owner=owner)
@@ -101,33 +104,38 @@ def ticket_page(
     found = session.execute(asked.order_by(*_PLACE).limit(limit + 1)).all()
     page = found[:limit]
     return TicketPage(
-        tickets=_told(session, page),
+        tickets=_told(session, page, terms),
         counts=ticket_counts(session),
         next=_cursor(page[-1]) if len(found) > limit else None,
         seen=seen,
     )
 
 
-def ticket_rows(session: Session, ids: Iterable[int]) -> dict[int, TicketRow]:
+def ticket_rows(session: Session, ids: Iterable[int], terms: Terms = NO_TERMS) -> dict[int, TicketRow]:
     """The rows of these tickets, as they are now."""
     found = session.execute(_ROWS.where(_T.id.in_(list(ids)))).all()
-    return {row.id: row for row in _told(session, found)}
+    return {row.id: row for row in _told(session, found, terms)}
 
 
-def ticket_row(session: Session, ticket_id: int) -> TicketRow:
+def ticket_row(session: Session, ticket_id: int, terms: Terms = NO_TERMS) -> TicketRow:
     """One ticket's row."""
-    rows = ticket_rows(session, [ticket_id])
+    rows = ticket_rows(session, [ticket_id], terms)
     if not rows:
         raise NotFound(f"there is no ticket {ticket_id}")
     return rows[ticket_id]
 
 
-def ticket_detail(session: Session, ticket_id: int, *, live_value: LiveValue | None = None) -> TicketDetail:
-    """One ticket with its timeline, oldest first, and its alerts, worst first."""
+def ticket_detail(
+    session: Session, ticket_id: int, *, live_value: LiveValue | None = None, terms: Terms = NO_TERMS
+) -> TicketDetail:
+    """One ticket with its timeline, oldest first, its alerts, worst first, and its clocks."""
+    by_contract = promised(session, [ticket_id], terms).get(ticket_id, Promised())
     return TicketDetail(
-        ticket=ticket_row(session, ticket_id),
+        ticket=ticket_row(session, ticket_id, terms),
         events=_events(session, ticket_id),
         alerts=alerts_of_ticket(session, ticket_id, live_value=live_value),
+        clocks=clocks_told(by_contract),
+        unclocked=by_contract.why,
     )
 
 
@@ -202,12 +210,14 @@ def _place(cursor: str) -> tuple[int, ...]:
     return tuple(int(part) for part in parts)
 
 
-def _told(session: Session, rows: Sequence[Row[Any]]) -> list[TicketRow]:
+def _told(session: Session, rows: Sequence[Row[Any]], terms: Terms) -> list[TicketRow]:
     states = worst_states(session, [row.id for row in rows])
-    return [_ticket(row, states.get(row.id)) for row in rows]
+    still_open = {row.id: row.version for row in rows if row.state in OPEN_TICKET_STATES}
+    due = dues(session, still_open, terms)
+    return [_ticket(row, states.get(row.id), due.get(row.id, NOTHING), terms.now_ms) for row in rows]
 
 
-def _ticket(row: Row[Any], alert_state: AlertState | None) -> TicketRow:
+def _ticket(row: Row[Any], alert_state: AlertState | None, due: Due, now_ms: int) -> TicketRow:
     return TicketRow(
         id=row.id,
         version=row.version,
@@ -226,6 +236,8 @@ def _ticket(row: Row[Any], alert_state: AlertState | None) -> TicketRow:
         opened_at=moment(row.opened_ms),
         updated_at=moment(row.updated_ms),
         solved_at=None if row.solved_ms is None else moment(row.solved_ms),
+        due_at=None if due.at_ms is None else moment(due.at_ms),
+        due_state=due.state(now_ms),
         impact=row.impact,
         urgency=row.urgency,
         team=row.team,

@@ -16,6 +16,7 @@ from tocsin_server.clock import Clock
 from tocsin_server.config import ServerConfig
 from tocsin_server.decisions.folder import NO_TABLES, Tables
 from tocsin_server.desk.lifecycle import Lifecycle
+from tocsin_server.desk.promised import NO_TERMS, Terms
 from tocsin_server.estate.estate import Estate
 from tocsin_server.health import Health
 from tocsin_server.http.broker import Broker
@@ -60,6 +61,8 @@ class Deps:
     """Which acts of people are lawful."""
     tables: Callable[[], Tables] = lambda: NO_TABLES
     """What decides on tickets."""
+    terms: Callable[[], Terms] = lambda: NO_TERMS
+    """By what tickets are clocked."""
     sees: Callable[[Person], frozenset[int]] = lambda _person: frozenset()
     """Whose clients' series somebody may ask for; nobody's where it is not said."""
     operator_token: str = ""

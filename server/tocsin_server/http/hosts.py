@@ -11,6 +11,7 @@ from sqlmodel import Session
 from tocsin_protocol.api import Alert, HostDetail, HostPage, Reading, TicketRow
 from tocsin_server.clock import moment
 from tocsin_server.desk.alarms import LiveValue, alert_page
+from tocsin_server.desk.promised import Terms
 from tocsin_server.desk.queue import ticket_page
 from tocsin_server.errors import NotFound
 from tocsin_server.http.deps import Deps, Wired
@@ -35,7 +36,7 @@ async def host_detail(deps: Wired, host_id: Id) -> HostDetail:
         raise NotFound(f"there is no host {host_id}")
     samples = await asyncio.to_thread(samples_of, deps, host_id)
     alerts, tickets = await deps.storage.read_soon(
-        partial(_about, host_id=host_id, live_value=deps.judge.live_value)
+        partial(_about, host_id=host_id, live_value=deps.judge.live_value, terms=deps.terms())
     )
     parents, probed_by = _reached(deps, host_id)
     return HostDetail(
@@ -63,10 +64,12 @@ def _reached(deps: Deps, host_id: int) -> tuple[list[str], str | None]:
     return list(host.parents), None if prober is None else prober.name
 
 
-def _about(session: Session, *, host_id: int, live_value: LiveValue) -> tuple[list[Alert], list[TicketRow]]:
+def _about(
+    session: Session, *, host_id: int, live_value: LiveValue, terms: Terms
+) -> tuple[list[Alert], list[TicketRow]]:
     """The host's active alerts and its open tickets."""
     alerts = alert_page(session, host_id=host_id, live_value=live_value).alerts
-    return alerts, ticket_page(session, host_id=host_id, limit=MAX_TICKETS).tickets
+    return alerts, ticket_page(session, host_id=host_id, limit=MAX_TICKETS, terms=terms).tickets
 
 
 def _reading(sample: Sample) -> Reading:

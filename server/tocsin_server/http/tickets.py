@@ -52,15 +52,16 @@ async def queue(
         limit=limit,
         cursor=cursor,
         seen=deps.broker.newest_id(),  # asked before the page: what is told after this is an event as well
+        terms=deps.terms(),
     )
     return await deps.storage.read_soon(ask)
 
 
 @get("/tickets/{ticket_id:int}")
 async def ticket(deps: Wired, ticket_id: Id) -> TicketDetail:
-    """A ticket with its timeline and its alerts."""
+    """A ticket with its timeline, its alerts and its clocks."""
     return await deps.storage.read_soon(
-        partial(ticket_detail, ticket_id=ticket_id, live_value=deps.judge.live_value)
+        partial(ticket_detail, ticket_id=ticket_id, live_value=deps.judge.live_value, terms=deps.terms())
     )
 
 
@@ -151,7 +152,9 @@ async def _done(deps: Deps, request: SignedIn, act: Callable[[Session], Happenin
     def run(session: Session) -> tuple[Happening, TicketDetail]:
         happening = act(session)
         record(session, attested.deed(session, happening, by=who, at_ms=now_ms))
-        return happening, ticket_detail(session, happening.ticket_id, live_value=deps.judge.live_value)
+        return happening, ticket_detail(
+            session, happening.ticket_id, live_value=deps.judge.live_value, terms=deps.terms()
+        )
 
     happening, detail = await deps.storage.write_soon(run)
     deps.notices.tickets([happening])

@@ -1,0 +1,132 @@
+"""A ticket's timeline as the events of its clocks. Pure.
+
+    opened       created           by an alert: when it fired, or was no longer withheld
+    taken        taken             and no longer paused
+    commented    comment           where it was said to the requester; a note among technicians is no event
+    waiting      paused            for a reason that the contract names; for another one nothing pauses
+    resumed      resumed           so does released
+    solved       solved            by a technician, or by a program
+    reopened     reopened          whoever it was
+    closed       closed            and solved, where it was not
+    an alert that makes it more urgent: priority
+
+To know of an alert is not to take the ticket up. Whatever a ticket goes through makes events that clocks take.
+"""
+
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+from tocsin_protocol.vocabulary import ActorKind, TicketEventKind
+from tocsin_server.sla.events import By, Event, EventKind
+
+
+class Step(NamedTuple):
+    """An entry of a timeline, as far as clocks care."""
+
+    id: int
+    at_ms: int
+    kind: TicketEventKind
+    actor_kind: ActorKind
+    data: Mapping[str, Any]
+    is_public: bool = False
+
+
+def priority_told(step: Step) -> int | None:
+    """What an entry says of the priority, if anything: `2: and why`."""
+    told = step.data.get("priority")
+    number = told.partition(":")[0] if isinstance(told, str) else ""
+    return int(number) if number.isdecimal() else None
+
+
+def events_of(steps: Iterable[Step], *, item: str, priority: int, reasons: Container[str]) -> list[Event]:
+    """The events of a timeline in its order; of an entry up to two, whose ids are twice its own, or one more.
+
+    `priority` is what the ticket has where the first entry does not tell. An entry that is told late happens
+    no earlier than the one before it: that is how the ticket took it.
+    """
+    life, at_ms, events = _Life(reasons), 0, list[Event]()
+    for step in steps:
+        if step.kind not in TELLING:
+            continue
+        at_ms = max(at_ms, step.at_ms)
+        for place, kind in enumerate(_MEANING[step.kind](life, step)):
+            name = item if kind is EventKind.CREATED else life.waits_for if kind is EventKind.PAUSED else ""
+            events.append(
+                Event(2 * step.id + place, at_ms, kind, name, priority_told(step) or priority, _by(step))
+            )
+    return events
+
+
+def _by(step: Step) -> By:
+    return By.TECHNICIAN if step.actor_kind is ActorKind.PERSON else By.AUTO
+
+
+class _Life:
+    """How the ticket stands, as far as its clocks know."""
+
+    def __init__(self, reasons: Container[str]) -> None:
+        self._reasons = reasons
+        self._is_solved = False
+        self.waits_for = ""
+        """The reason for which it is paused."""
+
+    def opened(self, _step: Step) -> Iterator[EventKind]:
+        yield EventKind.CREATED
+
+    def taken(self, _step: Step) -> Iterator[EventKind]:
+        yield EventKind.TAKEN
+        yield from self._go_on()
+
+    def commented(self, step: Step) -> Iterator[EventKind]:
+        if step.is_public:
+            yield EventKind.COMMENT
+
+    def waiting(self, step: Step) -> Iterator[EventKind]:
+        reason = str(step.data.get("for", ""))
+        if reason not in self._reasons:
+            yield from self._go_on()
+        elif reason != self.waits_for:
+            self.waits_for = reason
+            yield EventKind.PAUSED
+
+    def resumed(self, _step: Step) -> Iterator[EventKind]:
+        yield from self._go_on()
+
+    def solved(self, _step: Step) -> Iterator[EventKind]:
+        self._is_solved, self.waits_for = True, ""
+        yield EventKind.SOLVED
+
+    def reopened(self, step: Step) -> Iterator[EventKind]:
+        self._is_solved = False
+        yield EventKind.REOPENED
+        yield from self.fired(step)
+
+    def fired(self, step: Step) -> Iterator[EventKind]:
+        if priority_told(step) is not None:
+            yield EventKind.PRIORITY
+
+    def closed(self, step: Step) -> Iterator[EventKind]:
+        if not self._is_solved:
+            yield from self.solved(step)
+        yield EventKind.CLOSED
+
+    def _go_on(self) -> Iterator[EventKind]:
+        if self.waits_for:
+            self.waits_for = ""
+            yield EventKind.RESUMED
+
+
+_MEANING: Mapping[TicketEventKind, Callable[[_Life, Step], Iterator[EventKind]]] = {
+    TicketEventKind.OPENED: _Life.opened,
+    TicketEventKind.ALERT_FIRED: _Life.fired,
+    TicketEventKind.TAKEN: _Life.taken,
+    TicketEventKind.RELEASED: _Life.resumed,
+    TicketEventKind.COMMENTED: _Life.commented,
+    TicketEventKind.WAITING: _Life.waiting,
+    TicketEventKind.RESUMED: _Life.resumed,
+    TicketEventKind.SOLVED: _Life.solved,
+    TicketEventKind.REOPENED: _Life.reopened,
+    TicketEventKind.CLOSED: _Life.closed,
+}
+TELLING = frozenset(_MEANING)
+"""Entries that clocks may hear of."""

@@ -1,0 +1,283 @@
+"""Tickets are clocked by their client's contract and nobody else's, as their timelines stand."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from sqlalchemy import event, update
+from sqlmodel import Session
+from tests.contracts import contract_of
+from tests.lifecycle import TABLES
+from tests.server.desk.world import ALICE, NOW, World
+
+from tocsin_protocol.api import NewTicket, TicketClock, TicketDetail, TicketPage
+from tocsin_protocol.vocabulary import TicketKind
+from tocsin_server.decisions.folder import NO_TABLES
+from tocsin_server.desk import due, queue, work
+from tocsin_server.desk.promised import Due, Terms, promised
+from tocsin_server.desk.store import TICKETS
+from tocsin_server.sla.register import NO_CONTRACTS
+
+ACME = {"acme": (contract_of("acme"),)}
+DAY_S = 86_400
+
+
+def terms(world: World, **changes: Any) -> Terms:
+    """What is in force now: Acme has a contract, Globex has none."""
+    return Terms(ACME, TABLES, world.now_ms, {})._replace(**changes)
+
+
+def detail(world: World, ticket_id: int = 1, **changes: Any) -> TicketDetail:
+    return world.storage.read(
+        lambda session: queue.ticket_detail(session, ticket_id, terms=terms(world, **changes))
+    )
+
+
+def clock(world: World, kind: str, ticket_id: int = 1) -> TicketClock:
+    """The only clock of a kind."""
+    (found,) = (each for each in detail(world, ticket_id).clocks if each.kind == kind)
+    return found
+
+
+def page(world: World, held: Terms) -> TicketPage:
+    return world.storage.read(lambda session: queue.ticket_page(session, state="all", terms=held))
+
+
+def times_read(world: World, held: Terms) -> int:
+    """How often a page asks for what has happened to tickets."""
+    statements: list[str] = []
+
+    def ask(session: Session) -> None:
+        def note(*told: Any) -> None:
+            statements.append(told[2])
+
+        event.listen(session.get_bind(), "before_cursor_execute", note)
+        queue.ticket_page(session, terms=held)
+        event.remove(session.get_bind(), "before_cursor_execute", note)
+
+    world.storage.read(ask)
+    return sum("ticket_event" in statement for statement in statements)
+
+
+def open_by_hand(world: World, **said: Any) -> None:
+    new = NewTicket(client="acme", title="it is slow", **said)
+    world.storage.write(lambda session: work.open_ticket(session, new, person=ALICE, now_ms=NOW))
+
+
+@pytest.fixture
+def night(world: World) -> World:
+    """On a Tuesday at 23:13 in Paris a critical alert has fired at Acme's."""
+    world.fire(severity="critical")
+    world.consume()
+    return world
+
+
+def at(hour: int, minute: int = 0, *, day: int = 15) -> datetime:
+    """A time of November 2023 in Paris, in UTC."""
+    return datetime(2023, 11, day, hour - 1, minute, tzinfo=UTC)
+
+
+def test_a_ticket_of_an_alert_has_the_clocks_of_its_hosts_item_and_its_priority(night: World) -> None:
+    found = detail(night)
+
+    assert [(each.agreement, each.kind, each.target_s, each.due_at) for each in found.clocks] == [
+        ("gold", "ack", 900, at(8, 15)),
+        ("gold", "first_response", 1800, at(8, 30)),
+        ("gold", "resolve", 14_400, at(12)),
+    ]
+    assert {each.state for each in found.clocks} == {"running"}
+    assert found.unclocked == ""
+
+
+def test_who_takes_it_meets_ack_and_who_solves_it_all_the_rest(night: World) -> None:
+    night.move(seconds=10 * 3600)
+    night.act(work.take, 1)
+    taken = clock(night, "ack")
+    night.act(work.comment, 1, text="a note among us")
+    noted = clock(night, "first_response")
+    night.move(seconds=3600)
+    night.act(work.resolve, 1)
+
+    assert (taken.state, taken.ended_at) == ("breached", datetime(2023, 11, 15, 8, 13, 20, tzinfo=UTC))
+    assert noted.ended_at is None
+    assert [(each.kind, each.state) for each in detail(night).clocks] == [
+        ("ack", "breached"),
+        ("first_response", "breached"),
+        ("resolve", "met"),
+    ]
+
+
+def test_waiting_for_the_customer_pauses_what_the_contract_says(night: World) -> None:
+    night.move(seconds=10 * 3600)  # 09:13:20 in Paris
+    night.act(work.wait, 1, reason="customer")
+    night.move(seconds=1800)
+    paused = clock(night, "resolve")
+    night.act(work.resume, 1)
+    resumed = clock(night, "resolve")
+
+    assert (paused.state, paused.reason, paused.due_at) == ("paused", "customer", None)
+    assert [(each.reason, each.counted_s) for each in paused.segments] == [
+        ("running", 4400),
+        ("paused:customer", 0),
+    ]
+    assert (resumed.state, resumed.due_at) == ("running", at(12, 30))
+    assert clock(night, "first_response").state == "breached"
+
+
+def test_waiting_for_what_the_contract_does_not_name_pauses_nothing(night: World) -> None:
+    night.act(work.wait, 1, reason="schedule")
+
+    assert clock(night, "resolve").state == "running"
+
+
+def test_what_becomes_worse_has_the_clocks_of_its_new_priority(world: World) -> None:
+    world.fire(severity="warning")
+    world.consume()
+    world.move(seconds=60)
+    world.fire(severity="critical")
+    world.consume()
+
+    assert [(each.kind, each.priority, each.state) for each in detail(world).clocks] == [
+        *[(kind, 2, "superseded") for kind in ("ack", "first_response", "resolve", "update")],
+        *[(kind, 1, "running") for kind in ("ack", "first_response", "resolve")],
+    ]
+
+
+def test_what_is_reopened_goes_on_with_what_had_elapsed(night: World) -> None:
+    night.move(seconds=10 * 3600)
+    night.act(work.resolve, 1)
+    night.move(seconds=3600)
+    night.act(work.reopen, 1)
+
+    again = clock(night, "resolve")
+
+    assert (again.state, again.elapsed_s, again.due_at) == ("running", 4400, at(13))
+    assert [each.reason for each in again.segments] == ["running", "solved", "running"]
+
+
+def test_a_ticket_that_a_person_opens_has_the_priority_that_they_say(world: World) -> None:
+    open_by_hand(world, host_id=1, priority=2)
+
+    assert {each.priority for each in detail(world).clocks} == {2}
+
+
+# -- whose clocks
+
+
+def test_a_contract_clocks_no_other_clients_tickets(night: World) -> None:
+    night.fire(severity="critical", client_id=2)
+    night.consume()
+    held = terms(night, contracts={"acme": (contract_of("acme"),), "globex": (contract_of("globex"),)})
+
+    def told(held: Terms) -> dict[str, str]:
+        return {row.client: row.due_state for row in page(night, held).tickets}
+
+    assert told(terms(night)) == {"acme": "running", "globex": ""}
+    assert (detail(night, 2).clocks, detail(night, 2).unclocked) == ([], "")
+    assert told(held) == {"acme": "running", "globex": "running"}
+    both = night.storage.read(lambda session: promised(session, [1, 2], held))
+    assert {number: each.contract.client for number, each in both.items() if each.contract} == {
+        1: "acme",
+        2: "globex",
+    }
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"tables": NO_TABLES}, "no table 'sla_selection' is in force"),
+        ({"contracts": {"acme": ()}}, "acme had no contract on 2023-11-14"),
+    ],
+)
+def test_where_a_client_with_a_contract_has_no_clocks_it_is_said_why(
+    night: World, changes: dict[str, Any], why: str
+) -> None:
+    found = detail(night, **changes)
+
+    assert (found.clocks, found.unclocked) == ([], why)
+
+
+def test_an_item_that_no_line_has_is_named(world: World) -> None:
+    open_by_hand(world)
+
+    assert detail(world).unclocked == "contract 'ACME-1' has no item 'servicedesk' with an SLA on 2023-11-14"
+
+
+def test_a_kind_of_ticket_that_the_table_does_not_clock_has_none(night: World) -> None:
+    night.storage.write(
+        lambda session: session.execute(update(TICKETS).values(kind=TicketKind.PROBLEM))  # as nobody can yet
+    )
+
+    assert detail(night).clocks == []
+    assert detail(night).unclocked.startswith("not clocked, says sla_selection@")
+
+
+def test_a_clock_on_the_wall_that_was_set_back_hides_nothing(night: World) -> None:
+    night.act(work.take, 1)
+
+    assert next(each.state for each in detail(night, now_ms=NOW - DAY_S * 1000).clocks) == "met"
+
+
+# -- what is due
+
+
+def test_the_queue_says_what_is_due_first(night: World) -> None:
+    def first() -> tuple[datetime | None, str]:
+        (row,) = page(night, terms(night)).tickets
+        return row.due_at, row.due_state
+
+    new = first()
+    night.move(seconds=9.1 * 3600)
+    late = first()
+    night.act(work.take, 1)
+    taken = first()
+    night.act(work.resolve, 1)
+    solved = first()
+
+    assert new == (at(8, 15), "running")
+    assert late == (at(8, 15), "breached")
+    assert taken == (at(8, 30), "running")
+    assert solved == (None, "")
+
+
+def test_where_all_clocks_wait_the_queue_says_so(world: World) -> None:
+    world.fire(severity="info")  # of which only the time to solve it is promised
+    world.consume()
+    world.act(work.wait, 1, reason="customer")
+    held = terms(world)
+    agreement = held.contracts["acme"][0].agreements["gold"]
+    assert [target.kind for target in agreement.targets[3]] == ["resolve"]
+
+    (row,) = page(world, held).tickets
+
+    assert (row.due_at, row.due_state) == (None, "paused")
+
+
+def test_a_page_asks_once_for_all_its_tickets_and_then_for_those_that_have_changed(night: World) -> None:
+    night.fire(severity="warning", mountpoint="/srv")
+    night.consume()
+    held = terms(night)
+
+    reads = [times_read(night, held), times_read(night, held)]
+    night.act(work.take, 1)
+    reads.append(times_read(night, held))
+
+    assert reads == [1, 0, 1]
+    assert {row.id: row.due_at for row in page(night, held).tickets} == {1: at(8, 30), 2: at(8, 30)}
+
+
+def test_without_contracts_nothing_is_asked(night: World) -> None:
+    assert times_read(night, terms(night, contracts=NO_CONTRACTS)) == 0
+
+
+def test_what_is_kept_does_not_grow_for_ever(night: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(due, "MOST_KEPT", 1)
+    held = terms(night, kept={8: (1, due.NOTHING), 9: (1, due.NOTHING)})
+
+    page(night, held)
+
+    assert list(held.kept) == [1]
+
+
+def test_a_deadline_is_past_a_moment_after_it() -> None:
+    assert [Due(5, goes=True).state(now_ms) for now_ms in (5, 6)] == ["running", "breached"]
