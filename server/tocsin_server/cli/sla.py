@@ -2,28 +2,43 @@
 
 import argparse
 import json
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TypeVar
 
-from tocsin_server.cli.command import AT, Commands, Options, command, group
+from sqlmodel import Session
+
+from tocsin_server.cli.command import AT, Commands, Options, command, from_one, group
 from tocsin_server.cli.eventfile import A_MOMENT, load_events, moment_ms
 from tocsin_server.cli.explained import as_json, lines
 from tocsin_server.cli.query import shown
 from tocsin_server.clock import SystemClock
-from tocsin_server.config import find_config
+from tocsin_server.config import DEFAULT_DATA, find_config
+from tocsin_server.datafolder import look
+from tocsin_server.decisions.folder import NO_TABLES, load_for_desk
+from tocsin_server.desk.promised import Promised, Terms, promised
+from tocsin_server.desk.queue import ticket_row
 from tocsin_server.errors import Misconfigured, TocsinError
 from tocsin_server.sla.clock import clocks
 from tocsin_server.sla.contract import Contract
 from tocsin_server.sla.contractfile import ContractFileErrors, load_contract, load_contracts
+from tocsin_server.sla.events import Event
+from tocsin_server.sla.register import NO_CONTRACTS, by_client
+
+T = TypeVar("T")
 
 EXPLAIN_EXAMPLES = """\
 examples:
+  tocsin-server sla explain --ticket 42
+  tocsin-server sla explain --ticket 42 --at 2026-06-08T09:30:00+02:00
   tocsin-server sla explain --contract contract.yml --events events.json --at 2026-06-08T09:30:00+02:00
   tocsin-server sla explain --contract contract.yml --events events.json --json
 
 Every clock that the ticket has or had, with each segment of its time, why it is one, how much of it the
 calendar is open, the deadline and the thresholds; in the calendar's own zone. Events later than --at have not
-happened yet. docs/desk.md has the formats of both files and of the JSON. The status is 0 however the clocks
-stand, breached too, and 2 where a file or an event cannot be taken.
+happened yet. A ticket is one of the data folder's, by the contracts and tables as their files are now, whether
+or not the server runs. docs/desk.md has the formats of both files and of the JSON. The status is 0 however the
+clocks stand, breached too, and 2 where a file or an event cannot be taken or nothing is promised.
 """
 CHECK_EXAMPLES = """\
 examples:
@@ -43,8 +58,14 @@ def add_commands(commands: Commands) -> None:
         data=False,
         examples=EXPLAIN_EXAMPLES,
     )
-    explain.add_argument("--contract", type=Path, required=True, metavar="FILE", help="the contract, YAML")
-    explain.add_argument("--events", type=Path, required=True, metavar="FILE", help="the ticket's events, JSON")
+    which = explain.add_mutually_exclusive_group(required=True)
+    which.add_argument("--ticket", type=_ticket, metavar="TICKET", help="a ticket's number")
+    which.add_argument("--contract", type=Path, metavar="FILE", help="the contract, YAML")
+    explain.add_argument("--events", type=Path, metavar="FILE", help="the ticket's events, JSON")
+    explain.add_argument(
+        "--data", type=Path, default=DEFAULT_DATA, help="data folder with the ticket (default %(default)s)"
+    )
+    explain.add_argument("--config", type=Path, help="folder with contracts/ and decisions/ for the ticket")
     explain.add_argument(AT, type=_moment_ms, metavar="TIME", help=f"{A_MOMENT} (default: now)")
     explain.add_argument("--json", action="store_true", help="the same for programs")
     check = command(
@@ -64,8 +85,8 @@ def add_commands(commands: Commands) -> None:
 def _explain(options: Options) -> int:
     at_ms = SystemClock().now_ms() if options.at is None else options.at
     try:
-        contract = load_contract(options.contract)
-        found = clocks(load_events(options.events), contract, at_ms)
+        contract, events = _of_files(options) if options.ticket is None else _of_ticket(options)
+        found = clocks(events, contract, at_ms)
     except TocsinError as error:  # it quotes what stands in files
         raise Misconfigured(shown(error.message), remedy=shown(error.remedy)) from error
     if options.json:
@@ -73,6 +94,42 @@ def _explain(options: Options) -> int:
     else:
         print("".join(f"{line}\n" for line in lines(contract, found, at_ms)), end="")
     return 0
+
+
+def _of_files(options: Options) -> tuple[Contract, Sequence[Event]]:
+    if options.events is None:
+        raise Misconfigured("the ticket's events are missing", remedy="name their file with --events")
+    return load_contract(options.contract), load_events(options.events)
+
+
+def _of_ticket(options: Options) -> tuple[Contract, Sequence[Event]]:
+    """The contract of a ticket and its events; raises `Misconfigured` where it has no clocks."""
+    if options.events is not None:
+        raise Misconfigured("a ticket has its own events", remedy="leave out --events")
+    terms = Terms(
+        _read("contracts", options, by_client, NO_CONTRACTS),
+        _read("decisions", options, load_for_desk, NO_TABLES),
+        SystemClock().now_ms(),
+        {},
+    )
+
+    def ask(session: Session) -> tuple[str, Promised | None]:
+        client = ticket_row(session, options.ticket).client
+        return client, promised(session, [options.ticket], terms).get(options.ticket)
+
+    client, found = look(options.data, ask)
+    if found is None or found.contract is None:
+        why = f"there is no contract with {client}" if found is None else found.why
+        raise Misconfigured(f"ticket {options.ticket} has no clocks: {why}")
+    return found.contract, found.events
+
+
+def _read(name: str, options: Options, load: Callable[[Path], T], nothing: T) -> T:
+    folder = find_config(name, options.config)
+    try:
+        return nothing if folder is None else load(folder)
+    except OSError as error:
+        raise Misconfigured(f"{folder} cannot be read ({error.strerror})") from error
 
 
 def _check(options: Options) -> int:
@@ -98,6 +155,10 @@ def _told(contract: Contract) -> str:
         f"versions {len(contract.versions)}",
     )
     return f"{contract.id} of {contract.client}: {', '.join(counts)}"
+
+
+def _ticket(text: str) -> int:
+    return from_one(text.removeprefix("#"))
 
 
 def _moment_ms(text: str) -> int:

@@ -2,13 +2,19 @@
 
 import json
 import re
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from tests.contracts import contract_text
+from tests.server.desk.world import World
 from tests.server.sla.contracts import CONTRACT
 
 from tocsin_server import cli
 from tocsin_server.cli.eventfile import FIELDS, BadEvent, read_events
+from tocsin_server.datafolder import database
+from tocsin_server.desk import work
+from tocsin_server.storage.engine import Storage
 
 HOUSE = Path(__file__).parents[3]
 DOCUMENT = (HOUSE / "docs" / "desk.md").read_text()
@@ -467,3 +473,90 @@ def test_an_event_is_read_strictly(event, why):
         read_events(f"[{event}]")
 
     assert why in str(refused.value)
+
+
+# -- a ticket of the server's
+
+
+@dataclass
+class Desk:
+    """A data folder in which Acme's ticket 1 and Globex's ticket 2 are, and Acme's contract."""
+
+    shell: Shell
+    data: Path
+    config: Path
+
+    def explains(self, *words: str) -> tuple[int, str, str]:
+        return self.shell.types(
+            "sla", "explain", "--data", str(self.data), "--config", str(self.config), *words
+        )
+
+
+@pytest.fixture
+def desk(shell: Shell, empty_database: bytes, tmp_path: Path) -> Desk:
+    """It was opened on a Tuesday at 23:13 in Paris, taken at 08:13, and waits for the customer since 09:13."""
+    data, config = tmp_path / "data", tmp_path / "config"
+    data.mkdir(mode=0o700)
+    database(data).path.write_bytes(empty_database)
+    (config / "contracts").mkdir(parents=True)
+    (config / "contracts" / "acme.yml").write_text(contract_text("acme"))
+    with Storage(database(data)) as storage:
+        storage.write(World.people_and_places)
+        world = World(storage)
+        world.fire(severity="critical")
+        world.fire(severity="critical", client_id=2)
+        world.consume()
+        world.move(seconds=9 * 3600)
+        world.act(work.take, 1)
+        world.move(seconds=3600)
+        world.act(work.wait, 1, reason="customer")
+    return Desk(shell, data, config)
+
+
+def test_a_ticket_is_explained_as_files_are(desk: Desk) -> None:
+    status, out, err = desk.explains("--ticket", "#1", "--at", "2023-11-15T10:00:00+01:00")
+
+    assert (status, err) == (0, "")
+    assert out.startswith("ACME-1 of acme, as it stands Wed 2023-11-15 10:00:00+01:00\n")
+    assert "ack of sla gold with acme, priority 1: met\n" in out
+    assert "resolve of sla gold with acme, priority 1: paused:customer\n  target 4h, elapsed 1h13m20s" in out
+
+
+def test_a_ticket_at_a_past_time_stands_as_it_stood(desk: Desk) -> None:
+    _, out, _ = desk.explains("--ticket", "1", "--at", "2023-11-15T08:10:00+01:00", "--json")
+
+    assert [(each["kind"], each["state"]) for each in json.loads(out)["clocks"]] == [
+        ("ack", "running"),
+        ("first_response", "running"),
+        ("resolve", "running"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (("--ticket", "2"), "ticket 2 has no clocks: there is no contract with globex"),
+        (("--ticket", "9"), "there is no ticket 9"),
+        (("--ticket", "1", "--at", "2023-11-14T22:00:00Z"), "nothing has happened yet"),
+        (("--ticket", "1", "--events", "events.json"), "a ticket has its own events: leave out --events"),
+        (("--contract", "contract.yml"), "the ticket's events are missing: name their file with --events"),
+    ],
+)
+def test_a_ticket_that_has_no_clocks_is_one_line_that_says_why(
+    desk: Desk, words: tuple[str, ...], why: str
+) -> None:
+    status, out, err = desk.explains(*words)
+
+    assert (status, out) == (2, "")
+    assert err.startswith(f"tocsin-server: {why}")
+    assert err.count("\n") == 1
+
+
+def test_a_contract_that_is_refused_explains_no_ticket(desk: Desk) -> None:
+    (desk.config / "contracts" / "bad.yml").write_text("contract: \x1b[31mBAD")
+
+    status, out, err = desk.explains("--ticket", "1")
+
+    assert (status, out) == (2, "")
+    assert "bad.yml:1: " in err
+    assert "\x1b" not in err
