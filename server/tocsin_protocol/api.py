@@ -191,6 +191,8 @@ class TicketEvent(Message, frozen=True, kw_only=True):
     actor: str
     text: str
     data: dict[str, str | float | list[str] | dict[str, str] | None]
+    public: bool = False
+    """It is a word to who asked; what is not stays among technicians."""
 
 
 class Suppression(Message, frozen=True, kw_only=True):
@@ -297,6 +299,8 @@ class Change(Question, frozen=True, kw_only=True):
 
 class NewComment(Question, frozen=True, kw_only=True):
     text: str
+    public: bool = False
+    """Whether it is for who asked, and not among technicians."""
     version: int | None = None
 
 

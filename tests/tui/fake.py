@@ -233,6 +233,7 @@ class FakeServer(httpx.AsyncBaseTransport):
             id=900 + len(detail.events), at=scene.NOW, kind=kind, actor_kind=ActorKind.PERSON, actor="alice",
             text=said.get("text", ""),
             data={"for": said["reason"]} if "reason" in said else {},
+            public=said.get("public", False),
         )  # fmt: skip
         row = msgspec.structs.replace(row, version=row.version + 1, updated_at=scene.NOW, **changes)
         alerts = [_known(alert) for alert in detail.alerts] if verb == "acknowledge" else detail.alerts

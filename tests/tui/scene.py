@@ -378,6 +378,26 @@ def waiting(was: TicketDetail) -> TicketDetail:
     return msgspec.structs.replace(was, ticket=row, events=[opened, event])
 
 
+def replied(was: TicketDetail) -> TicketDetail:
+    """A ticket that is solved after who asked was told, and that closes by itself in three days."""
+    reply = TicketEvent(
+        id=98, at=ago(3), kind=TicketEventKind.COMMENTED, actor_kind=ActorKind.PERSON, actor="ada",
+        text="The archive is on nas-02 now.\nThere is room for a year.", data={}, public=True,
+    )  # fmt: skip
+    solved = TicketEvent(
+        id=99, at=ago(1), kind=TicketEventKind.SOLVED, actor_kind=ActorKind.PERSON, actor="ada", text="moved",
+        data={"decided": ["auto_close@4ae0b771259a row incident"]},
+    )  # fmt: skip
+    row = msgspec.structs.replace(
+        was.ticket,
+        state=TicketState.SOLVED,
+        owner="ada",
+        solved_at=ago(1),
+        closes_at=ago(1) + timedelta(days=3),
+    )
+    return msgspec.structs.replace(was, ticket=row, events=[*was.events, reply, solved])
+
+
 RULED: dict = {
     "priority": "1: much of the client is touched, and it hurts now",
     "team": "servers",

@@ -17,6 +17,7 @@ from tocsin_protocol.api import Problem
 from tocsin_protocol.vocabulary import SuppressionKind
 from tocsin_tui.screens.host import HostScreen
 from tocsin_tui.screens.login import LoginScreen
+from tocsin_tui.screens.ticket import TicketScreen
 from tocsin_tui.state import LinkState
 
 pytestmark = pytest.mark.screen
@@ -151,6 +152,33 @@ def test_ticket_that_is_withheld_and_acknowledged(snap_compare, server, size) ->
         await rest(pilot)
 
     assert snap_compare(a_console(server), terminal_size=size, run_before=arrange)
+
+
+@pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
+def test_ticket_that_is_solved_and_answered(snap_compare, server, size) -> None:
+    server.details[4812] = scene.replied(server.details[4812])
+
+    async def arrange(pilot):
+        await is_live(pilot)
+        pilot.app.push_screen(TicketScreen(pilot.app.session, pilot.app.painter, 4812))
+        await read(pilot)
+        await rest(pilot)
+
+    assert snap_compare(a_console(server), terminal_size=size, run_before=arrange)
+
+
+def test_reply_that_was_not_sent(snap_compare, told) -> None:
+    async def arrange(pilot):
+        await is_live(pilot)
+        await pilot.press("enter", "N")
+        await read(pilot)
+        pilot.app.screen.query_one(TextArea).text = "Your mail works again."
+        told.down = "no route to host"
+        await pilot.press("ctrl+d")
+        await until(pilot, lambda: pilot.app.session.notice)
+        await rest(pilot)
+
+    assert snap_compare(a_console(told), terminal_size=NARROW, run_before=arrange)
 
 
 def test_note_that_was_not_sent(snap_compare, told) -> None:

@@ -52,8 +52,13 @@ class Acts:
         return await self._act(row, row, asked, f"closed #{row.id}")
 
     async def comment(self, row: TicketRow, text: str) -> bool:
-        """Say something on a ticket."""
+        """Say something on a ticket, among technicians."""
         return await self._act(row, row, self._session.client.comment(row.id, text), f"noted on #{row.id}")
+
+    async def reply(self, row: TicketRow, text: str) -> bool:
+        """Say something to who asked."""
+        asked = self._session.client.comment(row.id, text, public=True)
+        return await self._act(row, row, asked, f"replied on #{row.id}")
 
     async def acknowledge(self, row: TicketRow, text: str) -> bool:
         """Know of a ticket's alerts: they ring no more until they have cleared."""

@@ -103,9 +103,10 @@ class Client:
     async def close_ticket(self, ticket_id: int, version: int | None) -> api.TicketDetail:
         return await self._post(f"/tickets/{ticket_id}/close", api.Change(version=version), api.TicketDetail)
 
-    async def comment(self, ticket_id: int, text: str) -> api.TicketDetail:
+    async def comment(self, ticket_id: int, text: str, *, public: bool = False) -> api.TicketDetail:
         """Say something on a ticket; words are welcome whatever has changed, so no version goes along."""
-        return await self._post(f"/tickets/{ticket_id}/comment", api.NewComment(text=text), api.TicketDetail)
+        question = api.NewComment(text=text, public=public)
+        return await self._post(f"/tickets/{ticket_id}/comment", question, api.TicketDetail)
 
     async def acknowledge(self, ticket_id: int, text: str, version: int | None) -> api.TicketDetail:
         question = api.Acknowledgement(text=text, version=version)

@@ -6,8 +6,8 @@ has made, those of alerts and of the clock, are not in it. A digest is SHA-256, 
 
     id  client_id  ticket_id  at_ms  kind  actor_kind  actor  text  data  transition_id
 
-as the row has them, each as in the log itself (`access/audit.py`). What is added to the table later is in no
-digest before.
+as the row has them, each as in the log itself (`access/audit.py`); where the event is public, the word `public`
+follows. What is added to the table later is in no digest before.
 """
 
 import hashlib
@@ -37,6 +37,7 @@ _TOLD = (
     EVENTS.c.text,
     cast(EVENTS.c.data, Text),
     EVENTS.c.transition_id,
+    EVENTS.c.public,
 )
 _BATCH = 500
 _MOST = (1 << 63) - 1
@@ -68,7 +69,8 @@ def first_altered(session: Session, entries: Iterable[Entry]) -> Fault | None:
 
 def digest_of(event: Row[Any]) -> str:
     """What an event's digest has to be."""
-    return hashlib.sha256(_DOMAIN + b"".join(map(framed, event))).hexdigest()
+    told = (*event[:-1], "public") if event.public else event[:-1]
+    return hashlib.sha256(_DOMAIN + b"".join(map(framed, told))).hexdigest()
 
 
 def _altered(session: Session, batch: list[Entry]) -> Iterator[Fault]:

@@ -258,6 +258,7 @@ def _events(session: Session, ticket_id: int) -> list[TicketEvent]:
             actor=row.actor,
             text=row.text,
             data=row.data,
+            public=row.public,
         )
         for row in reversed(session.execute(asked).all())
     ]

@@ -108,7 +108,7 @@ class TicketEventRow(SQLModel, table=True):
     text: str = ""
     data: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
     public: bool = False
-    """It is a word to the requester."""
+    """It is a word to who asked."""
     transition_id: int | None = Field(default=None, foreign_key="transition.id", unique=True, sa_type=RowId)
     """The transition it tells of; unique, so a transition that is consumed twice is told once."""
 

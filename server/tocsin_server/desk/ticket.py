@@ -95,7 +95,7 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One line of a timeline; `data` is evidence. What is `public` is said to the requester."""
+    """One line of a timeline; `data` is evidence, and what is `public` is a word to who asked."""
 
     at_ms: int
     kind: TicketEventKind
@@ -212,10 +212,11 @@ def release(was: Standing, who: Technician, now_ms: int, *, course: Course, may_
     return _changed(now, Entry(now_ms, TicketEventKind.RELEASED, who.actor, text))
 
 
-def comment(was: Standing, who: Technician, now_ms: int, *, text: str) -> Change:
-    """A person speaks: from now on recovery asks instead of solving."""
+def comment(was: Standing, who: Technician, now_ms: int, *, text: str, public: bool = False) -> Change:
+    """A person speaks, to technicians or to who asked: from now on recovery asks instead of solving."""
     _require_not_closed(was)
-    return _changed(replace(was, human=True), Entry(now_ms, TicketEventKind.COMMENTED, who.actor, text))
+    entry = Entry(now_ms, TicketEventKind.COMMENTED, who.actor, text, public=public)
+    return _changed(replace(was, human=True), entry)
 
 
 def acknowledge(was: Standing, who: Technician, now_ms: int, *, text: str = "") -> Change:

@@ -114,10 +114,10 @@ def close(session: Session, ticket_id: int, hand: Hand) -> Happening:
     return done
 
 
-def comment(session: Session, ticket_id: int, hand: Hand, *, text: str) -> Happening:
-    """Say something; from now on the ticket is not solved by itself."""
+def comment(session: Session, ticket_id: int, hand: Hand, *, text: str, public: bool = False) -> Happening:
+    """Say something, `public` where it is for who asked; from now on the ticket is not solved by itself."""
     said = required_text(text, what="the comment")
-    return _say(session, ticket_id, hand, partial(ticket.comment, text=said))
+    return _say(session, ticket_id, hand, partial(ticket.comment, text=said, public=public))
 
 
 def acknowledge(session: Session, ticket_id: int, hand: Hand, *, text: str = "") -> Happening:

@@ -101,8 +101,9 @@ async def resume(deps: Wired, request: SignedIn, ticket_id: Id, data: JSONBody[C
 
 @post("/tickets/{ticket_id:int}/comment", status_code=200)
 async def comment(deps: Wired, request: SignedIn, ticket_id: Id, data: JSONBody[NewComment]) -> TicketDetail:
-    """Say something."""
-    return await _change(deps, request, ticket_id, partial(work.comment, text=data.text), version=data.version)
+    """Say something, among technicians or to who asked."""
+    verb = partial(work.comment, text=data.text, public=data.public)
+    return await _change(deps, request, ticket_id, verb, version=data.version)
 
 
 @post("/tickets/{ticket_id:int}/acknowledge", status_code=200)

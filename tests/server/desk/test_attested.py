@@ -1,5 +1,6 @@
 """What the audit log holds of a ticket's event is the same on every database, whatever the event says."""
 
+import pytest
 from sqlalchemy import update
 from sqlmodel import Session
 
@@ -17,7 +18,7 @@ DIGEST = "343c3e23cf4cfe5207476af146cd1f9664037aa6320ed5c2d1e1715cd8a09adf"
 ALICE = Actor(Party.PERSON, "alice")
 
 
-def comment(session: Session) -> None:
+def comment(session: Session, *, public: bool = False) -> None:
     """Alice says something on Acme's ticket, and it is recorded."""
     session.add(
         Ticket(id=1, client_id=1, title="", state=TicketState.NEW, priority=3, opened_ms=NOW, updated_ms=NOW)
@@ -32,6 +33,7 @@ def comment(session: Session) -> None:
         actor="alice",
         text="Größe ≥ 3\n'; DROP TABLE audit; --",
         data={"ü": [0.1, None, True], "a": "\x1b"},
+        public=public,
     )
     session.add(event)
     session.flush()
@@ -56,4 +58,14 @@ def test_an_event_that_was_altered_is_found_on_every_database(storage: Storage) 
     storage.write(comment)
     storage.write(lambda session: session.execute(update(EVENTS).values(text="never mind")))
 
+    assert altered(storage) == Fault(1, Ill.EVENT, "event 1, which entry 1 tells of, has been changed")
+
+
+@pytest.mark.parametrize("public", [False, True])
+def test_whether_a_comment_is_public_cannot_be_altered_unseen(storage: Storage, *, public: bool) -> None:
+    storage.write(lambda session: comment(session, public=public))
+    whole = altered(storage)
+    storage.write(lambda session: session.execute(update(EVENTS).values(public=not public)))
+
+    assert whole is None
     assert altered(storage) == Fault(1, Ill.EVENT, "event 1, which entry 1 tells of, has been changed")

@@ -108,6 +108,14 @@ def test_a_solved_ticket_takes_comments() -> None:
     assert ticket.comment(solved(), ALICE, NOW, text="thanks").standing.state is TicketState.SOLVED
 
 
+@pytest.mark.parametrize("public", [False, True])
+def test_a_comment_is_for_technicians_or_for_who_asked(*, public: bool) -> None:
+    change = ticket.comment(a_ticket(), ALICE, NOW, text="thanks", public=public)
+
+    assert (change.entry.kind, change.entry.public) == (TicketEventKind.COMMENTED, public)
+    assert change.standing.human
+
+
 def test_an_open_ticket_cannot_be_reopened() -> None:
     with pytest.raises(Conflict, match="is open"):
         ticket.reopen(a_ticket(), ALICE, NOW, course=COURSE)

@@ -78,6 +78,13 @@ def test_a_comment_is_cleaned_of_what_a_terminal_would_obey(world: World) -> Non
     assert world.ticket().human
 
 
+def test_a_comment_is_among_technicians_unless_it_is_said_to_be_public(world: World) -> None:
+    world.act(work.comment, 1, text="he calls every hour")
+    world.act(work.comment, 1, text="your disk comes tomorrow", public=True)
+
+    assert [event.public for event in world.events()] == [False, False, True]
+
+
 def test_an_empty_comment_is_refused(world: World) -> None:
     with pytest.raises(Unprocessable, match="the comment is empty"):
         world.act(work.comment, 1, text=" \x00 ")

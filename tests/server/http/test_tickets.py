@@ -250,6 +250,18 @@ async def test_what_cannot_be_waited_for_is_refused(
     assert (answer.status_code, detail in answer.json()["detail"]) == (status, True)
 
 
+async def test_a_reply_is_public_and_a_note_is_not(alice: httpx.AsyncClient) -> None:
+    ticket = await opened(alice)
+    path = f"{TICKETS}/{ticket['id']}"
+
+    await alice.post(f"{path}/comment", json={"text": "he calls every hour"})
+    told = (await alice.post(f"{path}/comment", json={"text": "it rings again", "public": True})).json()
+    refused = await alice.post(f"{path}/comment", json={"text": "perhaps", "public": "yes"})
+
+    assert [event["public"] for event in told["events"]] == [False, False, True]
+    assert refused.status_code == 400
+
+
 async def test_a_solved_ticket_says_when_it_closes_by_itself(alice: httpx.AsyncClient) -> None:
     ticket = await opened(alice)
     path = f"{TICKETS}/{ticket['id']}"

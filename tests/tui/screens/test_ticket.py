@@ -41,6 +41,31 @@ async def test_a_note_is_sent_with_ctrl_d(server: FakeServer) -> None:
     assert server.details[4812].events[-1].text == "on it"
 
 
+async def test_n_writes_among_technicians_and_shift_n_to_who_asked(server: FakeServer) -> None:
+    async with opened(server) as (app, pilot):
+        await pilot.press("n", "x", "ctrl+d")
+        await until(pilot, lambda: not isinstance(app.screen, Composer))
+        await pilot.press("N")
+        assert "Reply to who asked: they will read it · #4812" in text_of(app, "#title")
+        await pilot.press("o", "n", "space", "i", "t", "ctrl+d")
+        await until(pilot, lambda: not isinstance(app.screen, Composer))
+        await pilot.press("enter")
+        await has_read(pilot, 4812)
+
+        assert "reply    alice  on it" in text_of(app, "#timeline")
+        assert "note     alice  x" in text_of(app, "#timeline")
+    assert [event.public for event in server.details[4812].events[-2:]] == [False, True]
+
+
+async def test_a_note_that_is_begun_is_no_draft_of_a_reply(server: FakeServer) -> None:
+    async with opened(server) as (app, pilot):
+        await pilot.press("n")
+        app.screen.query_one(TextArea).text = "he calls every hour"
+        await pilot.press("escape", "N")
+
+        assert app.screen.query_one(TextArea).text == ""
+
+
 async def test_a_note_that_cannot_be_sent_stays_and_says_why(server: FakeServer) -> None:
     async with opened(server) as (app, pilot):
         await pilot.press("n")

@@ -38,7 +38,7 @@ class AlertsScreen(BoardPage, TicketPage):
     HINT = "words  client:acme  why:silence  ticket:none"
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("n", "note", show=False, id="ticket.note", tooltip="Write a comment on its ticket"),
+        Binding("n", "note", show=False, id="ticket.note", tooltip="Write a note on its ticket"),
         Binding("d", "resolve", show=False, id="ticket.resolve", tooltip="Resolve its ticket"),
         Binding("S", "silence", "silence", id="ticket.silence", tooltip="Silence alerts like this one"),
         Binding("H", "host", "host", id="ticket.host", tooltip="The alert's host"),

@@ -22,7 +22,8 @@ class TicketPage(Page):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("c", "take", "take", id="ticket.take", tooltip="Take the ticket"),
-        Binding("n", "note", "note", id="ticket.note", tooltip="Write a comment"),
+        Binding("n", "note", "note", id="ticket.note", tooltip="Write a note for technicians"),
+        Binding("N", "reply", "reply", show=False, id="ticket.reply", tooltip="Write a reply to who asked"),
         Binding("a", "acknowledge", "ack", id="ticket.acknowledge", tooltip="Acknowledge its alerts"),
         Binding("d", "resolve", "done", id="ticket.resolve", tooltip="Resolve it, with what was done"),
         Binding(
@@ -118,6 +119,12 @@ class TicketPage(Page):
         if row is not None:
             title = f"Note on #{row.id} {_short(row.title)}"
             self._ask(title, f"note {row.id}", row, self.session.acts.comment, is_long=True)
+
+    def action_reply(self) -> None:
+        row = self._in_hand()
+        if row is not None:
+            title = f"Reply to who asked: they will read it · #{row.id} {_short(row.title)}"
+            self._ask(title, f"reply {row.id}", row, self.session.acts.reply, is_long=True)
 
     def action_acknowledge(self) -> None:
         row = self._in_hand()

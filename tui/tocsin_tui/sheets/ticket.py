@@ -160,7 +160,7 @@ def timeline(events: Iterable[TicketEvent], *, now: datetime) -> list[Line]:
 
 
 def _told(event: TicketEvent, now: datetime) -> list[Line]:
-    kind, tone = ("asked", Tone.STRONG) if _is_question(event) else _HAPPENED[event.kind]
+    kind, tone = _happened(event)
     when = clock(event.at, now)
     first, *rest = event.text.split("\n") if event.text else [_in_words(event)]
     actor = event.actor if event.actor_kind is not ActorKind.SYSTEM else "tocsin"
@@ -170,9 +170,11 @@ def _told(event: TicketEvent, now: datetime) -> list[Line]:
     return [*lines, *(line(" " * hang, dim(evidence), hang=hang) for evidence in _evidence(event))]
 
 
-def _is_question(event: TicketEvent) -> bool:
-    """Whether somebody at a host has opened the ticket: nothing has gone off, somebody asks."""
-    return event.actor_kind is ActorKind.HOST and event.kind is TicketEventKind.OPENED
+def _happened(event: TicketEvent) -> Span:
+    """What it is in one word. Where somebody at a host has opened the ticket nothing has gone off: they ask."""
+    if event.actor_kind is ActorKind.HOST and event.kind is TicketEventKind.OPENED:
+        return ("asked", Tone.STRONG)
+    return ("reply", Tone.STRONG) if event.public else _HAPPENED[event.kind]
 
 
 def _tone_of(event: TicketEvent) -> Tone:
