@@ -1,49 +1,19 @@
 """`user`: who there is, who may sign in, and who no longer does."""
 
 import json
-import shlex
 from pathlib import Path
 
 import pytest
+from tests.server.cli.operators import Operator
 from tests.server.http.rig import CHEAP
 
 from tocsin_protocol.vocabulary import Role
-from tocsin_server import cli
 from tocsin_server.access.people import add_person, issue_session, person_named
 from tocsin_server.cli import people
 from tocsin_server.clock import FakeClock
 from tocsin_server.datafolder import administer, database
 
 pytestmark = pytest.mark.scenario
-
-
-class Operator:
-    """Somebody at a shell, with a data folder, at 22:13:20 of 14 November 2023; Alice is signed in twice."""
-
-    def __init__(self, data: Path, clock: FakeClock, capsys: pytest.CaptureFixture[str]) -> None:
-        self.data = data
-        self.clock = clock
-        self._capsys = capsys
-
-    def tries(self, line: str) -> tuple[int, str, str]:
-        """Status, what is printed, and what is said of errors."""
-        try:
-            status = cli.main(["user", *shlex.split(line), "--data", str(self.data)])
-        except SystemExit as refused:
-            status = int(refused.code or 0)
-        return status, *self._capsys.readouterr()
-
-    def types(self, line: str) -> str:
-        """A command that works; what it prints."""
-        status, out, err = self.tries(line)
-        assert (status, err) == (0, "")
-        return out
-
-    def fails(self, line: str) -> str:
-        """A command that cannot be done; the last line of what is said."""
-        status, out, err = self.tries(line)
-        assert (status, out) == (2, "")
-        return err.rstrip("\n").rpartition("\n")[2]
 
 
 @pytest.fixture
@@ -64,7 +34,7 @@ def operator(
             issue_session(session, person_named(session, "alice"), clock.now_ms())
 
     administer(tmp_path, found)
-    return Operator(tmp_path, clock, capsys)
+    return Operator("user", tmp_path, clock, capsys)
 
 
 def test_everybody_is_listed(operator: Operator) -> None:

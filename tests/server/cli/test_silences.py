@@ -1,7 +1,6 @@
 """`silence`: what is typed is kept beside the running server; what cannot be is one line with the remedy."""
 
 import json
-import shlex
 from pathlib import Path
 
 import pytest
@@ -9,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.databases import Mould
 from tests.examples import share
+from tests.server.cli import operators
 
-from tocsin_server import cli
 from tocsin_server.alerts.matchertext import parse_matchers
 from tocsin_server.alerts.silences import Silence
 from tocsin_server.cli import silences as silence_command
@@ -26,33 +25,8 @@ DISKS = "alertname=DiskFull --client acme"
 DISK_FULL, LOAD_HIGH = '{alertname="DiskFull"}', '{alertname="LoadHigh"}'
 
 
-class Operator:
-    """Somebody at a shell, with a data folder, at 22:13:20 of 14 November 2023."""
-
-    def __init__(self, data: Path, clock: FakeClock, capsys: pytest.CaptureFixture[str]) -> None:
-        self.data = data
-        self.clock = clock
-        self._capsys = capsys
-
-    def tries(self, line: str) -> tuple[int, str, str]:
-        """Status, what is printed, and what is said of errors."""
-        try:
-            status = cli.main(["silence", *shlex.split(line), "--data", str(self.data)])
-        except SystemExit as refused:
-            status = int(refused.code or 0)
-        return status, *self._capsys.readouterr()
-
-    def types(self, line: str) -> str:
-        """A command that works; what it prints."""
-        status, out, err = self.tries(line)
-        assert (status, err) == (0, "")
-        return out
-
-    def fails(self, line: str) -> str:
-        """A command that cannot be done; the last line of what is said."""
-        status, out, err = self.tries(line)
-        assert (status, out) == (2, "")
-        return err.rstrip("\n").rpartition("\n")[2]
+class Operator(operators.Operator):
+    """Somebody who silences."""
 
     def told(self, line: str = "list --all") -> list[dict[str, str]]:
         """What a list gives."""
@@ -81,7 +55,7 @@ def operator(
     clock = FakeClock()
     monkeypatch.setattr(silence_command, "SystemClock", lambda: clock)
     monkeypatch.setenv("SUDO_USER", "ann")
-    return Operator(tmp_path, clock, capsys)
+    return Operator("silence", tmp_path, clock, capsys)
 
 
 def test_a_silence_is_kept_as_it_is_typed(operator: Operator) -> None:
@@ -243,7 +217,7 @@ def test_silences_are_kept_in_either_kind_of_database(
         if not where.is_sqlite:
             monkeypatch.setenv(VARIABLE, where.url.render_as_string(hide_password=False))
         administer(tmp_path, lambda session: add_client(session, "acme", "Acme", 1))
-        operator = Operator(tmp_path, FakeClock(), capsys)
+        operator = Operator("silence", tmp_path, FakeClock(), capsys)
         for whose in ("--client acme", "--all-clients"):
             operator.types(f"add 'path=\"C:\\\\Temp\\u0000ä\"' {whose} --for 2h --comment 'a\x01b'")
         operator.types("expire 1")
