@@ -16,6 +16,7 @@ from tocsin_protocol.api import (
     ServerStatus,
     Silence,
     Suppression,
+    TicketClock,
     TicketDetail,
     TicketEvent,
     TicketRow,
@@ -396,6 +397,31 @@ def replied(was: TicketDetail) -> TicketDetail:
         closes_at=ago(1) + timedelta(days=3),
     )
     return msgspec.structs.replace(was, ticket=row, events=[*was.events, reply, solved])
+
+
+def clocked(was: TicketDetail) -> TicketDetail:
+    """A ticket that was taken in time, answered too late, and is to be solved in an hour and a half."""
+
+    def clock(kind, state, target_min, elapsed_min, **changes):
+        target_s, elapsed_s = target_min * 60.0, elapsed_min * 60.0
+        fields = {
+            "agreement": "premium", "type": "sla", "priority": 1, "round": 1, "calendar": "jours ouvrés",
+            "zone": "Europe/Paris", "reason": "", "started_at": ago(150), "due_at": ago(150 - target_min),
+            "ended_at": None, "segments": [], "target_s": target_s, "elapsed_s": elapsed_s,
+            "remaining_s": target_s - elapsed_s,
+        }  # fmt: skip
+        return TicketClock(kind=kind, state=state, **(fields | changes))
+
+    clocks = [
+        clock("resolve", "superseded", 480, 20, priority=2, ended_at=ago(130)),
+        clock("ack", "met", 30, 12, ended_at=ago(138)),
+        clock("first_response", "breached", 60, 75, ended_at=ago(75)),
+        clock("resolve", "running", 240, 150),
+        clock("update", "met", 60, 40, ended_at=ago(35)),
+        clock("update", "breached", 20, 35, round=2, due_at=ago(15)),
+    ]
+    row = msgspec.structs.replace(was.ticket, due_at=ago(15), due_state="breached", opened_at=ago(150))
+    return msgspec.structs.replace(was, ticket=row, clocks=clocks)
 
 
 RULED: dict = {

@@ -167,6 +167,33 @@ def test_ticket_that_is_solved_and_answered(snap_compare, server, size) -> None:
     assert snap_compare(a_console(server), terminal_size=size, run_before=arrange)
 
 
+@pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
+def test_ticket_that_is_late(snap_compare, server, size) -> None:
+    server.details[4812] = scene.clocked(server.details[4812])
+
+    async def arrange(pilot):
+        await is_live(pilot)
+        pilot.app.push_screen(TicketScreen(pilot.app.session, pilot.app.painter, 4812))
+        await read(pilot)
+        await rest(pilot)
+
+    assert snap_compare(a_console(server), terminal_size=size, run_before=arrange)
+
+
+def test_queue_with_what_is_due(snap_compare, server) -> None:
+    server.details[4812] = scene.clocked(server.details[4812])
+    soon = server.details[4811]
+    server.details[4811] = msgspec.structs.replace(
+        soon, ticket=msgspec.structs.replace(soon.ticket, due_at=scene.ago(-42), due_state="running")
+    )
+
+    async def arrange(pilot):
+        await read(pilot)
+        await rest(pilot)
+
+    assert snap_compare(a_console(server), terminal_size=WIDE, run_before=arrange)
+
+
 def test_reply_that_was_not_sent(snap_compare, told) -> None:
     async def arrange(pilot):
         await is_live(pilot)

@@ -107,6 +107,22 @@ def test_who_takes_it_meets_ack_and_who_solves_it_all_the_rest(night: World) -> 
     ]
 
 
+def test_a_reply_is_an_answer_and_begins_another_round_of_update(world: World) -> None:
+    world.fire(severity="warning")
+    world.consume()
+    world.act(work.comment, 1, text="a note among us")
+    world.move(seconds=9.5 * 3600)
+    world.act(work.comment, 1, text="we are looking at it", public=True)
+
+    assert [(each.kind, each.round, each.state) for each in detail(world).clocks] == [
+        ("ack", 1, "breached"),
+        ("first_response", 1, "met"),
+        ("resolve", 1, "running"),
+        ("update", 1, "met"),
+        ("update", 2, "running"),
+    ]
+
+
 def test_waiting_for_the_customer_pauses_what_the_contract_says(night: World) -> None:
     night.move(seconds=10 * 3600)  # 09:13:20 in Paris
     night.act(work.wait, 1, reason="customer")

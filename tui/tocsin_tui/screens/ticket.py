@@ -12,7 +12,7 @@ from tocsin_tui.format import EMPTY, RULE, Line, Tone, dim, line
 from tocsin_tui.plot import plot
 from tocsin_tui.screens.verbs import TicketPage
 from tocsin_tui.session import Session
-from tocsin_tui.sheets import alert, ticket
+from tocsin_tui.sheets import alert, clocks, ticket
 from tocsin_tui.state import LinkState
 from tocsin_tui.widgets.lines import Lines, Reader
 from tocsin_tui.widgets.paint import Painter
@@ -98,7 +98,8 @@ class TicketScreen(TicketPage):
             )
             return
         told = ticket.timeline(detail.events, now=now)
-        alerts: list[Line] = []
+        promised = clocks.lines(detail, now=now)
+        alerts: list[Line] = [*promised, EMPTY] if promised else []
         for each in detail.alerts:
             alerts += [*alert.lines(each, now=now), EMPTY]
         if self.is_roomy:

@@ -24,7 +24,7 @@ from tocsin_tui.format import (
     ticket_kind,
     ticket_state,
 )
-from tocsin_tui.sheets import alert
+from tocsin_tui.sheets import alert, clocks
 
 _HAPPENED: dict[TicketEventKind, Span] = {
     TicketEventKind.OPENED: ("opened", Tone.BAD),
@@ -71,18 +71,20 @@ def cells(row: TicketRow, *, me: str, now: datetime, is_ghost: bool) -> tuple[Sp
         (age, Tone.FRESH if age == "<1m" else Tone.DIM),
         (row.client, Tone.PLAIN),
         (row.host or "–", Tone.STRONG if row.host else Tone.DIM),
-        (_subject(row, is_ghost=is_ghost), Tone.PLAIN),
+        _subject(row, now, is_ghost=is_ghost),
         whose,
     )
     return tuple((text, Tone.DIM) for text, _ in all_cells) if is_ghost else all_cells
 
 
-def _subject(row: TicketRow, *, is_ghost: bool) -> str:
+def _subject(row: TicketRow, now: datetime, *, is_ghost: bool) -> Span:
     if is_ghost:
-        return f"{row.state.value.replace('_', ' ')}: {row.title}"
+        return (f"{row.state.value.replace('_', ' ')}: {row.title}", Tone.DIM)
+    due, tone = clocks.pressing(row, now)
     if row.recovered:
-        return f"recovered, confirm: {row.title}"
-    return f"waits for {row.waits_for}: {row.title}" if row.waits_for else row.title
+        return (f"{due}recovered, confirm: {row.title}", tone)
+    waits = f"waits for {row.waits_for}: " if row.waits_for else ""
+    return (f"{due}{waits}{row.title}", tone)
 
 
 def heading(row: TicketRow, *, me: str, now: datetime) -> list[Line]:
@@ -101,6 +103,7 @@ def heading(row: TicketRow, *, me: str, now: datetime) -> list[Line]:
             dim(" · "),
             place,
             dim(f" · opened {clock(row.opened_at, now)}, {duration(now - row.opened_at)} ago"),
+            *clocks.in_heading(row, now),
             *_waits(row, now),
             *_closes(row, now),
         ),
