@@ -13,6 +13,7 @@ from tests.server.desk.world import ALICE, NOW, World
 from tocsin_protocol.api import NewTicket, TicketClock, TicketDetail, TicketPage
 from tocsin_protocol.vocabulary import TicketKind
 from tocsin_server.decisions.folder import NO_TABLES
+from tocsin_server.decisions.tablefile import read_table
 from tocsin_server.desk import due, queue, work
 from tocsin_server.desk.promised import Due, Terms, promised
 from tocsin_server.desk.store import TICKETS
@@ -43,7 +44,7 @@ def page(world: World, held: Terms) -> TicketPage:
     return world.storage.read(lambda session: queue.ticket_page(session, state="all", terms=held))
 
 
-def times_read(world: World, held: Terms) -> int:
+def times_read(world: World, held: Terms, *, state: str = "open") -> int:
     """How often a page asks for what has happened to tickets."""
     statements: list[str] = []
 
@@ -52,7 +53,7 @@ def times_read(world: World, held: Terms) -> int:
             statements.append(told[2])
 
         event.listen(session.get_bind(), "before_cursor_execute", note)
-        queue.ticket_page(session, terms=held)
+        queue.ticket_page(session, state=state, terms=held)
         event.remove(session.get_bind(), "before_cursor_execute", note)
 
     world.storage.read(ask)
@@ -228,6 +229,22 @@ def test_a_kind_of_ticket_that_the_table_does_not_clock_has_none(night: World) -
     assert detail(night).unclocked.startswith("not clocked, says sla_selection@")
 
 
+URGENT_ONLY = b"""A,priority:integer(1..4),client:string,rule:string,=> clocked:bool,=> item:string
+urgent,1,acme,FilesystemFull,true,server
+less,>1,-,-,false,none
+others,-,not(acme),-,false,none
+other-rules,-,-,not(FilesystemFull),false,none
+"""
+
+
+def test_the_table_is_told_with_which_priority_and_by_which_rule_the_ticket_was_opened(night: World) -> None:
+    night.fire(severity="warning", mountpoint="/srv")
+    night.consume()
+    tables = {**TABLES, "sla_selection": read_table("sla_selection.csv", URGENT_ONLY)}
+
+    assert [bool(detail(night, number, tables=tables).clocks) for number in (1, 2)] == [True, False]
+
+
 def test_a_clock_on_the_wall_that_was_set_back_hides_nothing(night: World) -> None:
     night.act(work.take, 1)
 
@@ -282,8 +299,11 @@ def test_a_page_asks_once_for_all_its_tickets_and_then_for_those_that_have_chang
     assert {row.id: row.due_at for row in page(night, held).tickets} == {1: at(8, 30), 2: at(8, 30)}
 
 
-def test_without_contracts_nothing_is_asked(night: World) -> None:
-    assert times_read(night, terms(night, contracts=NO_CONTRACTS)) == 0
+def test_nothing_is_asked_without_contracts_and_of_what_is_solved(night: World) -> None:
+    night.act(work.resolve, 1)
+
+    assert times_read(night, terms(night), state="solved") == 0
+    assert times_read(night, terms(night, contracts=NO_CONTRACTS), state="all") == 0
 
 
 def test_what_is_kept_does_not_grow_for_ever(night: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -192,6 +192,18 @@ def test_waiting_pauses_for_what_the_contract_names_and_for_nothing_else() -> No
     ]
 
 
+def test_what_is_solved_waits_no_more_and_may_wait_for_the_same_again() -> None:
+    waits = (TicketEventKind.WAITING, {"for": "awaiting_customer"})
+    solved, reopened = (TicketEventKind.SOLVED, {}), (TicketEventKind.REOPENED, {})
+
+    assert kinds(told(waits, solved, reopened, waits)) == [
+        "paused awaiting_customer",
+        "solved",
+        "reopened",
+        "paused awaiting_customer",
+    ]
+
+
 @pytest.mark.parametrize(
     ("kind", "meant"),
     [
