@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 from tests.tui import scene
-from tests.tui.console import has_read, opened, screen_text, text_of, until
+from tests.tui.console import has_read, in_a_burst, opened, screen_text, text_of, until
 from tests.tui.fake import FakeServer
 from textual.widgets import Input
 
@@ -81,3 +81,14 @@ async def test_a_solved_ticket_is_closed_after_a_question_and_an_open_one_is_not
         await until(pilot, lambda: "Close #4812 for good?" in text_of(app, "#title"))
         await pilot.press("y")
         await until(pilot, lambda: server.details[4812].ticket.state is TicketState.CLOSED)
+
+
+async def test_a_fast_hand_fills_the_form_in_one_burst(server: FakeServer) -> None:
+    async with opened(server) as (app, pilot):
+        await has_read(pilot, 4812)
+        await until(pilot, lambda: app.session.server)
+        in_a_burst(app, "w", "v", "tab", *"2d", "tab", *"disk", "enter")
+        await until(pilot, lambda: server.details[4812].ticket.waits_for)
+
+    row, event = server.details[4812].ticket, server.details[4812].events[-1]
+    assert (row.waits_for, row.wakes_at, event.text) == ("vendor", scene.NOW + timedelta(days=2), "disk")

@@ -1,6 +1,6 @@
 """A form at the lower edge, filled in with what is proposed; nothing typed is lost to an error."""
 
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Mapping, Sequence
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -23,8 +23,16 @@ class Form(ModalScreen[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter,ctrl+d", "send", "send", priority=True, id="form.send", tooltip="Send it"),
         Binding("escape", "leave", "keep", id="form.leave", tooltip="Back; what was typed is kept"),
-        Binding("tab,down", "app.focus_next", "next", id="form.next", tooltip="To the next field"),
-        Binding("shift+tab,up", "app.focus_previous", id="form.previous", tooltip="To the field before"),
+        Binding("tab", "app.focus_next", "next", priority=True, id="form.next", tooltip="To the next field"),
+        Binding(
+            "shift+tab",
+            "app.focus_previous",
+            priority=True,
+            id="form.previous",
+            tooltip="To the field before",
+        ),
+        Binding("down", "app.focus_next", show=False),
+        Binding("up", "app.focus_previous", show=False),
     ]
     FIELDS: ClassVar[Mapping[str, str]]
     """The fields by id, each with the word before it."""
@@ -85,6 +93,16 @@ class Form(ModalScreen[None]):
         self.dismiss()
 
     def action_send(self) -> None:
+        self._after_what_was_typed(list(self.FIELDS))
+
+    def _after_what_was_typed(self, names: Sequence[str]) -> None:
+        """Send once each field has taken in its keys: they wait with it, and Enter has overtaken them."""
+        if names:
+            self.query_one(f"#{names[0]}").call_later(self._after_what_was_typed, names[1:])
+        else:
+            self._send()
+
+    def _send(self) -> None:
         try:
             sent = self.sent()
         except ValueError as error:
