@@ -4,13 +4,13 @@ To reckon a ticket's clocks takes a fifth of a millisecond, and a page has hundr
 only with an entry of the timeline, which is another version of the ticket, so it is kept until then.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import partial
 
 from sqlmodel import Session
 
 from tocsin_server.desk.promised import Due, Promised, Terms, promised
-from tocsin_server.sla.clock import clocks
+from tocsin_server.sla.clock import Clock, clocks
 
 MOST_KEPT = 20_000
 NOTHING = Due()
@@ -24,14 +24,15 @@ def dues(session: Session, versions: Mapping[int, int], terms: Terms) -> dict[in
     known = {ticket_id: due for ticket_id, (version, due) in had.items() if version == versions[ticket_id]}
     missing = versions.keys() - known.keys()
     found = promised(session, missing, terms, reckon=partial(clocks, has_thresholds=False))
-    fresh = {ticket_id: _due(found.get(ticket_id, Promised())) for ticket_id in missing}
+    fresh = {ticket_id: first_due(found.get(ticket_id, Promised()).clocks) for ticket_id in missing}
     if len(terms.kept) > MOST_KEPT:
         terms.kept.clear()
     terms.kept.update({ticket_id: (versions[ticket_id], due) for ticket_id, due in fresh.items()})
     return known | fresh
 
 
-def _due(found: Promised) -> Due:
-    going = [clock for clock in found.clocks if clock.ended_ms is None]
+def first_due(read: Iterable[Clock]) -> Due:
+    """The first deadline of those that nothing has ended; the same whenever the clocks are read."""
+    going = [clock for clock in read if clock.ended_ms is None]
     known = [clock.deadline_ms for clock in going if clock.deadline_ms is not None]
     return Due(min(known, default=None), bool(going))
