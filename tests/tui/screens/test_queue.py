@@ -244,3 +244,14 @@ def test_without_colours_there_are_none_and_not_shades_of_grey(
     app = a_console(server, own_palette=False)
 
     assert "NoColor" in {type(line_filter).__name__ for line_filter in app._filters}
+
+
+async def test_a_list_that_was_empty_for_a_moment_takes_keys_again(server: FakeServer) -> None:
+    async with opened(server) as (app, pilot):
+        await pilot.press("left_square_bracket")
+        await until(pilot, lambda: app.session.view is View.SOLVED and app.session.tickets.order)
+        first = app.session.tickets.cursor
+        await pilot.press("j")
+
+        assert app.session.tickets.cursor != first
+        assert app.screen.focused is app.screen.table

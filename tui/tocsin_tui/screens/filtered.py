@@ -24,6 +24,12 @@ class FilteredPage(Page):
     def choose(self) -> None:
         """Open what the cursor is on."""
 
+    def be_empty(self, is_empty: bool) -> None:  # noqa: FBT001 - as `set_class` takes it
+        """Say so in place of the list. One that was hidden has lost the focus: it is given the keys again."""
+        self.set_class(is_empty, "-empty")
+        if not is_empty and self.focused is None:
+            self.call_after_refresh(self.listing().focus)
+
     def action_filter(self) -> None:
         self.add_class("-filtering")
         field = self.query_one("#filter", Input)

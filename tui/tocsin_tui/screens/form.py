@@ -31,8 +31,8 @@ class Form(ModalScreen[None]):
             id="form.previous",
             tooltip="To the field before",
         ),
-        Binding("down", "app.focus_next", show=False),
-        Binding("up", "app.focus_previous", show=False),
+        Binding("down", "app.focus_next", show=False, id="form.down", tooltip="To the next field"),
+        Binding("up", "app.focus_previous", show=False, id="form.up", tooltip="To the field before"),
     ]
     FIELDS: ClassVar[Mapping[str, str]]
     """The fields by id, each with the word before it."""

@@ -56,7 +56,7 @@ class ListPage(FilteredPage):
     def show(self) -> None:
         self.table.sync()
         is_empty = not self.table.listing.order
-        self.set_class(is_empty, "-empty")
+        self.be_empty(is_empty)
         self.query_one("#heading", Lines).show([self.table.heading()])
         self.query_one("#empty", Lines).show(self.nothing() if is_empty else ())
         self.show_current()

@@ -89,7 +89,7 @@ class QueueScreen(FilteredPage, TicketPage):
         session = self.session
         self.table.sync()
         is_empty = not session.tickets.order
-        self.set_class(is_empty, "-empty")
+        self.be_empty(is_empty)
         self.query_one("#heading", Lines).show([self.table.heading()])
         self.query_one("#empty", Lines).show(self._nothing() if is_empty else ())
         self.query_one("#foot", Lines).show([self._foot()])
