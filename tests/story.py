@@ -165,6 +165,12 @@ class Story:
         folder.mkdir(exist_ok=True)
         (folder / file).write_text(text)
 
+    def contract(self, text: str, *, file: str = "story.yml") -> None:
+        """Write a contract; it is in force within two seconds."""
+        folder = self._config / "contracts"
+        folder.mkdir(exist_ok=True)
+        (folder / file).write_text(text)
+
     def silence(self, matchers: str, *, seconds: int, client: str | None = "acme") -> Silence:
         """Somebody silences alerts from now on."""
         now_ms = self.clock.now_ms()
@@ -382,6 +388,7 @@ class Story:
             server.estate.reload()
             server.rulebook.reload()
             server.quietbook.reload()
+            server.deskbook.reload()
         server.rounds.turn(self.clock.now_ms())
         server.backfill.turn(self.clock.now_ms())
         self._desk.settle()

@@ -13,7 +13,7 @@ from tocsin_server.desk import queue, work
 
 pytestmark = pytest.mark.scenario
 
-SILENCE = """
+LOAD = """
 groups:
   - name: load
     rules:
@@ -30,13 +30,10 @@ MONDAY = FRIDAY + 2 * 24 * HOUR + 13 * HOUR + HOUR // 2
 
 @pytest.fixture
 def story(tmp_path: Path, founded: Path) -> Iterator[Story]:
-    """Acme's office is open from Monday to Friday; that of Globex has no contract."""
+    """Acme has a contract, by which time counts from Monday to Friday; Globex has none."""
     with Story(tmp_path, founded=founded) as begun:
-        begun.rules(SILENCE)
-        folder = tmp_path / "config" / "contracts"
-        folder.mkdir()
-        (folder / "acme.yml").write_text(contract_text("acme"))
-        begun.server.deskbook.reload()
+        begun.rules(LOAD)
+        begun.contract(contract_text("acme"))
         yield begun
 
 
