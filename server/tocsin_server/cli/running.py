@@ -16,14 +16,18 @@ def add_commands(commands: Commands) -> None:
     run.add_argument("--port", type=int, help="port to listen on (default 8443)")
     run.add_argument("--public-url", help="URL under which agents reach this server")
     run.add_argument(
-        "--config", type=Path, help="folder with rules/, probes/, suppressions/ to use instead of the shipped"
+        "--config",
+        type=Path,
+        help="folder with rules/, decisions/, contracts/ and the like, to use instead of the shipped",
     )
     run.add_argument("--open-metrics", action="store_true", help="metrics without a token, on loopback only")
     up = run.add_argument_group("for 'tocsin up'; the others ask for --prepare")
     up.add_argument("--prepare", type=int, metavar="FD", help="as 'prepare' first, its JSON to this descriptor")
     add_choices(up)
     examine = command(commands, "doctor", _doctor)
-    examine.add_argument("--config", type=Path, help="folder with rules/, probes/, suppressions/ to look at")
+    examine.add_argument(
+        "--config", type=Path, help="folder with rules/, decisions/, contracts/ and the like, to look at"
+    )
 
 
 def _run(options: Options) -> int:
