@@ -100,7 +100,11 @@ class Recorder:
         """What a killed program had in part written, as the folder has it."""
         seen, told = snapshot(self.folder), self._disk.live()
         differing = {path for path in seen.keys() | told.keys() if seen.get(path) != told.get(path)}
-        assert differing <= under_way, f"the record does not tell of {sorted(differing - under_way)}"
+        untold = {
+            path: f"{len(seen.get(path) or b'')} bytes there, {len(told.get(path) or b'')} told"
+            for path in sorted(differing - under_way)
+        }
+        assert not untold, f"the record does not tell of {untold}; at work were calls at {sorted(under_way)}"
         for path in sorted(differing):
             content = seen[path]
             assert content is not None
