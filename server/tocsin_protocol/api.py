@@ -12,11 +12,12 @@ that they do not know, so an older console works with a newer server.
 | `GET /api/v1/tickets?state=open\\|solved\\|all&client=&host=&owner=&limit=&cursor=` | | `TicketPage` |
 | `POST /api/v1/tickets` | `NewTicket` | `TicketDetail` |
 | `GET /api/v1/tickets/{id}` | | `TicketDetail` |
-| `POST /api/v1/tickets/{id}/take`, `/release` | `Change` | `TicketDetail` |
+| `POST /api/v1/tickets/{id}/take`, `/release`, `/resume` | `Change` | `TicketDetail` |
+| `POST /api/v1/tickets/{id}/wait` | `Wait` | `TicketDetail` |
 | `POST /api/v1/tickets/{id}/acknowledge` | `Acknowledgement` | `TicketDetail` |
 | `POST /api/v1/tickets/{id}/comment` | `NewComment` | `TicketDetail` |
 | `POST /api/v1/tickets/{id}/resolve` | `Resolution` | `TicketDetail` |
-| `POST /api/v1/tickets/{id}/reopen` | `Change` | `TicketDetail` |
+| `POST /api/v1/tickets/{id}/reopen`, `/close` | `Change` | `TicketDetail` |
 | `GET /api/v1/alerts?state=active\\|all&client=&host=` | | `AlertPage` |
 | `GET /api/v1/alerts/{id}` | | `Alert` |
 | `GET /api/v1/alerts/{id}/chart?minutes=` | | `Chart` |
@@ -41,6 +42,8 @@ from datetime import datetime
 
 import msgspec
 
+from tocsin_protocol.clocks import TicketClock
+from tocsin_protocol.messages import Message, Question
 from tocsin_protocol.vocabulary import (
     ActorKind,
     AlertState,
@@ -58,17 +61,7 @@ from tocsin_protocol.vocabulary import (
 
 PREFIX = "/api/v1"
 MAX_PAGE = 500
-MAX_ROWS = 10_000
-"""What one answer to a query may hold."""
 MAX_TEXT = 20_000
-
-
-class Message(msgspec.Struct, frozen=True):
-    """The root of everything here: frozen, unknown fields ignored."""
-
-
-class Question(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The root of what a client sends: a misspelt field is an error, not silence."""
 
 
 class Problem(Message, frozen=True, kw_only=True, omit_defaults=True):
@@ -118,7 +111,7 @@ class ServerStatus(Message, frozen=True, kw_only=True):
     rule_problems: list[RuleProblem]
     evaluation_ms: float
     """How long the last round over all rules took."""
-    waits_for: list[str] = []
+    waits_for: list[str] = msgspec.field(default_factory=list)
     """What a ticket can wait for."""
 
 
@@ -224,7 +217,7 @@ class Alert(Message, frozen=True, kw_only=True):
     active_at: datetime | None
     fired_at: datetime | None
     resolved_at: datetime | None
-    suppressed: list[Suppression] = []
+    suppressed: list[Suppression] = msgspec.field(default_factory=list)
     """Why its delivery is withheld; nothing where it is not."""
     suppressed_at: datetime | None = None
     acknowledged_by: str | None = None
@@ -237,49 +230,11 @@ class AlertPage(Message, frozen=True, kw_only=True):
     alerts: list[Alert]
 
 
-class ClockSegment(Message, frozen=True, kw_only=True):
-    """A stretch of a clock's time: `running`, `paused:customer`, `solved`, `excluded:maintenance`."""
-
-    reason: str
-    begin: datetime = msgspec.field(name="from")
-    end: datetime = msgspec.field(name="to")
-    counted_s: float
-    """What it adds to the time that has elapsed."""
-
-
-class TicketClock(Message, frozen=True, kw_only=True):
-    """One promise about a ticket, and how it stands. `docs/desk.md` says how it is reckoned."""
-
-    kind: str
-    """`ack`, `first_response`, `resolve`, `update`."""
-    agreement: str
-    type: str
-    """`sla`, `ola`, `uc`."""
-    priority: int
-    round: int
-    """Of `update`, from 1."""
-    calendar: str
-    zone: str
-    state: str
-    """`running`, `paused`, `met`, `breached` (whether or not it has ended), `cancelled`, `superseded`."""
-    reason: str
-    """What a paused one waits for; else empty."""
-    target_s: float
-    """Open time by the calendar, as are the next two."""
-    elapsed_s: float
-    remaining_s: float
-    """Negative once more has elapsed."""
-    started_at: datetime
-    due_at: datetime | None
-    ended_at: datetime | None
-    segments: list[ClockSegment]
-
-
 class TicketDetail(Message, frozen=True, kw_only=True):
     ticket: TicketRow
     events: list[TicketEvent]
     alerts: list[Alert]
-    clocks: list[TicketClock] = []
+    clocks: list[TicketClock] = msgspec.field(default_factory=list)
     """By its contract; those that others have taken the place of stand before them."""
     unclocked: str = ""
     """Why there are none though its client has a contract."""
@@ -358,65 +313,6 @@ class NewSilence(Question, frozen=True, kw_only=True):
     id: int | None = None
 
 
-class Chart(Message, frozen=True, kw_only=True):
-    """One line to draw: `values[i]` at `start + i × step_s`, nothing where there was no sample."""
-
-    title: str
-    """The expression that is drawn, or the vital's name."""
-    unit: str
-    start: datetime
-    step_s: float
-    values: list[float | None]
-    threshold: float | None
-    operator: str | None
-    """How a value is compared with the threshold: `<`, `>`, `<=`, `>=`, `==`, `!=`."""
-    marks: dict[str, datetime]
-    """Moments worth a mark: `active`, `fired`, `resolved`."""
-
-
-class QueryRow(Message, frozen=True, kw_only=True):
-    """One row of what an expression gives."""
-
-    client: str
-    host: str | None
-    """Nothing where it is about several hosts, or none."""
-    labels: dict[str, str]
-    """`__name__` among them."""
-    value: str
-    """As Prometheus writes it: JSON has no `NaN` and no `+Inf`."""
-
-
-class QueryAnswer(Message, frozen=True, kw_only=True):
-    """What an expression gives at a moment."""
-
-    at: datetime
-    rows: list[QueryRow]
-    total: int
-    """How many rows there are; more than `rows` where those were cut."""
-    failures: dict[str, str]
-    """By client, why its part could not be evaluated."""
-
-
-class QueryLine(Message, frozen=True, kw_only=True):
-    """One row of what an expression gives over a time."""
-
-    client: str
-    host: str | None
-    labels: dict[str, str]
-    values: list[str | None]
-    """At each step, as `QueryRow` has them; nothing where there is none."""
-
-
-class RangeAnswer(Message, frozen=True, kw_only=True):
-    """What an expression gives at `start`, and each step from there."""
-
-    start: datetime
-    step_s: float
-    lines: list[QueryLine]
-    total: int
-    """How many lines there are; more than `lines` where those were cut."""
-
-
 class Vitals(Message, frozen=True, kw_only=True):
     """A host's readings at a glance; nothing where they are not known. Ratios are 0 to 1."""
 
@@ -469,7 +365,7 @@ class HostDetail(Message, frozen=True, kw_only=True):
     readings: list[Reading]
     alerts: list[Alert]
     tickets: list[TicketRow]
-    parents: list[str] = []
+    parents: list[str] = msgspec.field(default_factory=list)
     """The names of what it is reached through."""
     probed_by: str | None = None
     """The host whose agent probes it, where it has none of its own."""

@@ -2,7 +2,8 @@
 
 from datetime import datetime
 
-from tocsin_protocol.api import Alert, Message, Suppression, TicketRow
+from tocsin_protocol.api import Alert, Suppression, TicketRow
+from tocsin_protocol.messages import Message
 from tocsin_protocol.vocabulary import AlertState
 
 

@@ -11,7 +11,8 @@ from typing import Protocol
 
 import structlog
 
-from tocsin_protocol.api import HostChanged, HostRow, Message, TicketChanged, TicketCounts, TicketRow
+from tocsin_protocol.api import HostChanged, HostRow, TicketChanged, TicketCounts, TicketRow
+from tocsin_protocol.messages import Message
 from tocsin_protocol.vocabulary import TicketEventKind
 from tocsin_server.desk.happening import Happening
 from tocsin_server.health import Health

@@ -8,7 +8,7 @@ import pytest
 from tests.contracts import contract_text
 from tests.story import Story
 
-from tocsin_protocol.api import TicketClock
+from tocsin_protocol.clocks import TicketClock
 from tocsin_server.desk import queue, work
 
 pytestmark = pytest.mark.scenario

@@ -11,6 +11,7 @@ import msgspec
 from tests.tui import scene
 
 from tocsin_protocol import api
+from tocsin_protocol.messages import Message
 from tocsin_protocol.vocabulary import (
     OPEN_TICKET_STATES,
     ActorKind,
@@ -53,7 +54,7 @@ class FakeServer(httpx.AsyncBaseTransport):
         self.details[row.id] = msgspec.structs.replace(known, ticket=row)
         self.tell("ticket", api.TicketChanged(ticket=row, happened=kind, counts=self.counts()))
 
-    def tell(self, name: str, message: api.Message | None = None) -> None:
+    def tell(self, name: str, message: Message | None = None) -> None:
         data = b"{}" if message is None else msgspec.json.encode(message)
         self.told.append(b"id: run-%d\nevent: %s\ndata: %s\n\n" % (len(self.told) + 1, name.encode(), data))
         for stream in self.streams:

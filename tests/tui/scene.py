@@ -7,7 +7,6 @@ import msgspec
 
 from tocsin_protocol.api import (
     Alert,
-    Chart,
     HostDetail,
     HostRow,
     Person,
@@ -16,12 +15,13 @@ from tocsin_protocol.api import (
     ServerStatus,
     Silence,
     Suppression,
-    TicketClock,
     TicketDetail,
     TicketEvent,
     TicketRow,
     Vitals,
 )
+from tocsin_protocol.clocks import TicketClock
+from tocsin_protocol.query import Chart
 from tocsin_protocol.vocabulary import (
     ActorKind,
     AlertState,

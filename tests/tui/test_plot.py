@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.tui import scene
 
-from tocsin_protocol.api import Chart
+from tocsin_protocol.query import Chart
 from tocsin_tui.format import Tone
 from tocsin_tui.plot import plot
 

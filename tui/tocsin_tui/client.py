@@ -18,6 +18,8 @@ import httpx_sse
 import msgspec
 
 from tocsin_protocol import api
+from tocsin_protocol.messages import Message, Question
+from tocsin_protocol.query import Chart
 from tocsin_tui.address import checked_url, is_loopback
 from tocsin_tui.errors import BadAnswer, BadConfig, ConsoleError, Overtaken, Refused, SignedOut, Unreachable
 from tocsin_tui.safe import safe_line, safe_tree
@@ -34,7 +36,7 @@ class Event(NamedTuple):
 
     id: str
     name: str
-    message: api.Message | None
+    message: Message | None
 
 
 class Client:
@@ -131,8 +133,8 @@ class Client:
         """End a silence now."""
         return await self._ask("DELETE", f"/silences/{silence_id}", api.Silence)
 
-    async def alert_chart(self, alert_id: int, minutes: int) -> api.Chart:
-        return await self._get(f"/alerts/{alert_id}/chart", api.Chart, minutes=str(minutes))
+    async def alert_chart(self, alert_id: int, minutes: int) -> Chart:
+        return await self._get(f"/alerts/{alert_id}/chart", Chart, minutes=str(minutes))
 
     async def hosts(self) -> api.HostPage:
         return await self._get("/hosts", api.HostPage)
@@ -140,8 +142,8 @@ class Client:
     async def host(self, host_id: int) -> api.HostDetail:
         return await self._get(f"/hosts/{host_id}", api.HostDetail)
 
-    async def host_chart(self, host_id: int, vital: str, minutes: int) -> api.Chart:
-        return await self._get(f"/hosts/{host_id}/chart", api.Chart, vital=vital, minutes=str(minutes))
+    async def host_chart(self, host_id: int, vital: str, minutes: int) -> Chart:
+        return await self._get(f"/hosts/{host_id}/chart", Chart, vital=vital, minutes=str(minutes))
 
     async def events(self, last_id: str) -> AsyncIterator[Event]:
         """The changes after `last_id`, until the stream ends; first comes `Event("", "open", None)`."""
@@ -168,7 +170,7 @@ class Client:
         asked = {name: value for name, value in params.items() if value is not None}
         return await self._ask("GET", path, kind, params=asked)
 
-    async def _post(self, path: str, question: api.Question, kind: type[T]) -> T:
+    async def _post(self, path: str, question: Question, kind: type[T]) -> T:
         return await self._ask("POST", path, kind, content=msgspec.json.encode(question))
 
     async def _ask(
@@ -242,7 +244,7 @@ def complaint(response: httpx.Response) -> ConsoleError:
     return Unreachable(said)
 
 
-def _payload(name: str, data: str) -> api.Message | None:
+def _payload(name: str, data: str) -> Message | None:
     kind = api.EVENTS[name]
     return None if kind is None else decode(data.encode(errors="replace"), kind)
 

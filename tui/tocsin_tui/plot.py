@@ -15,7 +15,7 @@ from typing import TypeGuard
 
 import msgspec
 
-from tocsin_protocol.api import Chart
+from tocsin_protocol.query import Chart
 from tocsin_tui.format import Line, Span, Tone, clip, clock, joined, line, one_line, quantity
 
 _DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))

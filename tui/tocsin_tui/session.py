@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, TypeVar
 
 from tocsin_protocol.api import (
     Alert,
-    Chart,
     HostChanged,
     HostDetail,
     HostRow,
@@ -49,6 +48,7 @@ from tocsin_tui.state import (
 )
 
 if TYPE_CHECKING:
+    from tocsin_protocol.query import Chart
     from tocsin_tui.client import Client, Event
 
 T = TypeVar("T")

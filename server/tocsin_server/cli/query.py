@@ -9,7 +9,8 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
-from tocsin_protocol.api import MAX_ROWS, PREFIX, QueryAnswer, QueryLine, QueryRow, RangeAnswer
+from tocsin_protocol.api import PREFIX
+from tocsin_protocol.query import MAX_ROWS, QueryAnswer, QueryLine, QueryRow, RangeAnswer
 from tocsin_server.access.operator import read_pass
 from tocsin_server.cli.asking import ask
 from tocsin_server.cli.command import AT, Commands, Options, command, duration_ms, from_one

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Row, select
 from sqlmodel import Session
 
-from tocsin_protocol.api import ClockSegment, TicketClock
+from tocsin_protocol.clocks import ClockSegment, TicketClock
 from tocsin_protocol.vocabulary import ActorKind
 from tocsin_server.clock import moment
 from tocsin_server.decisions.folder import NO_TABLES, Tables
@@ -136,14 +136,8 @@ def _contract(contracts: Contracts, client: str, at_ms: int) -> Contract:
 def _item(tables: Tables, rows: Sequence[Row[Any]], priority: int) -> str:
     """The item of the contract's lines; raises `Unprocessable` where the ticket is not clocked."""
     ticket = rows[0]
-    world = World(
-        ticket.client,
-        ticket.site or "",
-        ticket.kind,
-        "" if ticket.host_kind is None else ticket.host_kind.value,
-        ticket.severity,
-        ticket.actor if ticket.actor_kind is ActorKind.RULE else "",
-    )
+    rule = ticket.actor if ticket.actor_kind is ActorKind.RULE else ""
+    world = World(ticket.client, ticket.site, ticket.kind, ticket.host_kind, ticket.severity, rule)
     if "sla_selection" not in tables:
         raise Unprocessable("no table 'sla_selection' is in force")
     decision = tables["sla_selection"].decide({**world.asked(), "priority": priority})

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from tocsin_protocol.api import Message
+from tocsin_protocol.messages import Message
 
 RING = 1000
 TOGETHER = 100

@@ -14,7 +14,7 @@ import numpy as np
 from litestar import get
 from sqlmodel import Session
 
-from tocsin_protocol.api import Chart
+from tocsin_protocol.query import Chart
 from tocsin_server.alerts.store import AlertRow
 from tocsin_server.clock import moment
 from tocsin_server.errors import NotFound

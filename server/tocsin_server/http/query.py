@@ -19,7 +19,8 @@ from litestar import Request, get
 from litestar.handlers import BaseRouteHandler
 from litestar.types import Guard
 
-from tocsin_protocol.api import Person, QueryAnswer, QueryRow
+from tocsin_protocol.api import Person
+from tocsin_protocol.query import QueryAnswer, QueryRow
 from tocsin_server.access.operator import OPERATOR
 from tocsin_server.alerts.lint import recorded_names
 from tocsin_server.alerts.proclaim import ALERTS, SINCE

@@ -9,7 +9,8 @@ from typing import Annotated, Literal
 
 from litestar.params import PathParameter, QueryParameter
 
-from tocsin_protocol.api import MAX_PAGE, MAX_ROWS
+from tocsin_protocol.api import MAX_PAGE
+from tocsin_protocol.query import MAX_ROWS
 from tocsin_server.clock import milliseconds
 from tocsin_server.errors import Unprocessable
 

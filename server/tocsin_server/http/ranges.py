@@ -11,7 +11,8 @@ from typing import Any
 
 from litestar import Request, get
 
-from tocsin_protocol.api import Person, QueryLine, RangeAnswer
+from tocsin_protocol.api import Person
+from tocsin_protocol.query import QueryLine, RangeAnswer
 from tocsin_server.clock import moment
 from tocsin_server.errors import Unprocessable
 from tocsin_server.http.charts import shortest_range_ms

@@ -16,6 +16,7 @@ from msgspec.structs import replace
 from tests.examples import share
 
 from tocsin_protocol import api
+from tocsin_protocol.messages import Message
 from tocsin_protocol.vocabulary import AlertState, Severity, SuppressionKind, TicketState
 from tocsin_protocol.why import (
     AlertStep,
@@ -127,7 +128,7 @@ class Server:
     body: bytes = b""
     asked: list[str] = field(default_factory=list)
 
-    def says(self, said: api.Message) -> None:
+    def says(self, said: Message) -> None:
         self.status = said.status if isinstance(said, api.Problem) else 200
         self.body = msgspec.json.encode(said)
 

@@ -10,7 +10,8 @@ from tests.contracts import contract_of
 from tests.lifecycle import TABLES
 from tests.server.desk.world import ALICE, NOW, World
 
-from tocsin_protocol.api import NewTicket, TicketClock, TicketDetail, TicketPage
+from tocsin_protocol.api import NewTicket, TicketDetail, TicketPage
+from tocsin_protocol.clocks import TicketClock
 from tocsin_protocol.vocabulary import TicketKind
 from tocsin_server.decisions.folder import NO_TABLES
 from tocsin_server.decisions.tablefile import read_table

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tocsin_protocol.api import Message
+from tocsin_protocol.messages import Message
 from tocsin_server.http.broker import RING, TOGETHER, Broker
 
 
