@@ -12,7 +12,7 @@ from sqlmodel import Session
 
 from tocsin_server.alerts.store import ALERTS
 from tocsin_server.desk.happening import Happening
-from tocsin_server.desk.record import read_records, write_changes, write_entries
+from tocsin_server.desk.record import read_records, written
 from tocsin_server.desk.store import IS_CLOSING, TICKET_ALERTS, TICKETS
 from tocsin_server.desk.ticket import ALARMING, expire
 
@@ -42,9 +42,7 @@ def close_due(session: Session, now_ms: int) -> list[Happening]:
     over = read_records(session, TICKETS.c.id.in_(set(due) - alarming))
     for record in over:
         record.take_in(expire(record.standing, now_ms))
-    write_changes(session, over)
-    write_entries(session, over)
-    return [Happening(record.ticket_id, record.entries[-1][0].kind) for record in over]
+    return written(session, over)
 
 
 def _put_off(session: Session, ticket_ids: Collection[int], until_ms: int) -> None:

@@ -212,10 +212,7 @@ class _Batch:
         return change
 
     def _ruled(self, row: Row[Any]) -> Ruling:
-        host_kind = "" if row.host_kind is None else row.host_kind.value
-        world = World(
-            row.client, row.site or "", host_kind=host_kind, severity=row.severity, rule=row.alertname
-        )
+        world = World(row.client, row.site, host_kind=row.host_kind, severity=row.severity, rule=row.alertname)
         return ruled(self._tables, world)
 
     def _attach(self, record: Record, alert_id: int) -> None:

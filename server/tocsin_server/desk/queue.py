@@ -17,7 +17,7 @@ from tocsin_protocol.vocabulary import OPEN_TICKET_STATES, AlertState
 from tocsin_server.access.store import PersonRow
 from tocsin_server.clock import moment
 from tocsin_server.desk.alarms import LiveValue, alerts_of_ticket, known_severity, worst_states
-from tocsin_server.desk.due import NOTHING, dues
+from tocsin_server.desk.due import NOTHING, dues, first_due
 from tocsin_server.desk.promised import NO_TERMS, Due, Promised, Terms, clocks_told, promised
 from tocsin_server.desk.scope import client_id_of, person_id_of
 from tocsin_server.desk.store import EVENTS, IS_OPEN, TICKETS
@@ -117,12 +117,10 @@ def ticket_rows(session: Session, ids: Iterable[int], terms: Terms = NO_TERMS) -
     return {row.id: row for row in _told(session, found, terms)}
 
 
-def ticket_row(session: Session, ticket_id: int, terms: Terms = NO_TERMS) -> TicketRow:
-    """One ticket's row."""
-    rows = ticket_rows(session, [ticket_id], terms)
-    if not rows:
-        raise NotFound(f"there is no ticket {ticket_id}")
-    return rows[ticket_id]
+def ticket_row(session: Session, ticket_id: int) -> TicketRow:
+    """One ticket's row, without what is due."""
+    (told,) = _told(session, [_row(session, ticket_id)], NO_TERMS)
+    return told
 
 
 def ticket_detail(
@@ -130,8 +128,11 @@ def ticket_detail(
 ) -> TicketDetail:
     """One ticket with its timeline, oldest first, its alerts, worst first, and its clocks."""
     by_contract = promised(session, [ticket_id], terms).get(ticket_id, Promised())
+    row = _row(session, ticket_id)
+    due = first_due(by_contract.clocks) if row.state in OPEN_TICKET_STATES else NOTHING
+    alert_state = worst_states(session, [ticket_id]).get(ticket_id)
     return TicketDetail(
-        ticket=ticket_row(session, ticket_id, terms),
+        ticket=_ticket(row, alert_state, due, terms.now_ms),
         events=_events(session, ticket_id),
         alerts=alerts_of_ticket(session, ticket_id, live_value=live_value),
         clocks=clocks_told(by_contract),
@@ -208,6 +209,13 @@ def _place(cursor: str) -> tuple[int, ...]:
             f"{cursor[:40]!r} is no cursor", remedy="pass on `next` of the page before, or none"
         )
     return tuple(int(part) for part in parts)
+
+
+def _row(session: Session, ticket_id: int) -> Row[Any]:
+    row = session.execute(_ROWS.where(_T.id == ticket_id)).first()
+    if row is None:
+        raise NotFound(f"there is no ticket {ticket_id}")
+    return row
 
 
 def _told(session: Session, rows: Sequence[Row[Any]], terms: Terms) -> list[TicketRow]:

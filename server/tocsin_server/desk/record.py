@@ -13,6 +13,7 @@ from sqlmodel import Session
 
 from tocsin_protocol.vocabulary import TicketKind
 from tocsin_server.access.store import PersonRow
+from tocsin_server.desk.happening import Happening
 from tocsin_server.desk.store import EVENTS, TICKET_ALERTS, TICKETS
 from tocsin_server.desk.ticket import Change, Entry, Standing, Technician
 from tocsin_server.errors import Conflict
@@ -113,6 +114,13 @@ def write_entries(session: Session, records: Sequence[Record]) -> None:
     ]
     if rows:
         session.execute(insert(EVENTS), rows)
+
+
+def written(session: Session, records: Sequence[Record]) -> list[Happening]:
+    """Write what has come of tickets that there were; the last thing that has happened to each."""
+    write_changes(session, records)
+    write_entries(session, records)
+    return [Happening(record.ticket_id, record.entries[-1][0].kind) for record in records]
 
 
 def write_alerts(session: Session, attached: Sequence[tuple[Record, int]]) -> None:

@@ -19,7 +19,7 @@ from tocsin_server.decisions.folder import NO_TABLES, Tables
 from tocsin_server.desk.evidence import Data, rfc3339
 from tocsin_server.desk.happening import Happening
 from tocsin_server.desk.intake import holds
-from tocsin_server.desk.record import Record, read_records, write_changes, write_entries
+from tocsin_server.desk.record import Record, read_records, written
 from tocsin_server.desk.ruling import term_of
 from tocsin_server.desk.store import IS_RECOVERING, TICKET_ALERTS, TICKETS
 from tocsin_server.desk.ticket import recover
@@ -60,9 +60,7 @@ def settle_recovered(
         term = term_of(tables, worlds[record.ticket_id], priority=was.priority, solved_by="recovery")
         data, is_seen = _data(record, ended), _is_seen(ended)
         record.take_in(recover(was, now_ms, quiet_ms=quiet_ms, is_seen=is_seen, data=data, term=term))
-    write_changes(session, settled)
-    write_entries(session, settled)
-    return [Happening(record.ticket_id, record.entries[-1][0].kind) for record in settled]
+    return written(session, settled)
 
 
 def _alerts_of_due(session: Session, is_due: ColumnElement[bool]) -> defaultdict[int, list[Row[Any]]]:

@@ -24,7 +24,7 @@ from tocsin_server.desk.alarms import NEWEST_TICKET
 from tocsin_server.desk.evidence import Data, json_value, rfc3339
 from tocsin_server.desk.happening import Happening
 from tocsin_server.desk.intake import IS_WAITING
-from tocsin_server.desk.record import Record, read_records, write_alerts, write_changes, write_entries
+from tocsin_server.desk.record import Record, read_records, write_alerts, written
 from tocsin_server.desk.ruling import priority_of
 from tocsin_server.desk.store import TICKETS
 from tocsin_server.desk.ticket import relapse
@@ -82,10 +82,9 @@ def reopen_still_firing(session: Session, now_ms: int, *, after_ms: int, limit: 
         worst = min(alerts[key], key=_badness)
         record.take_in(relapse(record.standing, now_ms, data=_data(worst)))
     records = list(relapsed.values())
-    write_changes(session, records)
-    write_entries(session, records)
+    happenings = written(session, records)
     write_alerts(session, [(record, alert.id) for key, record in relapsed.items() for alert in alerts[key]])
-    return [Happening(record.ticket_id, record.entries[-1][0].kind) for record in records]
+    return happenings
 
 
 def _alerts_by_key(session: Session, until_ms: int, limit: int) -> Mapping[str, Sequence[Row[Any]]]:

@@ -103,7 +103,7 @@ def open_request(
     known: int | None = session.execute(asked.order_by(TICKETS.c.id)).scalar()
     if known is not None:
         return known, None
-    world = World(host.client, host.site, kind=TicketKind.REQUEST, host_kind=host.kind.value)
+    world = World(host.client, host.site, kind=TicketKind.REQUEST, host_kind=host.kind)
     change = opened_from_host(
         f"{request.who} on {host.name}",
         now_ms,

@@ -29,12 +29,12 @@ _log = structlog.get_logger()
 
 
 class World(NamedTuple):
-    """What is known of a ticket; empty where there is none."""
+    """What is known of a ticket; nothing, or empty, where there is none."""
 
     client: str
-    site: str = ""
+    site: str | None = None
     kind: TicketKind = TicketKind.INCIDENT
-    host_kind: str = ""
+    host_kind: str | None = None
     severity: str = ""
     rule: str = ""
 
@@ -42,7 +42,7 @@ class World(NamedTuple):
         """As the tables are asked, until contracts say otherwise always in business hours."""
         return {
             "client": self.client,
-            "site": self.site,
+            "site": self.site or "",
             "kind": self.kind.value,
             "host_kind": self.host_kind or NONE,
             "severity": known_severity(self.severity) or NONE,

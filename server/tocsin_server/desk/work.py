@@ -19,7 +19,7 @@ from tocsin_server.decisions.folder import NO_TABLES, Tables
 from tocsin_server.desk import ticket
 from tocsin_server.desk.happening import Happening
 from tocsin_server.desk.lifecycle import Course, Lifecycle
-from tocsin_server.desk.record import Facts, Record, read_records, write_changes, write_entries, write_new
+from tocsin_server.desk.record import Facts, Record, read_records, write_entries, write_new, written
 from tocsin_server.desk.ruling import Term, World, ruled, term_of
 from tocsin_server.desk.scope import client_id_of
 from tocsin_server.desk.store import EVENTS, IS_OPEN, TICKET_ALERTS, TICKETS
@@ -150,7 +150,7 @@ def open_ticket(
     text = given_text(new.text, what="the text")
     client_id = client_id_of(session, new.client)
     place = None if new.host_id is None else _place(session, new.host_id, client_id)
-    world = World(new.client) if place is None else World(new.client, place.site, host_kind=place.kind.value)
+    world = World(new.client) if place is None else World(new.client, place.site, host_kind=place.kind)
     change = ticket.opened_by_person(
         Technician(person.id, person.login),
         now_ms,
@@ -192,11 +192,9 @@ def _change(session: Session, ticket_id: int, hand: Hand, decide: Callable[[Reco
             f"ticket {ticket_id} has changed since version {hand.version}: {since}",
             remedy="look at it again and repeat",
         )
-    change = decide(record)
-    record.take_in(change)
-    write_changes(session, [record])
-    write_entries(session, [record])
-    return Happening(ticket_id, change.entry.kind)
+    record.take_in(decide(record))
+    (done,) = written(session, [record])
+    return done
 
 
 def _term(session: Session, record: Record, tables: Tables) -> Term:

@@ -45,11 +45,4 @@ def worlds_of(session: Session, ticket_ids: Sequence[int]) -> dict[int, World]:
 
 
 def _world(row: Row[Any]) -> World:
-    return World(
-        row.client,
-        row.site or "",
-        kind=row.kind,
-        host_kind="" if row.host_kind is None else row.host_kind.value,
-        severity=row.severity,
-        rule=row.rule or "",
-    )
+    return World(row.client, row.site, row.kind, row.host_kind, row.severity, row.rule or "")
