@@ -3,30 +3,32 @@
 import os
 import shutil
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from typing import TypeVar
 
 from sqlalchemy.exc import DatabaseError
 
 from tocsin_server.alerts.rulefile import RuleFileErrors, load_rule_files
-from tocsin_server.alerts.suppressionfile import SuppressionFileErrors, Suppressions, load_suppressions
+from tocsin_server.alerts.suppressionfile import Suppressions, load_suppressions
 from tocsin_server.config import ServerConfig, find_config
 from tocsin_server.datafolder import TABLES, database, look
-from tocsin_server.decisions.folder import load_for_desk
-from tocsin_server.desk.lifecycle import load_lifecycle
+from tocsin_server.decisions.folder import Tables, load_for_desk
+from tocsin_server.desk.lifecycle import Lifecycle, load_lifecycle
 from tocsin_server.errors import Misconfigured, TocsinError
 from tocsin_server.estate.declared import Problem, problems_of
 from tocsin_server.estate.devices import DeviceFileErrors, SiteProbes, load_device_files
 from tocsin_server.listening import listen
-from tocsin_server.sla.contractfile import ContractFileErrors
-from tocsin_server.sla.register import NO_CONTRACTS, by_client
+from tocsin_server.sla.register import NO_CONTRACTS, Contracts, by_client
 from tocsin_server.storage.address import Address
 from tocsin_server.storage.limits import first_line
 from tocsin_server.storage.migrate import known, newest, of_later_version, revision
 from tocsin_server.storage.standing import standing
 from tocsin_server.yaml_files import FileErrors
+
+T = TypeVar("T")
 
 FREE_BYTES = 1 << 30
 _SAFE_SQLITE = ((3, 51, 3), (3, 50, 7), (3, 44, 6))
@@ -59,8 +61,8 @@ def examine(data: Path, settings: ServerConfig, *, config: Path | None) -> list[
         *_rules(config),
         *_probes(data, config),
         *_suppressions(config),
-        _lifecycle(config),
-        _decisions(config),
+        *_lifecycle(config),
+        *_decisions(config),
         *_contracts(config),
     ]
 
@@ -182,61 +184,58 @@ def _misplaced(data: Path, files: Sequence[SiteProbes]) -> list[Problem]:
         return []  # the finding on the database has said so
 
 
+def _files(
+    thing: str,
+    name: str,
+    config: Path | None,
+    load: Callable[[Path], T],
+    told: Callable[[T], str],
+    *,
+    nothing: T | None = None,
+) -> Iterator[Finding]:
+    """What the files of the folder of this name say; without `nothing` it has to be there."""
+    folder = find_config(name, config)
+    try:
+        found = nothing if folder is None else load(folder)
+    except FileErrors as errors:
+        yield from (Finding(Colour.RED, thing, str(error)) for error in errors.errors)
+        return
+    except OSError as error:
+        yield Finding(Colour.RED, thing, f"{folder} cannot be read ({error.strerror})")
+        return
+    if found is None:
+        yield Finding(Colour.RED, thing, f"no {name}/ folder is found: give its parent with --config")
+        return
+    yield Finding(Colour.GREEN, thing, f"{told(found)} from {folder or 'no folder'}")
+
+
 def _suppressions(config: Path | None) -> Iterator[Finding]:
-    folder = find_config("suppressions", config)
-    try:
-        said = Suppressions() if folder is None else load_suppressions(folder)
-    except SuppressionFileErrors as errors:
-        for error in errors.errors:
-            yield Finding(Colour.RED, "suppressions", str(error))
-        return
-    except OSError as error:
-        yield Finding(Colour.RED, "suppressions", f"{folder} cannot be read ({error.strerror})")
-        return
-    windows, rules = (
-        counted(len(said.windows), "maintenance window"),
-        counted(len(said.rules), "inhibition rule"),
-    )
-    yield Finding(Colour.GREEN, "suppressions", f"{windows} and {rules} from {folder or 'no folder'}")
+    def told(said: Suppressions) -> str:
+        windows = counted(len(said.windows), "maintenance window")
+        return f"{windows} and {counted(len(said.rules), 'inhibition rule')}"
+
+    return _files("suppressions", "suppressions", config, load_suppressions, told, nothing=Suppressions())
 
 
-def _lifecycle(config: Path | None) -> Finding:
-    folder = find_config("processes", config)
-    if folder is None:
-        return Finding(Colour.RED, "lifecycle", "no processes/ folder is found: give its parent with --config")
-    try:
-        found = load_lifecycle(folder)
-    except FileErrors as errors:
-        return Finding(Colour.RED, "lifecycle", str(errors.errors[0]))
-    return Finding(Colour.GREEN, "lifecycle", f"{counted(len(found.moves), 'kind')} of tickets from {folder}")
+def _lifecycle(config: Path | None) -> Iterator[Finding]:
+    def told(lifecycle: Lifecycle) -> str:
+        return f"{counted(len(lifecycle.moves), 'kind')} of tickets"
+
+    return _files("lifecycle", "processes", config, load_lifecycle, told)
 
 
-def _decisions(config: Path | None) -> Finding:
-    folder = find_config("decisions", config)
-    if folder is None:
-        return Finding(Colour.RED, "decisions", "no decisions/ folder is found: give its parent with --config")
-    try:
-        found = load_for_desk(folder)
-    except FileErrors as errors:
-        return Finding(Colour.RED, "decisions", str(errors))
-    except OSError as error:
-        return Finding(Colour.RED, "decisions", f"{folder} cannot be read ({error.strerror})")
-    return Finding(Colour.GREEN, "decisions", f"{counted(len(found), 'table')} from {folder}")
+def _decisions(config: Path | None) -> Iterator[Finding]:
+    def told(tables: Tables) -> str:
+        return counted(len(tables), "table")
+
+    return _files("decisions", "decisions", config, load_for_desk, told)
 
 
 def _contracts(config: Path | None) -> Iterator[Finding]:
-    folder = find_config("contracts", config)
-    try:
-        found = NO_CONTRACTS if folder is None else by_client(folder)
-    except ContractFileErrors as errors:
-        for error in errors.errors:
-            yield Finding(Colour.RED, "contracts", str(error))
-        return
-    except OSError as error:
-        yield Finding(Colour.RED, "contracts", f"{folder} cannot be read ({error.strerror})")
-        return
-    contracts = counted(sum(map(len, found.values())), "contract")
-    yield Finding(Colour.GREEN, "contracts", f"{contracts} from {folder or 'no folder'}")
+    def told(contracts: Contracts) -> str:
+        return counted(sum(map(len, contracts.values())), "contract")
+
+    return _files("contracts", "contracts", config, by_client, told, nothing=NO_CONTRACTS)
 
 
 def counted(count: int, what: str) -> str:

@@ -15,6 +15,8 @@
 A message is lower-case, has no full stop, names the thing and the value; `remedy` says how to mend it.
 """
 
+import difflib
+from collections.abc import Collection
 from typing import ClassVar
 
 
@@ -111,3 +113,9 @@ class Misconfigured(TocsinError):
     """An operator has to mend a file, a flag or the machine."""
 
     kind = "misconfigured"
+
+
+def suggestion(word: str, known: Collection[str]) -> str:
+    """The end of a message: which of the known words was probably meant, or all of them."""
+    near = difflib.get_close_matches(word, known, n=1)
+    return f"; did you mean {near[0]!r}" if near else f"; there are {', '.join(known)}"

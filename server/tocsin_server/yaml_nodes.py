@@ -4,12 +4,13 @@
 error that names the one probably meant; a key that stands twice is an error too.
 """
 
-import difflib
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import yaml
+
+from tocsin_server.errors import suggestion
 
 _LOADER: Any = getattr(
     yaml, "CBaseLoader", yaml.BaseLoader
@@ -44,7 +45,7 @@ class Fields:
         self._nodes = dict(_pairs(node, what))
         for name, value in self._nodes.items():
             if name not in known:
-                raise BadYaml(line_of(value), f"{what} has no field {name!r}{_suggestion(name, known)}")
+                raise BadYaml(line_of(value), f"{what} has no field {name!r}{suggestion(name, known)}")
 
     def has(self, name: str) -> bool:
         """Whether the field is there, be it null."""
@@ -133,8 +134,3 @@ def _pairs(node: yaml.Node, what: str) -> Iterator[tuple[str, yaml.Node]]:
             raise BadYaml(line_of(key), f"{name!r} stands twice in {what}")
         seen.add(name)
         yield name, value
-
-
-def _suggestion(name: str, known: Collection[str]) -> str:
-    near = difflib.get_close_matches(name, known, n=1)
-    return f"; did you mean {near[0]!r}" if near else f"; there are {', '.join(known)}"

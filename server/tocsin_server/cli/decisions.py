@@ -11,7 +11,7 @@ from tocsin_server.cli.query import columns, shown
 from tocsin_server.config import find_config
 from tocsin_server.decisions.casefile import Case, without_case
 from tocsin_server.decisions.decider import Answer, Decider
-from tocsin_server.decisions.domain import BadCell, Text, Value, spelled, suggestion
+from tocsin_server.decisions.domain import BadCell, Text, Value, spelled
 from tocsin_server.decisions.explanation import Explanation, Verdict, explained
 from tocsin_server.decisions.folder import TableFiles, load_decider, load_table, table_files
 from tocsin_server.decisions.forms import misfits, missing_tables
@@ -19,7 +19,7 @@ from tocsin_server.decisions.sheet import DecisionFileError, DecisionFileErrors
 from tocsin_server.decisions.table import FALLBACK, HitPolicy, Table
 from tocsin_server.decisions.tablefile import OUTPUT, SUFFIX
 from tocsin_server.doctor import counted
-from tocsin_server.errors import Misconfigured
+from tocsin_server.errors import Misconfigured, suggestion
 
 FOLDER = "decisions"
 CHECK_EXAMPLES = """\

@@ -12,10 +12,11 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from tocsin_server.decisions.decider import Decider
-from tocsin_server.decisions.domain import BadCell, Domain, Value, suggestion
+from tocsin_server.decisions.domain import BadCell, Domain, Value
 from tocsin_server.decisions.explanation import explained
 from tocsin_server.decisions.sheet import FILE, Complaints, Line, read_sheet
 from tocsin_server.decisions.table import Table
+from tocsin_server.errors import suggestion
 
 SUFFIX = ".test.csv"
 EXPECTED = "=> rows"

@@ -7,12 +7,12 @@ number, number(0..100)         any number, or one of these bounds and what lies 
 integer, integer(1..4)         the whole ones
 """
 
-import difflib
 import math
 import re
-from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TypeAlias, TypeGuard
+
+from tocsin_server.errors import suggestion
 
 Value: TypeAlias = str | float | bool
 """Of a string or an enum, of a number (`int` or `float`), of a bool."""
@@ -127,12 +127,6 @@ def parse_domain(text: str) -> Domain:
     if inner is not None:
         raise BadCell(f"{text!r} is no type: {word} takes no brackets")
     return Text() if word == "string" else Truth()
-
-
-def suggestion(word: str, known: Collection[str]) -> str:
-    """The end of a message: which of the known words was probably meant, or all of them."""
-    near = difflib.get_close_matches(word, known, n=1)
-    return f"; did you mean {near[0]!r}" if near else f"; there are {', '.join(known)}"
 
 
 def spelled(value: Value) -> str:

@@ -8,10 +8,11 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import NamedTuple
 
 from tocsin_protocol.vocabulary import HostKind, Severity
-from tocsin_server.decisions.domain import Domain, Numbers, Text, Truth, Words, suggestion
+from tocsin_server.decisions.domain import Domain, Numbers, Text, Truth, Words
 from tocsin_server.decisions.sheet import FILE, DecisionFileError
 from tocsin_server.decisions.table import Column, HitPolicy, Table
 from tocsin_server.decisions.tablefile import OUTPUT, POLICY, SUFFIX
+from tocsin_server.errors import suggestion
 
 NONE = "none"
 """The severity of a ticket of a person's, and the kind of host of a ticket that is about none."""
