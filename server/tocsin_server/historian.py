@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import structlog
 
+from tocsin_server import heap
 from tocsin_server.clock import Clock
 from tocsin_server.config import ServerConfig
 from tocsin_server.health import Health
@@ -72,6 +73,8 @@ class Historian:
                 break
             news += self._write(due[begin : begin + TOGETHER])
             self._health.history_waiting.dec(len(due[begin : begin + TOGETHER]))
+        if due:
+            heap.give_back()
         return news
 
     def _write(self, hours: Sequence[Hour]) -> int:

@@ -1,4 +1,4 @@
-"""The C library keeps one heap for all threads, where it is asked to in time."""
+"""The C library keeps one heap for all threads, and gives back what is free, where it is asked to."""
 
 import subprocess
 import sys
@@ -33,3 +33,27 @@ def heaps(folder: Path, *, keep: str) -> int:
 def test_all_threads_share_it(tmp_path: Path) -> None:
     assert heaps(tmp_path, keep="") > 1
     assert heaps(tmp_path, keep="heap.keep_one()") == 1
+
+
+HOLES = """
+import ctypes
+from tocsin_server import heap
+libc = ctypes.CDLL(None)
+libc.malloc.restype = ctypes.c_void_p
+blocks = [libc.malloc(100_000) for _ in range(500)]
+for block in blocks: ctypes.memset(block, 1, 100_000)
+for block in blocks[:-1]: libc.free(ctypes.c_void_p(block))
+{then}
+print(next(line.split()[1] for line in open("/proc/self/status") if line.startswith("VmRSS")))
+"""
+
+
+def resident_kib(*, then: str) -> int:
+    """What is left to a program that has freed 50 MB below one block that it keeps."""
+    return int(subprocess.check_output([sys.executable, "-c", HOLES.format(then=then)]))
+
+
+@pytest.mark.scenario
+@pytest.mark.skipif(sys.platform != "linux", reason="glibc's")
+def test_what_is_free_below_what_is_not_goes_back_to_the_system() -> None:
+    assert resident_kib(then="") - resident_kib(then="heap.give_back()") > 40_000
