@@ -183,7 +183,7 @@ class TicketEvent(Message, frozen=True, kw_only=True):
     actor_kind: ActorKind
     actor: str
     text: str
-    data: dict[str, str | float | list[str] | dict[str, str] | None]
+    data: dict[str, str | int | float | list[str] | dict[str, str] | None]
     public: bool = False
     """It is a word to who asked; what is not stays among technicians."""
 
@@ -271,6 +271,17 @@ class Wait(Question, frozen=True, kw_only=True):
     reason: str
     until: datetime | None = None
     text: str = ""
+    version: int | None = None
+
+
+class Prioritisation(Question, frozen=True, kw_only=True):
+    """How urgent a ticket is: `impact` and `urgency`, of which a table makes the priority, or a priority."""
+
+    impact: str = ""
+    urgency: str = ""
+    priority: int | None = None
+    text: str = ""
+    """Why; a priority that no table has reckoned needs it."""
     version: int | None = None
 
 

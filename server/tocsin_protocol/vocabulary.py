@@ -114,6 +114,8 @@ class TicketEventKind(StrEnum):
     ALERT_FIRED = "alert_fired"
     ALERT_UNKNOWN = "alert_unknown"
     ALERT_RESOLVED = "alert_resolved"
+    PRIORITISED = "prioritised"
+    """A person has said how urgent it is."""
     ACKNOWLEDGED = "acknowledged"
     """Its alerts are known to somebody, and ring no more until they have cleared."""
     TAKEN = "taken"

@@ -219,6 +219,7 @@ class FakeServer(httpx.AsyncBaseTransport):
         changes, kind = {
             "take": ({"owner": "alice", "state": TicketState.IN_PROGRESS}, TicketEventKind.TAKEN),
             "release": ({"owner": None, "state": TicketState.NEW}, TicketEventKind.RELEASED),
+            "prioritise": ({"priority": said.get("priority") or 2}, TicketEventKind.PRIORITISED),
             "comment": ({}, TicketEventKind.COMMENTED),
             "acknowledge": ({}, TicketEventKind.ACKNOWLEDGED),
             "resolve": ({"state": TicketState.SOLVED, "solved_at": scene.NOW}, TicketEventKind.SOLVED),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from tocsin_protocol.api import NewSilence, NewTicket, Silence, TicketDetail, TicketRow
+from tocsin_protocol.api import NewSilence, NewTicket, Prioritisation, Silence, TicketDetail, TicketRow
 from tocsin_protocol.vocabulary import TicketState
 from tocsin_tui.errors import ConsoleError, Overtaken
 from tocsin_tui.format import Tone, clock
@@ -59,6 +59,12 @@ class Acts:
         """Say something to who asked."""
         asked = self._session.client.comment(row.id, text, public=True)
         return await self._act(row, row, asked, f"replied on #{row.id}")
+
+    async def prioritise(self, row: TicketRow, wish: Prioritisation) -> bool:
+        """Say how urgent a ticket is."""
+        wish = msgspec.structs.replace(wish, version=row.version)
+        asked = self._session.client.prioritise(row.id, wish)
+        return await self._act(row, row, asked, f"prioritised #{row.id}")
 
     async def acknowledge(self, row: TicketRow, text: str) -> bool:
         """Know of a ticket's alerts: they ring no more until they have cleared."""

@@ -110,6 +110,9 @@ class Client:
         question = api.NewComment(text=text, public=public)
         return await self._post(f"/tickets/{ticket_id}/comment", question, api.TicketDetail)
 
+    async def prioritise(self, ticket_id: int, wish: api.Prioritisation) -> api.TicketDetail:
+        return await self._post(f"/tickets/{ticket_id}/prioritise", wish, api.TicketDetail)
+
     async def acknowledge(self, ticket_id: int, text: str, version: int | None) -> api.TicketDetail:
         question = api.Acknowledgement(text=text, version=version)
         return await self._post(f"/tickets/{ticket_id}/acknowledge", question, api.TicketDetail)

@@ -66,6 +66,7 @@ class Act(StrEnum):
     TICKET_TAKEN = "ticket.taken"
     TICKET_RELEASED = "ticket.released"
     TICKET_COMMENTED = "ticket.commented"
+    TICKET_PRIORITISED = "ticket.prioritised"
     TICKET_ACKNOWLEDGED = "ticket.acknowledged"
     TICKET_WAITING = "ticket.waiting"
     TICKET_RESUMED = "ticket.resumed"

@@ -20,7 +20,7 @@ from tocsin_protocol.vocabulary import ActorKind
 from tocsin_server.clock import moment
 from tocsin_server.decisions.folder import NO_TABLES, Tables
 from tocsin_server.desk.ruling import World
-from tocsin_server.desk.served import TELLING, Step, events_of, priority_told
+from tocsin_server.desk.served import TELLING, Step, events_of, priority_at_first
 from tocsin_server.desk.store import EVENTS, TICKETS
 from tocsin_server.errors import Unprocessable
 from tocsin_server.estate.store import Client, Host, Site
@@ -114,8 +114,9 @@ def _promised(rows: Sequence[Row[Any]], terms: Terms, reckon: Reckon) -> Promise
     ticket, steps = rows[0], list(_steps(rows))
     try:
         contract = _contract(terms.contracts, ticket.client, steps[0].at_ms)
-        item = _item(terms.tables, rows, priority_told(steps[0]) or ticket.priority)
-        events = events_of(steps, item=item, priority=ticket.priority, reasons=contract.pause_reasons)
+        priority = priority_at_first(steps, ticket.priority)
+        item = _item(terms.tables, rows, priority)
+        events = events_of(steps, item=item, priority=priority, reasons=contract.pause_reasons)
         now_ms = max(terms.now_ms, events[-1].at_ms)  # the server's clock may have been set back
         return Promised(contract, events, reckon(events, contract, now_ms))
     except (Unprocessable, NeverOpen) as none:

@@ -61,14 +61,15 @@ class Ruling(NamedTuple):
     team: str = ""
     rows: tuple[str, ...] = ()
 
-    def data(self) -> dict[str, str | list[str]]:
+    def data(self) -> dict[str, int | str | list[str]]:
         """What an entry of the timeline tells of it."""
         if not self.rows:
             return {}
         return {
             "impact": self.impact,
             "urgency": self.urgency,
-            "priority": f"{self.priority}: {self.reason}",
+            "priority": self.priority,
+            "reason": self.reason,
             "team": self.team,
             "decided": list(self.rows),
         }
@@ -76,6 +77,28 @@ class Ruling(NamedTuple):
     def routed(self) -> dict[str, str | list[str]]:
         """The same, where a person has said how urgent it is."""
         return {"team": self.team, "decided": [self.rows[-1]]} if self.rows else {}
+
+
+class Weight(NamedTuple):
+    """How urgent a person has said a ticket is. Without impact and urgency, no table has reckoned it."""
+
+    priority: int
+    impact: str = ""
+    urgency: str = ""
+    reason: str = ""
+    row: str = ""
+
+    def data(self) -> dict[str, int | str | list[str]]:
+        """What an entry of the timeline tells of it."""
+        if not self.row:
+            return {"priority": self.priority}
+        return {
+            "impact": self.impact,
+            "urgency": self.urgency,
+            "priority": self.priority,
+            "reason": self.reason,
+            "decided": [self.row],
+        }
 
 
 class Term(NamedTuple):
@@ -110,6 +133,15 @@ def ruled(tables: Tables, world: World) -> Ruling:
         _log.error(f"a decision table cannot say what a ticket is: {error}", action="undecided")
         return Ruling(priority_of(world.severity))
     return _ruling(triage, priority, routing)
+
+
+def weighed(tables: Tables, world: World, *, impact: str, urgency: str) -> Weight:
+    """What the table `priority` makes of both; raises `Unprocessable` where it does not know them."""
+    if "priority" not in tables:
+        raise Unprocessable("no table 'priority' is in force", remedy="say the priority itself, and why")
+    decision = tables["priority"].decide({**world.asked(), "impact": impact, "urgency": urgency})
+    said = decision.outputs
+    return Weight(int(said["priority"]), impact, urgency, str(said["reason"]), str(decision))
 
 
 def term_of(tables: Tables, world: World, *, priority: int, solved_by: Literal["recovery", "person"]) -> Term:

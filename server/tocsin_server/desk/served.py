@@ -8,12 +8,13 @@
     solved       solved            by a technician, or by a program
     reopened     reopened          whoever it was
     closed       closed            and solved, where it was not
+    prioritised  priority
     an alert that makes it more urgent: priority
 
 To know of an alert is not to take the ticket up. Whatever a ticket goes through makes events that clocks take.
 """
 
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from tocsin_protocol.vocabulary import ActorKind, TicketEventKind
@@ -32,10 +33,21 @@ class Step(NamedTuple):
 
 
 def priority_told(step: Step) -> int | None:
-    """What an entry says of the priority, if anything: `2: and why`."""
+    """What an entry says of the priority, if anything: a number; earlier versions wrote `2: and why`."""
     told = step.data.get("priority")
+    if isinstance(told, int):
+        return told
     number = told.partition(":")[0] if isinstance(told, str) else ""
     return int(number) if number.isdecimal() else None
+
+
+def priority_at_first(steps: Sequence[Step], otherwise: int) -> int:
+    """What a ticket was opened with: its first entry tells, else the first that says what it was before.
+
+    Where neither does, nothing has changed it, and it is what the ticket has.
+    """
+    before = (step.data["was"] for step in steps if isinstance(step.data.get("was"), int))
+    return (priority_told(steps[0]) if steps else None) or next(before, otherwise)
 
 
 def events_of(steps: Iterable[Step], *, item: str, priority: int, reasons: Container[str]) -> list[Event]:
@@ -119,6 +131,7 @@ class _Life:
 _MEANING: Mapping[TicketEventKind, Callable[[_Life, Step], Iterator[EventKind]]] = {
     TicketEventKind.OPENED: _Life.opened,
     TicketEventKind.ALERT_FIRED: _Life.fired,
+    TicketEventKind.PRIORITISED: _Life.fired,
     TicketEventKind.TAKEN: _Life.taken,
     TicketEventKind.RELEASED: _Life.resumed,
     TicketEventKind.COMMENTED: _Life.commented,

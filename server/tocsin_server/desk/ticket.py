@@ -26,7 +26,7 @@ from tocsin_protocol.vocabulary import (
     TicketState,
 )
 from tocsin_server.desk.lifecycle import Course
-from tocsin_server.desk.ruling import DEFAULT_PRIORITY, Ruling, Term, known_severity, priority_of
+from tocsin_server.desk.ruling import DEFAULT_PRIORITY, Ruling, Term, Weight, known_severity, priority_of
 from tocsin_server.errors import Conflict, Unprocessable
 
 PRIORITIES = range(1, 5)
@@ -136,7 +136,8 @@ def opened_by_alert(evidence: Evidence, now_ms: int, *, ruling: Ruling) -> Chang
 def opened_by_person(who: Technician, now_ms: int, *, priority: int, text: str, ruling: Ruling) -> Change:
     """A person has found it, and says how urgent it is; nothing but a person will solve it."""
     standing = Standing(priority=priority, team=ruling.team, human=True, updated_ms=now_ms)
-    return Change(standing, Entry(now_ms, TicketEventKind.OPENED, who.actor, text, ruling.routed()))
+    data = {"priority": priority, **ruling.routed()}
+    return Change(standing, Entry(now_ms, TicketEventKind.OPENED, who.actor, text, data))
 
 
 def opened_from_host(who: str, now_ms: int, *, text: str, data: Mapping[str, Any], ruling: Ruling) -> Change:
@@ -217,6 +218,21 @@ def comment(was: Standing, who: Technician, now_ms: int, *, text: str, public: b
     _require_not_closed(was)
     entry = Entry(now_ms, TicketEventKind.COMMENTED, who.actor, text, public=public)
     return _changed(replace(was, human=True), entry)
+
+
+def prioritise(was: Standing, who: Technician, now_ms: int, *, weight: Weight, text: str) -> Change:
+    """A person says how urgent it is. A worse alert may raise it still; nothing but a person lowers it."""
+    _require_open(was, "prioritise")
+    now = replace(
+        was,
+        priority=weight.priority,
+        impact=weight.impact or was.impact,
+        urgency=weight.urgency or was.urgency,
+    )
+    if now == was:
+        raise Conflict(f"{_name(was)} has priority {was.priority} already", remedy="there is nothing to do")
+    data = {**weight.data(), "was": was.priority}
+    return _changed(now, Entry(now_ms, TicketEventKind.PRIORITISED, who.actor, text, data))
 
 
 def acknowledge(was: Standing, who: Technician, now_ms: int, *, text: str = "") -> Change:

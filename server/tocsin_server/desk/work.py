@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, select, update
 from sqlmodel import Session
 
-from tocsin_protocol.api import NewTicket, Person
+from tocsin_protocol.api import NewTicket, Person, Prioritisation
 from tocsin_protocol.vocabulary import Role
 from tocsin_server.alerts.store import ALERTS
 from tocsin_server.decisions.folder import NO_TABLES, Tables
@@ -20,7 +20,7 @@ from tocsin_server.desk import ticket
 from tocsin_server.desk.happening import Happening
 from tocsin_server.desk.lifecycle import Course, Lifecycle
 from tocsin_server.desk.record import Facts, Record, read_records, write_entries, write_new, written
-from tocsin_server.desk.ruling import Term, World, ruled, term_of
+from tocsin_server.desk.ruling import Term, Weight, World, ruled, term_of, weighed
 from tocsin_server.desk.scope import client_id_of
 from tocsin_server.desk.store import EVENTS, IS_OPEN, TICKET_ALERTS, TICKETS
 from tocsin_server.desk.text import MAX_TITLE, given_text, required_text
@@ -120,6 +120,17 @@ def comment(session: Session, ticket_id: int, hand: Hand, *, text: str, public: 
     return _say(session, ticket_id, hand, partial(ticket.comment, text=said, public=public))
 
 
+def prioritise(session: Session, ticket_id: int, hand: Hand, *, wish: Prioritisation) -> Happening:
+    """Say how urgent it is: by impact and urgency, or by a priority with its reason."""
+    said = given_text(wish.text, what="the reason")
+
+    def decide(record: Record) -> Change:
+        weight = _weight(session, record, hand.tables, wish, text=said)
+        return ticket.prioritise(record.standing, hand.who, hand.now_ms, weight=weight, text=said)
+
+    return _change(session, ticket_id, hand, decide)
+
+
 def acknowledge(session: Session, ticket_id: int, hand: Hand, *, text: str = "") -> Happening:
     """Know of its alerts: none rings again before it has cleared. `Conflict` where none is left to know of."""
     said = given_text(text, what="the note")
@@ -142,10 +153,7 @@ def open_ticket(
     session: Session, new: NewTicket, *, person: Person, now_ms: int, tables: Tables = NO_TABLES
 ) -> Happening:
     """Open a ticket by hand; the host, where one is given, must be the client's."""
-    if new.priority not in PRIORITIES:
-        raise Unprocessable(
-            f"priority {new.priority} does not exist", remedy="choose 1 to 4, 1 is the most urgent"
-        )
+    priority = _known_priority(new.priority)
     title = " ".join(required_text(new.title, what="the title", most=MAX_TITLE).split())
     text = given_text(new.text, what="the text")
     client_id = client_id_of(session, new.client)
@@ -154,7 +162,7 @@ def open_ticket(
     change = ticket.opened_by_person(
         Technician(person.id, person.login),
         now_ms,
-        priority=new.priority,
+        priority=priority,
         text=text,
         ruling=ruled(tables, world),
     )
@@ -195,6 +203,26 @@ def _change(session: Session, ticket_id: int, hand: Hand, decide: Callable[[Reco
     record.take_in(decide(record))
     (done,) = written(session, [record])
     return done
+
+
+def _weight(session: Session, record: Record, tables: Tables, wish: Prioritisation, *, text: str) -> Weight:
+    """What a person wishes, and a table makes of it."""
+    if wish.priority is None:
+        if not (wish.impact and wish.urgency):
+            raise Unprocessable("nothing says how urgent it is", remedy="say impact and urgency, or a priority")
+        world = worlds_of(session, [record.ticket_id])[record.ticket_id]
+        return weighed(tables, world, impact=wish.impact, urgency=wish.urgency)
+    if wish.impact or wish.urgency:
+        raise Unprocessable("a priority and what it follows from are given", remedy="give one of both")
+    if not text:
+        raise Unprocessable("a priority needs its reason", remedy="say why, or give impact and urgency")
+    return Weight(_known_priority(wish.priority))
+
+
+def _known_priority(number: int) -> int:
+    if number not in PRIORITIES:
+        raise Unprocessable(f"priority {number} does not exist", remedy="choose 1 to 4, 1 is the most urgent")
+    return number
 
 
 def _term(session: Session, record: Record, tables: Tables) -> Term:

@@ -16,6 +16,7 @@ from tocsin_protocol.api import (
     Change,
     NewComment,
     NewTicket,
+    Prioritisation,
     Resolution,
     TicketDetail,
     TicketPage,
@@ -106,6 +107,15 @@ async def comment(deps: Wired, request: SignedIn, ticket_id: Id, data: JSONBody[
     return await _change(deps, request, ticket_id, verb, version=data.version)
 
 
+@post("/tickets/{ticket_id:int}/prioritise", status_code=200)
+async def prioritise(
+    deps: Wired, request: SignedIn, ticket_id: Id, data: JSONBody[Prioritisation]
+) -> TicketDetail:
+    """Say how urgent it is."""
+    verb = partial(work.prioritise, wish=data)
+    return await _change(deps, request, ticket_id, verb, version=data.version)
+
+
 @post("/tickets/{ticket_id:int}/acknowledge", status_code=200)
 async def acknowledge(
     deps: Wired, request: SignedIn, ticket_id: Id, data: JSONBody[Acknowledgement]
@@ -171,6 +181,7 @@ ROUTES = (
     wait,
     resume,
     comment,
+    prioritise,
     acknowledge,
     resolve,
     reopen,

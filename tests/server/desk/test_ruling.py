@@ -33,7 +33,7 @@ def test_the_shipped_tables_say_how_urgent_and_whose_it_is(world: World, said: t
 def test_the_history_says_why_and_quotes_each_row() -> None:
     data = ruled(TABLES, World("acme", host_kind="server", severity="warning", rule="LoadHigh")).data()
 
-    assert data["priority"] == "2: much of the client is touched, and it will hurt today"
+    assert (data["priority"], data["reason"]) == (2, "much of the client is touched, and it will hurt today")
     assert (data["impact"], data["urgency"], data["team"]) == ("high", "medium", "servers")
     assert [row.partition("@")[0] + row.rpartition(" row")[2] for row in data["decided"]] == [
         "triage warning",

@@ -13,8 +13,8 @@ from tests.server.sla.contracts import contract
 from tocsin_protocol.vocabulary import ActorKind, TicketAct, TicketEventKind, TicketState
 from tocsin_server.desk import ticket
 from tocsin_server.desk.lifecycle import Course
-from tocsin_server.desk.ruling import Ruling, priority_of
-from tocsin_server.desk.served import Step, events_of
+from tocsin_server.desk.ruling import Ruling, Weight, priority_of
+from tocsin_server.desk.served import Step, events_of, priority_at_first, priority_told
 from tocsin_server.desk.ticket import Change, Entry, Evidence, Standing, Technician
 from tocsin_server.errors import Refused
 from tocsin_server.sla.clock import clocks
@@ -84,6 +84,12 @@ acts = st.one_of(
             (ticket.release, (ALICE,), {"course": ANYTHING_GOES, "may_release_others": True}),
             (ticket.comment, (ALICE,), {"text": "hm"}),
             (ticket.acknowledge, (ALICE,), {}),
+            (ticket.prioritise, (ALICE,), {"weight": Weight(1), "text": "the shop is shut"}),
+            (
+                ticket.prioritise,
+                (ALICE,),
+                {"weight": Weight(4, "low", "low", "so", "p"), "text": ""},
+            ),
             (ticket.resume, (ALICE,), {"course": ANYTHING_GOES}),
             (ticket.wake, (), {}),
             (ticket.resolve, (ALICE,), {"course": ANYTHING_GOES, "text": ""}),
@@ -167,6 +173,31 @@ def test_the_first_event_has_item_and_priority_and_the_time_of_the_alert() -> No
     )
 
     assert event == Event(18, NOW, EventKind.CREATED, "server", 1, By.AUTO)
+
+
+def test_a_priority_is_a_number_beside_its_reason_and_what_earlier_versions_wrote_is_read() -> None:
+    def told_by(data: dict[str, Any]) -> int | None:
+        return priority_told(Step(1, NOW, TicketEventKind.PRIORITISED, ActorKind.PERSON, data))
+
+    assert told_by({"priority": 2, "reason": "3: is no priority"}) == 2
+    assert told_by({"priority": "2: much is touched"}) == 2
+
+
+def test_what_a_ticket_was_opened_with_is_known_though_its_first_entry_does_not_tell() -> None:
+    steps = [
+        Step(1, NOW, TicketEventKind.OPENED, ActorKind.PERSON, {}),
+        Step(2, NOW, TicketEventKind.PRIORITISED, ActorKind.PERSON, {"priority": 1, "was": 3}),
+        Step(3, NOW, TicketEventKind.PRIORITISED, ActorKind.PERSON, {"priority": 2, "was": 1}),
+    ]
+
+    assert priority_at_first(steps, 2) == 3
+    assert priority_at_first(steps[:1], 2) == 2
+
+
+def test_a_person_who_says_how_urgent_it_is_is_told_to_clocks() -> None:
+    (event,) = told((TicketEventKind.PRIORITISED, {"priority": 4, "was": 2}))
+
+    assert (event.kind, event.priority) == (EventKind.PRIORITY, 4)
 
 
 @pytest.mark.parametrize("data", [{}, {"priority": None}, {"priority": "high"}, {"priority": "²: two"}])

@@ -11,7 +11,7 @@ from tests.lifecycle import COURSE
 
 from tocsin_protocol.vocabulary import ActorKind, TicketEventKind, TicketState
 from tocsin_server.desk import ticket
-from tocsin_server.desk.ruling import Ruling, Term, priority_of
+from tocsin_server.desk.ruling import Ruling, Term, Weight, priority_of
 from tocsin_server.desk.ticket import Change, Evidence, Standing, Technician
 from tocsin_server.errors import Conflict, Unprocessable
 
@@ -340,6 +340,30 @@ severities = st.sampled_from(["critical", "warning", "info", "page", ""])
 terms = st.sampled_from([Term(), Term(0), DAY])
 
 
+def test_a_person_lowers_a_priority_and_the_same_alert_does_not_raise_it_again() -> None:
+    lowered = ticket.prioritise(a_ticket(), ALICE, NOW, weight=Weight(4), text="a spare").standing
+
+    again = ticket.fired(lowered, FULL, NOW, ruling=RULING).standing
+    worse = ticket.fired(again, replace(FULL, severity="critical"), NOW, ruling=Ruling(1)).standing
+
+    assert (lowered.priority, again.priority, worse.priority) == (4, 4, 1)
+
+
+def test_a_person_raises_a_priority_and_no_alert_lowers_it() -> None:
+    raised = ticket.prioritise(
+        a_ticket(severity="info"), ALICE, NOW, weight=Weight(1), text="the boss"
+    ).standing
+
+    assert ticket.fired(raised, FULL, NOW, ruling=RULING).standing.priority == 1
+
+
+def test_a_priority_that_it_has_already_or_that_comes_too_late_is_refused() -> None:
+    with pytest.raises(Conflict, match="has priority 2 already"):
+        ticket.prioritise(a_ticket(), ALICE, NOW, weight=Weight(2), text="so")
+    with pytest.raises(Conflict, match="is solved"):
+        ticket.prioritise(solved(), ALICE, NOW, weight=Weight(1), text="so")
+
+
 class TicketLife(RuleBasedStateMachine):
     """Acts of alerts and people in any order; a refused act changes nothing."""
 
@@ -370,7 +394,8 @@ class TicketLife(RuleBasedStateMachine):
             return
         assert before.state is not TicketState.CLOSED
         assert change.standing.version == before.version + 1
-        assert change.standing.priority <= before.priority
+        if change.entry.kind is not TicketEventKind.PRIORITISED:
+            assert change.standing.priority <= before.priority
         assert change.standing.updated_ms >= before.updated_ms
         self.standing = change.standing
         self.timeline.append(change.entry)
@@ -413,6 +438,12 @@ class TicketLife(RuleBasedStateMachine):
     def comment(self, who: Technician) -> None:
         self.attempt(ticket.comment, who, self.now_ms, text="looking at it")
         assert self.is_over or self.standing.human
+
+    @rule(who=people, priority=st.integers(1, 4))
+    def prioritise(self, who: Technician, priority: int) -> None:
+        was = self.standing
+        self.attempt(ticket.prioritise, who, self.now_ms, weight=Weight(priority), text="the shop is shut")
+        assert self.standing.priority == (priority if was.is_open else was.priority)
 
     @rule(who=people, text=st.sampled_from(["", "mended"]), term=terms)
     def resolve(self, who: Technician, text: str, term: Term) -> None:

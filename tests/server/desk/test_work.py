@@ -4,7 +4,7 @@ import pytest
 from tests.lifecycle import TABLES
 from tests.server.desk.world import ALICE, BOB, CHARLIE, NOW, World
 
-from tocsin_protocol.api import MAX_TEXT, NewTicket
+from tocsin_protocol.api import MAX_TEXT, NewTicket, Prioritisation
 from tocsin_protocol.vocabulary import ActorKind, TicketEventKind, TicketState
 from tocsin_server.desk import work
 from tocsin_server.desk.happening import Happening
@@ -209,3 +209,44 @@ def test_a_ticket_of_a_persons_has_their_priority_and_the_tables_team(world: Wor
     (event,) = world.events(opened.ticket_id)
     assert event.data["team"] == "servers"
     assert len(event.data["decided"]) == 1
+
+
+def test_impact_and_urgency_make_a_priority_by_the_table_which_is_quoted(world: World) -> None:
+    wish = Prioritisation(impact="low", urgency="medium")
+
+    assert world.act(work.prioritise, 1, wish=wish) == Happening(1, TicketEventKind.PRIORITISED)
+
+    ticket, event = world.ticket(), world.events()[-1]
+    assert (ticket.priority, ticket.impact, ticket.urgency) == (4, "low", "medium")
+    assert (event.data["priority"], event.data["was"]) == (4, 1)
+    assert event.data["reason"] == "few are touched, and it will hurt today"
+    assert event.data["decided"][0].endswith("row low-medium")
+
+
+def test_a_priority_is_said_with_its_reason(world: World) -> None:
+    world.act(work.prioritise, 1, wish=Prioritisation(priority=3, text="a spare one"))
+
+    event = world.events()[-1]
+    assert (world.ticket().priority, event.text, event.data) == (3, "a spare one", {"priority": 3, "was": 1})
+
+
+@pytest.mark.parametrize(
+    ("wish", "said"),
+    [
+        (Prioritisation(), "nothing says how urgent"),
+        (Prioritisation(impact="high"), "nothing says how urgent"),
+        (Prioritisation(priority=2), "a priority needs its reason"),
+        (Prioritisation(priority=9, text="so"), "priority 9 does not exist"),
+        (Prioritisation(priority=2, impact="high", urgency="high", text="so"), "give one of both"),
+        (Prioritisation(impact="huge", urgency="high"), "say it as enum"),
+    ],
+)
+def test_a_priority_that_nothing_explains_is_refused(world: World, wish: Prioritisation, said: str) -> None:
+    with pytest.raises(Unprocessable, match=said):
+        world.act(work.prioritise, 1, wish=wish)
+    assert world.ticket().version == 1
+
+
+def test_without_the_table_a_priority_is_to_be_said_itself(world: World) -> None:
+    with pytest.raises(Unprocessable, match="say the priority itself"):
+        world.act(work.prioritise, 1, tables={}, wish=Prioritisation(impact="high", urgency="high"))

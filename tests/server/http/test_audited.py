@@ -35,6 +35,7 @@ def log(rig: Rig) -> list[Entry]:
 
 TICKET = {"client": "acme", "title": "t"}
 WAIT = {"reason": "vendor"}
+URGENT = {"priority": 1, "text": "the shop is shut"}
 FIRST: dict[str, Any] = {SILENCES: SILENCE, TICKETS: TICKET, f"{TICKETS}/1/wait": WAIT}
 
 
@@ -52,6 +53,7 @@ ACTS: list[tuple[list[str], str, str, Any, tuple[str, str, int | None]]] = [
     ([], "POST", TICKETS, TICKET, ("ticket.opened", "1", 1)),
     ([TICKETS], "POST", f"{TICKETS}/1/take", {}, ("ticket.taken", "1", 1)),
     ([TICKETS], "POST", f"{TICKETS}/1/comment", {"text": "c"}, ("ticket.commented", "1", 1)),
+    ([TICKETS], "POST", f"{TICKETS}/1/prioritise", URGENT, ("ticket.prioritised", "1", 1)),
     ([TICKETS], "POST", f"{TICKETS}/1/acknowledge", {}, ("ticket.acknowledged", "1", 1)),
     ([TICKETS], "POST", f"{TICKETS}/1/resolve", {"text": "r"}, ("ticket.solved", "1", 1)),
     ([TICKETS, f"{TICKETS}/1/take"], "POST", f"{TICKETS}/1/release", {}, ("ticket.released", "1", 1)),

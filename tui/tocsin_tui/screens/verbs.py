@@ -34,6 +34,9 @@ class TicketPage(Page):
             id="ticket.wait",
             tooltip="Let it wait for something, or go on with it",
         ),
+        Binding(
+            "p", "prioritise", "priority", show=False, id="ticket.prioritise", tooltip="Say how urgent it is"
+        ),
         Binding("C", "release", "release", show=False, id="ticket.release", tooltip="Give the ticket back"),
         Binding("o", "reopen", "reopen", show=False, id="ticket.reopen", tooltip="Open a solved ticket again"),
         Binding("X", "close", "close", show=False, id="ticket.close", tooltip="Close a solved ticket for good"),
@@ -93,6 +96,17 @@ class TicketPage(Page):
             self.app.push_screen(WaitScreen(self.session, self.painter, row))
         else:
             self._say(f"#{row.id} is {row.state.value}: nothing is to be done about it")
+
+    def action_prioritise(self) -> None:
+        row = self._in_hand()
+        if row is None:
+            return
+        if row.state not in OPEN_TICKET_STATES:
+            self._say(f"#{row.id} is {row.state.value}: nothing is to be done about it")
+            return
+        from tocsin_tui.screens.weight import WeightScreen  # noqa: PLC0415 - not needed for the first frame
+
+        self.app.push_screen(WeightScreen(self.session, self.painter, row))
 
     def action_close(self) -> None:
         row = self._in_hand()

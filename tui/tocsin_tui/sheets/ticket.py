@@ -31,6 +31,7 @@ _HAPPENED: dict[TicketEventKind, Span] = {
     TicketEventKind.ALERT_FIRED: ("alert", Tone.BAD),
     TicketEventKind.ALERT_UNKNOWN: ("unknown", Tone.UNKNOWN),
     TicketEventKind.ALERT_RESOLVED: ("cleared", Tone.GOOD),
+    TicketEventKind.PRIORITISED: ("priority", Tone.WARN),
     TicketEventKind.ACKNOWLEDGED: ("ack", Tone.MINE),
     TicketEventKind.TAKEN: ("taken", Tone.MINE),
     TicketEventKind.RELEASED: ("released", Tone.PLAIN),
@@ -216,8 +217,8 @@ def _evidence(event: TicketEvent) -> Iterable[str]:
 
 def _decided(data: Mapping[str, object]) -> Iterable[str]:
     """What decision tables have said, and which rows."""
-    priority, team, rows = (data.get(name) for name in ("priority", "team", "decided"))
-    said = [f"priority {priority}"] if priority else []
+    priority, reason, team, rows = (data.get(name) for name in ("priority", "reason", "team", "decided"))
+    said = [f"priority {priority}: {reason}" if reason else f"priority {priority}"] if priority else []
     said += [f"team {team}"] if team else []
     if said:
         yield " · ".join(said)
