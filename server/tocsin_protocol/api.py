@@ -18,6 +18,8 @@ that they do not know, so an older console works with a newer server.
 | `POST /api/v1/tickets/{id}/comment` | `NewComment` | `TicketDetail` |
 | `POST /api/v1/tickets/{id}/resolve` | `Resolution` | `TicketDetail` |
 | `POST /api/v1/tickets/{id}/reopen`, `/close` | `Change` | `TicketDetail` |
+| `GET /api/v1/teams?mine=` | | `teams.TeamPage` |
+| `GET /api/v1/teams/{slug}` | | `teams.Team` |
 | `GET /api/v1/alerts?state=active\\|all&client=&host=` | | `AlertPage` |
 | `GET /api/v1/alerts/{id}` | | `Alert` |
 | `GET /api/v1/alerts/{id}/chart?minutes=` | | `Chart` |

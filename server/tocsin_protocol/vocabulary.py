@@ -118,6 +118,8 @@ class TicketEventKind(StrEnum):
     """A person has said how urgent it is."""
     ACKNOWLEDGED = "acknowledged"
     """Its alerts are known to somebody, and ring no more until they have cleared."""
+    ASSIGNED = "assigned"
+    """It is given to a team, to a person of one, or to a supplier."""
     TAKEN = "taken"
     RELEASED = "released"
     COMMENTED = "commented"
@@ -129,6 +131,15 @@ class TicketEventKind(StrEnum):
     SOLVED = "solved"
     REOPENED = "reopened"
     CLOSED = "closed"
+
+
+class TeamAssign(StrEnum):
+    """Who of a team gets a ticket that is routed to it."""
+
+    NONE = "none"
+    """Nobody, until somebody takes it."""
+    LOAD = "load"
+    """Whoever has the least to do."""
 
 
 class ActorKind(StrEnum):

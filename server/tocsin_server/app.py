@@ -37,6 +37,7 @@ from tocsin_server.clock import Clock, SystemClock
 from tocsin_server.config import ServerConfig, find_config
 from tocsin_server.datafolder import TABLES, database, locked, make_database
 from tocsin_server.desk.promised import Terms
+from tocsin_server.desk.teams import team_slugs
 from tocsin_server.deskbook import Deskbook
 from tocsin_server.errors import Misconfigured
 from tocsin_server.estate.estate import Estate
@@ -153,7 +154,10 @@ class Server:
             lambda: find_config("suppressions", config), estate=self.estate, changed=self._rules_changed
         )
         self.deskbook = Deskbook(
-            lambda name: find_config(name, config), clients=self._slugs, changed=self._rules_changed
+            lambda name: find_config(name, config),
+            clients=self._slugs,
+            teams=lambda: self.storage.read(team_slugs),
+            changed=self._rules_changed,
         )
         self.judge = self._judge()
         self.sent = Sent(self.journal, Archive(data / HISTORY), settings.interval_s * 1000)

@@ -2,7 +2,8 @@
 
 A change of a folder is taken whole or not at all. Where nothing could be read since the start, alerts open and
 solve tickets all the same, by the severities of their rules, and people's acts are refused with the remedy.
-A contract with a client that the estate does not have clocks nothing, so it is told as a problem too.
+A contract with a client that the estate does not have clocks nothing, so it is told as a problem too, and so is
+a team that a table or a contract names and nobody has made.
 """
 
 from collections.abc import Callable, Collection, Iterator
@@ -14,6 +15,7 @@ from tocsin_protocol.api import RuleProblem
 from tocsin_server.decisions.folder import Tables, desk_shelf
 from tocsin_server.decisions.sheet import DecisionFileError
 from tocsin_server.desk.lifecycle import Lifecycle, LifecycleError, load_lifecycle
+from tocsin_server.desk.named import missing_teams
 from tocsin_server.desk.promised import Kept, Terms
 from tocsin_server.sla.contractfile import ContractFileError
 from tocsin_server.sla.register import contract_shelf
@@ -30,13 +32,15 @@ class Deskbook:
         find: Callable[[str], Path | None],
         *,
         clients: Callable[[], Collection[str]],
+        teams: Callable[[], Collection[str]] = tuple,
         changed: Callable[[], object],
     ) -> None:
-        """`clients` are the slugs of those that there are."""
+        """`clients` and `teams` are the slugs of those that there are."""
         self._processes = Shelf(lambda: find("processes"), load_lifecycle, Lifecycle())
         self._decisions = desk_shelf(lambda: find("decisions"))
         self._contracts = contract_shelf(lambda: find("contracts"))
         self._clients = clients
+        self._teams = teams
         self._changed = changed
         self._strange: list[RuleProblem] = []
         self._kept: Kept = {}
@@ -70,7 +74,7 @@ class Deskbook:
         has_new_tables, has_new_contracts = self._decisions.look(), self._contracts.look()
         if has_new_tables or has_new_contracts:
             self._kept = {}
-        self._strange = list(self._strangers())
+        self._strange = [*self._strangers(), *self._missing_teams()]
         if self.problems == had:
             return
         for problem in self.problems:
@@ -89,6 +93,9 @@ class Deskbook:
             if client not in there:
                 reason = f"there is no client {client!r}: name one of tocsin-server client list"
                 yield RuleProblem(file=folder, rule=contracts[0].id, reason=reason)
+
+    def _missing_teams(self) -> Iterator[RuleProblem]:
+        return missing_teams(self._decisions.contents, self._contracts.contents, self._teams())
 
 
 def _of_lifecycle(wrong: LifecycleError) -> RuleProblem:

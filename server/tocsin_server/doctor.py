@@ -15,8 +15,10 @@ from tocsin_server.alerts.rulefile import RuleFileErrors, load_rule_files
 from tocsin_server.alerts.suppressionfile import Suppressions, load_suppressions
 from tocsin_server.config import ServerConfig, find_config
 from tocsin_server.datafolder import TABLES, database, look
-from tocsin_server.decisions.folder import Tables, load_for_desk
+from tocsin_server.decisions.folder import NO_TABLES, Tables, load_for_desk
 from tocsin_server.desk.lifecycle import Lifecycle, load_lifecycle
+from tocsin_server.desk.named import missing_teams
+from tocsin_server.desk.teams import team_slugs
 from tocsin_server.errors import Misconfigured, TocsinError
 from tocsin_server.estate.declared import Problem, problems_of
 from tocsin_server.estate.devices import DeviceFileErrors, SiteProbes, load_device_files
@@ -64,6 +66,7 @@ def examine(data: Path, settings: ServerConfig, *, config: Path | None) -> list[
         *_lifecycle(config),
         *_decisions(config),
         *_contracts(config),
+        *_teams(data, config),
     ]
 
 
@@ -236,6 +239,25 @@ def _contracts(config: Path | None) -> Iterator[Finding]:
         return counted(sum(map(len, contracts.values())), "contract")
 
     return _files("contracts", "contracts", config, by_client, told, nothing=NO_CONTRACTS)
+
+
+def _teams(data: Path, config: Path | None) -> Iterator[Finding]:
+    """Teams that tables and contracts name, where there is a database to ask which there are."""
+    try:
+        slugs = look(data, team_slugs) if revision(database(data)) == newest() else frozenset()
+        tables = _loaded(find_config("decisions", config), load_for_desk, NO_TABLES)
+        contracts = _loaded(find_config("contracts", config), by_client, NO_CONTRACTS)
+    except (TocsinError, DatabaseError, OSError):
+        return  # the finding on the database or the files has said so
+    problems = list(missing_teams(tables, contracts, slugs))
+    for problem in problems:
+        yield Finding(Colour.YELLOW, "teams", f"{problem.file}, {problem.rule}: {problem.reason}")
+    if not problems:
+        yield Finding(Colour.GREEN, "teams", counted(len(slugs), "team"))
+
+
+def _loaded(folder: Path | None, load: Callable[[Path], T], nothing: T) -> T:
+    return nothing if folder is None else load(folder)
 
 
 def counted(count: int, what: str) -> str:

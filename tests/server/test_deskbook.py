@@ -20,9 +20,12 @@ class Shelf:
     folder: Path
     told: int = 0
     clients: set[str] = field(default_factory=lambda: {"acme"})
+    teams: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        self.book = Deskbook(self._find, clients=lambda: self.clients, changed=self._tell)
+        self.book = Deskbook(
+            self._find, clients=lambda: self.clients, teams=lambda: self.teams, changed=self._tell
+        )
 
     def _find(self, name: str) -> Path | None:
         assert CHECKOUT is not None
@@ -142,3 +145,15 @@ def test_a_fresh_installation_has_no_contract_and_no_problem() -> None:
     book.reload()
 
     assert (book.terms(0).contracts, book.problems) == ({}, [])
+
+
+def test_a_team_of_the_routing_table_that_nobody_has_made_is_told_of_until_it_is_there(shelf: Shelf) -> None:
+    shelf.teams |= {"servicedesk", "security", "monitoring", "applications", "network", "servers"}
+    shelf.book.reload()
+    (problem,) = (each for each in shelf.book.problems if each.file == "routing.csv")
+
+    shelf.teams.add("workplace")
+    shelf.book.reload()
+
+    assert (problem.rule, problem.reason.partition(";")[0]) == ("desktop", "there is no team 'workplace'")
+    assert all(each.file != "routing.csv" for each in shelf.book.problems)

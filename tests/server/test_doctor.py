@@ -198,3 +198,28 @@ def test_contracts_are_counted_and_one_that_is_refused_is_red(tmp_path: Path) ->
     assert (shipped, none.startswith("0 contracts from ")) == (Colour.GREEN, True)
     assert one == [(Colour.GREEN, f"1 contract from {folder}")]
     assert (bad, why.startswith(f"{folder}/bad.yml:1: ")) == (Colour.RED, True)
+
+
+def test_a_team_that_the_routing_table_names_and_nobody_has_made_is_yellow(
+    tmp_path: Path, empty_database: bytes
+) -> None:
+    def said() -> list[tuple[Colour, str]]:
+        found = examine(tmp_path, ServerConfig(port=0), config=None)
+        return [(finding.colour, finding.said) for finding in found if finding.thing == "teams"]
+
+    path = tmp_path / "tocsin.db"
+    path.write_bytes(empty_database)
+    without = said()
+    with contextlib.closing(sqlite3.connect(path)) as desk, desk:
+        desk.executemany(
+            "INSERT INTO team (slug, name, mail, assign, created_ms) VALUES (?, '', '', 'none', 0)",
+            [
+                (slug,)
+                for slug in ("servicedesk", "security", "monitoring", "applications", "network", "servers")
+            ],
+        )
+
+    assert without == [(Colour.GREEN, "0 teams")]
+    ((colour, why),) = said()
+    assert colour is Colour.YELLOW
+    assert why.startswith("routing.csv, desktop: there is no team 'workplace'; there are applications, ")

@@ -31,6 +31,7 @@ WORDS = {
     "silences": {"silence": "times in which nobody is woken by such alerts"},
     "agents": {"agent": "the hosts' agents"},
     "people": {"user": "people who sign in"},
+    "teams": {"team": "people who share tickets"},
     "estate": {
         "client": "client organisations",
         "site": "clients' sites",

@@ -7,10 +7,10 @@ about those that wait until a time `IS_WAKING`, about those that are to close by
 
 from typing import Any
 
-from sqlalchemy import JSON, Column, ColumnElement, Index, literal_column
+from sqlalchemy import JSON, Column, ColumnElement, Index, UniqueConstraint, literal_column
 from sqlmodel import Field, SQLModel
 
-from tocsin_protocol.vocabulary import ActorKind, TicketEventKind, TicketKind, TicketState
+from tocsin_protocol.vocabulary import ActorKind, TeamAssign, TicketEventKind, TicketKind, TicketState
 from tocsin_server.storage.columns import Millis, RowId, partial_index, word
 
 _OPEN = "state NOT IN ('solved', 'closed')"
@@ -45,6 +45,7 @@ class Ticket(SQLModel, table=True):
         partial_index("ticket_recovering", "recovered_ms", where=_RECOVERING),
         partial_index("ticket_waking", "wakes_ms", where=_WAKING),
         partial_index("ticket_closing", "closes_ms", where=_CLOSING),
+        partial_index("ticket_open_team", "team", "priority", "opened_ms", "id", where=_OPEN),
     )
     id: int | None = Field(default=None, primary_key=True, sa_type=RowId)
     client_id: int = Field(foreign_key="client.id", sa_type=RowId)
@@ -73,6 +74,11 @@ class Ticket(SQLModel, table=True):
     urgency: str = ""
     """Both as `triage` says; empty where no table has said it."""
     team: str = ""
+    """The slug of the team that has it, whether or not there is such a team."""
+    supplier: str = ""
+    """The supplier whom the team has given it to, as the contract names it."""
+    requester_id: int | None = Field(default=None, foreign_key="requester.id", sa_type=RowId)
+    """Who asks for it, of the client's people."""
     waits_for: str = ""
     """What a pending ticket waits for, in the lifecycle's word."""
     wakes_ms: int | None = Field(default=None, sa_type=Millis)
@@ -111,6 +117,56 @@ class TicketEventRow(SQLModel, table=True):
     """It is a word to who asked."""
     transition_id: int | None = Field(default=None, foreign_key="transition.id", unique=True, sa_type=RowId)
     """The transition it tells of; unique, so a transition that is consumed twice is told once."""
+
+
+class TeamRow(SQLModel, table=True):
+    """People of the provider who share tickets."""
+
+    __tablename__ = "team"
+    id: int | None = Field(default=None, primary_key=True, sa_type=RowId)
+    slug: str = Field(unique=True)
+    """What `routing` and the OLAs of contracts call it."""
+    name: str
+    mail: str = ""
+    assign: TeamAssign = Field(default=TeamAssign.NONE, sa_type=word(TeamAssign))
+    created_ms: int = Field(sa_type=Millis)
+
+
+class TeamMemberRow(SQLModel, table=True):
+    """Somebody's time in a team; who comes back has another row."""
+
+    __tablename__ = "team_member"
+    __table_args__ = (
+        partial_index("team_member_now", "team_id", "person_id", unique=True, where="until_ms IS NULL"),
+    )
+    id: int | None = Field(default=None, primary_key=True, sa_type=RowId)
+    team_id: int = Field(foreign_key="team.id", sa_type=RowId)
+    person_id: int = Field(foreign_key="person.id", index=True, sa_type=RowId)
+    lead: bool = False
+    since_ms: int = Field(sa_type=Millis)
+    until_ms: int | None = Field(default=None, sa_type=Millis)
+    away_until_ms: int | None = Field(default=None, sa_type=Millis)
+    """Out of office: until then no ticket is given to them by itself."""
+    most_open: int | None = None
+    """With so many open tickets they are given no other by itself."""
+    given_ms: int | None = Field(default=None, sa_type=Millis)
+    """When a ticket was given to them by itself last."""
+
+
+class ContractDocument(SQLModel, table=True):
+    """A contract that is kept in the database, as it was written at a time; never changed, never removed."""
+
+    __tablename__ = "contract_document"
+    __table_args__ = (UniqueConstraint("contract", "version"),)
+    id: int | None = Field(default=None, primary_key=True, sa_type=RowId)
+    client_id: int = Field(foreign_key="client.id", sa_type=RowId)
+    contract: str
+    """The contract's id; its newest version counts."""
+    version: int
+    text: str
+    """As in a contract's file."""
+    author: str
+    at_ms: int = Field(sa_type=Millis)
 
 
 TICKETS = Ticket.metadata.tables["ticket"]

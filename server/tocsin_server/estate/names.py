@@ -7,6 +7,9 @@ from tocsin_server.errors import Unprocessable
 
 MAX_NAME = 253
 """As long as the longest name in DNS."""
+MAX_MAIL = 254
+"""As long as the longest address that a mail server has to take."""
+_MAIL = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})*")
 _SLUG = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 
 
@@ -18,6 +21,13 @@ def checked_slug(word: str, *, of: str) -> str:
             remedy="use 1 to 63 lower-case letters, digits and hyphens, beginning with a letter or digit",
         )
     return word
+
+
+def checked_mail(text: str) -> str:
+    """The text, if mail can be sent to it: one plain address, without a name or quotes."""
+    if len(text) > MAX_MAIL or _MAIL.fullmatch(text) is None:
+        raise Unprocessable(f"{text[:80]!r} is no mail address", remedy="write one, such as desk@example.net")
+    return text
 
 
 def cleaned_name(text: str, *, of: str) -> str:

@@ -68,6 +68,22 @@ class HostParent(SQLModel, table=True):
     client_id: int = Field(foreign_key="client.id", sa_type=RowId)
 
 
+class Requester(SQLModel, table=True):
+    """Somebody of a client's who asks for things. Their address is theirs alone among those who are there."""
+
+    __tablename__ = "requester"
+    __table_args__ = (
+        partial_index("requester_mail", "client_id", "mail", unique=True, where="left_ms IS NULL"),
+    )
+    id: int | None = Field(default=None, primary_key=True, sa_type=RowId)
+    client_id: int = Field(foreign_key="client.id", sa_type=RowId)
+    site_id: int | None = Field(default=None, foreign_key="site.id", sa_type=RowId)
+    name: str
+    mail: str
+    created_ms: int = Field(sa_type=Millis)
+    left_ms: int | None = Field(default=None, sa_type=Millis)
+
+
 class Agent(SQLModel, table=True):
     """Who pushes for a host. The server keeps public keys only; an id is never used again."""
 

@@ -30,6 +30,7 @@ from tocsin_server.http import (
     sessions,
     silences,
     status,
+    teams,
     tickets,
     why,
 )
@@ -84,6 +85,7 @@ def _for_people(deps: Deps) -> Router:
             sessions.me,
             status.server_status,
             *tickets.ROUTES,
+            *teams.ROUTES,
             *alerts.ROUTES,
             *silences.ROUTES,
             *hosts.ROUTES,

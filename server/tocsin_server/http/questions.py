@@ -22,6 +22,8 @@ _MONTH_MINUTES = 31 * 24 * 60
 Id = Annotated[int, PathParameter(ge=0, le=MAX_ID)]
 HostId = Annotated[int | None, QueryParameter(ge=0, le=MAX_ID)]
 Slug = Annotated[str | None, QueryParameter(max_length=_MAX_WORD)]
+SlugInPath = Annotated[str, PathParameter(max_length=_MAX_WORD)]
+Flag = Annotated[bool, QueryParameter()]
 Word = Annotated[str | None, QueryParameter(max_length=_MAX_WORD)]
 Time = Annotated[str, QueryParameter(min_length=1, max_length=_MAX_WORD)]
 StepSeconds = Annotated[float, QueryParameter(ge=1, le=31_536_000)]
