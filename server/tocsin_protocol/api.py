@@ -36,8 +36,9 @@ that they do not know, so an older console works with a newer server.
 | `GET /api/v1/query?query=&time=&client=&limit=` | | `QueryAnswer` |
 | `GET /api/v1/events` | `Last-Event-ID` | server-sent events, see `EVENTS` |
 
-Authorisation is `Authorization: Bearer TOKEN`. A ticket's verbs are compare-and-set: with `version` given, a
-ticket that has changed since is refused with 412; taking a ticket that somebody else owns is 409.
+Authorisation is `Authorization: Bearer TOKEN`. A ticket's verbs are compare-and-set: with `version` given, or
+its tag in `If-Match`, a ticket that has changed since is refused with 412; taking a ticket that somebody else
+owns is 409. With an `Idempotency-Key` a change that is sent again is done once (`docs/api.md`).
 """
 
 from datetime import datetime

@@ -24,6 +24,7 @@ import uvloop
 from tocsin_protocol.api import Person
 from tocsin_protocol.wire import ASK_PATH, KEY_PATH, PROBES_PATH
 from tocsin_server import heap
+from tocsin_server.access.answers import sweep_answers
 from tocsin_server.access.checkpoints import FILE as CHECKPOINTS
 from tocsin_server.access.notary import Notary
 from tocsin_server.access.operator import issue_pass
@@ -433,6 +434,7 @@ class Server:
             Job("sign-audit", SIGN_EVERY_S, self.notary.sign),
             Job("sweep-journal", SWEEP_EVERY_S, lambda: self.journal.sweep(self._clock.now_ms())),
             Job("sweep-history", SWEEP_EVERY_S, self._sweep_history),
+            Job("sweep-answers", SWEEP_EVERY_S, self._sweep_answers),
         ]
 
     def ails(self) -> list[str]:
@@ -474,6 +476,9 @@ class Server:
         clients = {client.slug: client.id for client in self.estate.clients()}
         self.days.sweep(self._clock.now_ms(), retention_of(self._settings, clients))
         self.health.history_bytes.set(self.days.bytes())
+
+    def _sweep_answers(self) -> None:
+        self.storage.write(partial(sweep_answers, now_ms=self._clock.now_ms()))
 
     def _reload_silences(self) -> None:
         """Those that a command has made or ended beside this server."""

@@ -1,6 +1,9 @@
-"""The tables of people, their sessions and the audit log. A session's token is kept as its SHA-256 only."""
+"""The tables of people, their sessions, what they were answered, and the audit log.
 
-from sqlalchemy import Column, ForeignKey
+A session's token is kept as its SHA-256 only.
+"""
+
+from sqlalchemy import Column, ForeignKey, Index
 from sqlmodel import Field, SQLModel
 
 from tocsin_protocol.vocabulary import Role
@@ -30,6 +33,21 @@ class LoginSession(SQLModel, table=True):
     used_ms: int = Field(sa_type=Millis)
     expires_ms: int | None = Field(default=None, sa_type=Millis)
     """None is a session that never ends by itself."""
+
+
+class AnswerRow(SQLModel, table=True):
+    """What somebody was answered under an idempotency key (`access/answers.py`)."""
+
+    __tablename__ = "kept_answer"
+    __table_args__ = (Index("kept_answer_latest", "person_id", "at_ms", "key"),)
+    person_id: int = Field(foreign_key="person.id", primary_key=True, sa_type=RowId)
+    key: str = Field(primary_key=True)
+    fingerprint: str
+    client_id: int | None = Field(default=None, foreign_key="client.id", sa_type=RowId)
+    status: int
+    body: bytes
+    """Compressed."""
+    at_ms: int = Field(index=True, sa_type=Millis)
 
 
 class AuditRow(SQLModel, table=True):
@@ -64,3 +82,4 @@ class CheckpointRow(SQLModel, table=True):
 
 AUDIT = AuditRow.metadata.tables["audit"]
 CHECKPOINTS = CheckpointRow.metadata.tables["audit_checkpoint"]
+ANSWERS = AnswerRow.metadata.tables["kept_answer"]

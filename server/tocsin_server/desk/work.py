@@ -1,10 +1,10 @@
 """What people do to tickets.
 
-Each act reads the ticket, decides by `ticket.py` and writes by compare-and-set. With a `version`, a ticket
-that has changed since is refused as `Stale`, and the message says what has happened meanwhile.
+Each act reads the ticket, decides by `ticket.py` and writes by compare-and-set. With `versions`, a ticket that
+has none of them any more is refused as `Stale`, and the message says what has happened meanwhile.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -36,13 +36,13 @@ _IS_ALARMING = ALERTS.c.state.in_(ALARMING)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hand:
-    """Who acts, when, by which lifecycle and tables, and on which version of the ticket, where that matters."""
+    """Who acts, when, by which lifecycle and tables, and on which versions of a ticket, where that matters."""
 
     person: Person
     now_ms: int
     lifecycle: Lifecycle
     tables: Tables
-    version: int | None = None
+    versions: Collection[int] | None = None
 
     @property
     def who(self) -> Technician:
@@ -194,12 +194,8 @@ def _say(session: Session, ticket_id: int, hand: Hand, act: Callable[..., Change
 
 def _change(session: Session, ticket_id: int, hand: Hand, decide: Callable[[Record], Change]) -> Happening:
     record = _read(session, ticket_id)
-    if hand.version is not None and hand.version != record.read_version:
-        since = _since(session, record, hand.version)
-        raise Stale(
-            f"ticket {ticket_id} has changed since version {hand.version}: {since}",
-            remedy="look at it again and repeat",
-        )
+    if hand.versions is not None and record.read_version not in hand.versions:
+        raise _stale(session, record, hand.versions)
     record.take_in(decide(record))
     (done,) = written(session, [record])
     return done
@@ -240,6 +236,19 @@ def _read(session: Session, ticket_id: int) -> Record:
     if not records:
         raise NotFound(f"there is no ticket {ticket_id}")
     return records[0]
+
+
+def _stale(session: Session, record: Record, versions: Collection[int]) -> Stale:
+    if not versions:
+        return Stale(
+            f"none of the tags is a version of ticket {record.ticket_id}",
+            remedy=f"it has version {record.read_version}",
+        )
+    last = max((each for each in versions if each < record.read_version), default=max(versions))
+    return Stale(
+        f"ticket {record.ticket_id} has changed since version {last}: {_since(session, record, last)}",
+        remedy="look at it again and repeat",
+    )
 
 
 def _since(session: Session, record: Record, version: int) -> str:

@@ -36,6 +36,7 @@ from tocsin_server.http import (
 )
 from tocsin_server.http.deps import Deps
 from tocsin_server.http.needs import Asgi
+from tocsin_server.http.once import Repeated, repeated_response
 from tocsin_server.http.problems import EXCEPTION_HANDLERS
 
 AGENT_PREFIX = "/agent/v1/"
@@ -64,7 +65,7 @@ def _litestar(deps: Deps, routers: list[Router], openapi_config: OpenAPIConfig |
     return Litestar(
         routers,
         dependencies={"deps": Provide(lambda: deps, sync_to_thread=False)},
-        exception_handlers=EXCEPTION_HANDLERS,
+        exception_handlers={**EXCEPTION_HANDLERS, Repeated: repeated_response},
         request_max_body_size=MAX_BODY_BYTES,
         openapi_config=openapi_config,
         logging_config=None,

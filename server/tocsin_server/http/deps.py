@@ -21,6 +21,7 @@ from tocsin_server.estate.estate import Estate
 from tocsin_server.health import Health
 from tocsin_server.http.broker import Broker
 from tocsin_server.http.hostrows import HostRows
+from tocsin_server.http.inwork import InWork
 from tocsin_server.http.needs import Asgi, Head, Judge, Notices, Presence
 from tocsin_server.http.sent import Sent
 from tocsin_server.storage.engine import Storage
@@ -71,6 +72,8 @@ class Deps:
     attempts: Attempts = field(default_factory=Attempts)
     failures: Ration = field(default_factory=Ration)
     """Which failed sign-ins the audit log tells of."""
+    in_work: InWork = field(default_factory=InWork)
+    """Which requests with an idempotency key are not answered yet."""
 
 
 if TYPE_CHECKING:

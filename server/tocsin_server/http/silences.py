@@ -26,6 +26,7 @@ from tocsin_server.clock import moment
 from tocsin_server.desk.text import given_text
 from tocsin_server.errors import Forbidden, NotFound, Unavailable, Unprocessable
 from tocsin_server.http.deps import Deps, Wired
+from tocsin_server.http.once import Done, once
 from tocsin_server.http.questions import MAX_ID, Id, SilencesShown, Slug, instant
 from tocsin_server.http.sessions import SignedIn, actor
 from tocsin_server.series.matchers import Matchers
@@ -95,7 +96,7 @@ async def keep(deps: Wired, request: SignedIn, data: JSONBody[NewSilence]) -> ap
     wish = await asyncio.to_thread(_wish, data, reach, now_ms)
     reach.check(wish.client_id)
     if data.id is None:
-        return await _done(deps, reach, partial(_make, by=actor(request), wish=wish, now_ms=now_ms))
+        return await _done(deps, request, reach, partial(_make, by=actor(request), wish=wish, now_ms=now_ms))
     act = partial(
         _change,
         reach=reach,
@@ -105,7 +106,7 @@ async def keep(deps: Wired, request: SignedIn, data: JSONBody[NewSilence]) -> ap
         has_start=data.starts_at is not None,
         now_ms=now_ms,
     )
-    return await _done(deps, reach, act)
+    return await _done(deps, request, reach, act)
 
 
 @delete("/silences/{silence_id:int}", status_code=200)
@@ -113,7 +114,7 @@ async def expire(deps: Wired, request: SignedIn, silence_id: Id) -> api.Silence:
     """End one now; one that has ended stays as it is."""
     reach = _reach(deps, request)
     act = partial(_expire, reach=reach, by=actor(request), silence_id=silence_id, now_ms=deps.clock.now_ms())
-    return await _done(deps, reach, act)
+    return await _done(deps, request, reach, act)
 
 
 def silence_view(of: Silence, client: str | None, now_ms: int) -> api.Silence:
@@ -130,13 +131,18 @@ def silence_view(of: Silence, client: str | None, now_ms: int) -> api.Silence:
     )
 
 
-async def _done(deps: Deps, reach: Reach, act: Callable[[Session], Silence]) -> api.Silence:
+async def _done(deps: Deps, request: SignedIn, reach: Reach, act: Callable[[Session], Silence]) -> api.Silence:
     """Do it, let the next round know, and have consoles look again."""
-    stands = await deps.storage.write_soon(act)
+
+    def run(session: Session) -> Done[api.Silence, None]:
+        stands = act(session)
+        return Done(reach.told(stands, deps.clock.now_ms()), stands.client_id, None)
+
+    done = await once(deps, request, run)
     with contextlib.suppress(Unavailable):  # it is written, and a job will look soon
         await asyncio.to_thread(deps.silences.reload)
     deps.broker.publish("rules", None)
-    return reach.told(stands, deps.clock.now_ms())
+    return done.answer
 
 
 def _make(session: Session, *, by: Actor, wish: Wish, now_ms: int) -> Silence:

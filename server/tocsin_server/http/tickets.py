@@ -7,7 +7,7 @@ left it; every console hears of it by the event that follows.
 from collections.abc import Callable
 from functools import partial
 
-from litestar import get, post
+from litestar import Response, get, post
 from litestar.params import JSONBody
 from sqlmodel import Session
 
@@ -27,6 +27,8 @@ from tocsin_server.desk import attested, work
 from tocsin_server.desk.happening import Happening
 from tocsin_server.desk.queue import ticket_detail, ticket_page
 from tocsin_server.http.deps import Deps, Wired
+from tocsin_server.http.etags import etag, opaque_of, read_tags, unchanged, wanted_version
+from tocsin_server.http.once import Done, once
 from tocsin_server.http.questions import HostId, Id, Limit, Slug, TicketStates, Word, instant
 from tocsin_server.http.sessions import SignedIn, actor
 
@@ -59,11 +61,16 @@ async def queue(
 
 
 @get("/tickets/{ticket_id:int}")
-async def ticket(deps: Wired, ticket_id: Id) -> TicketDetail:
+async def ticket(deps: Wired, request: SignedIn, ticket_id: Id) -> Response[TicketDetail]:
     """A ticket with its timeline, its alerts and its clocks."""
-    return await deps.storage.read_soon(
+    known = read_tags("If-None-Match", request.headers.getall("if-none-match", []))
+    detail = await deps.storage.read_soon(
         partial(ticket_detail, ticket_id=ticket_id, live_value=deps.judge.live_value, terms=deps.terms())
     )
+    headers = {"etag": etag(detail.ticket.version)}
+    if known is not None and known.match(opaque_of(detail.ticket.version)):
+        return unchanged(headers)
+    return Response(detail, headers=headers)
 
 
 @post("/tickets")
@@ -146,12 +153,13 @@ async def close(deps: Wired, request: SignedIn, ticket_id: Id, data: JSONBody[Ch
 async def _change(
     deps: Deps, request: SignedIn, ticket_id: int, verb: Callable[..., Happening], *, version: int | None
 ) -> TicketDetail:
+    condition = read_tags("If-Match", request.headers.getall("if-match", []))
     hand = work.Hand(
         person=request.user,
         now_ms=deps.clock.now_ms(),
         lifecycle=deps.lifecycle(),
         tables=deps.tables(),
-        version=version,
+        versions=wanted_version(condition, version),
     )
     return await _done(deps, request, partial(verb, ticket_id=ticket_id, hand=hand))
 
@@ -160,16 +168,18 @@ async def _done(deps: Deps, request: SignedIn, act: Callable[[Session], Happenin
     """Do it, record it, tell everybody, and give the ticket as it is now."""
     who, now_ms = actor(request), deps.clock.now_ms()
 
-    def run(session: Session) -> tuple[Happening, TicketDetail]:
+    def run(session: Session) -> Done[TicketDetail, Happening]:
         happening = act(session)
-        record(session, attested.deed(session, happening, by=who, at_ms=now_ms))
-        return happening, ticket_detail(
+        deed = attested.deed(session, happening, by=who, at_ms=now_ms)
+        record(session, deed)
+        detail = ticket_detail(
             session, happening.ticket_id, live_value=deps.judge.live_value, terms=deps.terms()
         )
+        return Done(detail, deed.client_id, happening)
 
-    happening, detail = await deps.storage.write_soon(run)
-    deps.notices.tickets([happening])
-    return detail
+    done = await once(deps, request, run)
+    deps.notices.tickets([done.happened])
+    return done.answer
 
 
 ROUTES = (

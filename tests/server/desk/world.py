@@ -92,12 +92,13 @@ class World:
 
     def act(self, verb: Callable[..., Happening], ticket_id: int, **more: Any) -> Happening:
         """What a person does now; Alice, where nobody is named, and whatever the version."""
+        version = more.pop("version", None)
         hand = Hand(
             person=more.pop("person", ALICE),
             now_ms=self.now_ms,
             lifecycle=SHIPPED,
             tables=more.pop("tables", TABLES),
-            version=more.pop("version", None),
+            versions=None if version is None else {version},
         )
         return self.storage.write(lambda session: verb(session, ticket_id, hand, **more))
 
