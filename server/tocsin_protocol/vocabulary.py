@@ -131,6 +131,10 @@ class TicketEventKind(StrEnum):
     SOLVED = "solved"
     REOPENED = "reopened"
     CLOSED = "closed"
+    DUE_SOON = "due_soon"
+    """One of its clocks has passed a threshold before its deadline."""
+    BREACHED = "breached"
+    """One of its clocks has passed its deadline, or a threshold beyond it."""
 
 
 class TeamAssign(StrEnum):

@@ -176,6 +176,7 @@ class Server:
             self.notices,
             is_fresh=self._is_fresh,
             tables=self.deskbook.tables,
+            terms=self._terms,
             health=self.health,
             clock=clock,
             settings=settings,

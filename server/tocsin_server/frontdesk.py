@@ -17,8 +17,10 @@ from tocsin_server.decisions.folder import Tables
 from tocsin_server.desk.closing import close_due
 from tocsin_server.desk.happening import Happening
 from tocsin_server.desk.intake import consume, is_waiting
+from tocsin_server.desk.promised import Terms
 from tocsin_server.desk.recovery import settle_recovered
 from tocsin_server.desk.relapse import reopen_still_firing
+from tocsin_server.desk.told import LIMIT, Beat, due, tell
 from tocsin_server.desk.waking import wake_due
 from tocsin_server.errors import Unavailable
 from tocsin_server.health import Health
@@ -40,6 +42,7 @@ class FrontDesk:
         *,
         is_fresh: Callable[[int], bool],
         tables: Callable[[], Tables],
+        terms: Callable[[], Terms],
         health: Health,
         clock: Clock,
         settings: ServerConfig,
@@ -48,11 +51,14 @@ class FrontDesk:
         self._notices = notices
         self._is_fresh = is_fresh
         self._tables = tables
+        self._terms = terms
         self._health = health
         self._clock = clock
         self._reopen_ms = settings.reopen_minutes * 60_000
         self._quiet_ms = settings.quiet_seconds * 1000
         self._still_firing_ms = settings.still_firing_minutes * 60_000
+        self._beat = Beat()
+        """Known in the writer thread."""
         self._failing: set[str] = set()
         """The acts that have failed the last time; known in the writer thread."""
 
@@ -65,8 +71,8 @@ class FrontDesk:
         self._notices.host(host_id)
 
     def settle(self) -> None:
-        """Consume what was left over, solve what has recovered, reopen what has not, wake what has waited, and
-        close what has stayed solved.
+        """Consume what was left over, solve what has recovered, reopen what has not, wake what has waited,
+        close what has stayed solved, and tell what clocks have passed.
 
         A job comes here every so often.
         """
@@ -75,6 +81,7 @@ class FrontDesk:
         self._ask(self._relapse)
         self._ask(self._wake)
         self._ask(self._close)
+        self._ask(self._clocks)
 
     def _ask(self, act: Callable[[Session], list[Happening]]) -> None:
         try:
@@ -108,12 +115,24 @@ class FrontDesk:
     def _close(self, session: Session) -> list[Happening]:
         return close_due(session, self._clock.now_ms())
 
+    def _clocks(self, session: Session) -> list[Happening]:
+        """Those that are due, batch by batch, and after them some of all."""
+        terms = self._terms()
+        happenings: list[Happening] = []
+        for _ in range(BATCHES):
+            found = due(session, terms.now_ms)
+            happenings += tell(session, found, terms)
+            if len(found) < LIMIT:
+                return happenings + tell(session, self._beat.next(session, terms), terms)
+        return happenings
+
     def _tell(self, act: str, done: Future[list[Happening]]) -> None:
         error = done.exception()
         if error is not None:
             if act not in self._failing:  # said once, not every second while a disk is full
                 _log.error(f"the desk cannot work and tries again: {error}", action="desk_failed")
             self._failing.add(act)
+            self._beat.again()
             return
         self._failing.discard(act)
         for happening in done.result():

@@ -17,9 +17,11 @@ from tocsin_server.config import ServerConfig
 from tocsin_server.desk import work
 from tocsin_server.desk.happening import Happening
 from tocsin_server.desk.intake import consume
+from tocsin_server.desk.promised import Terms
 from tocsin_server.errors import Unavailable
 from tocsin_server.frontdesk import FrontDesk
 from tocsin_server.health import Health
+from tocsin_server.sla.register import NO_CONTRACTS
 from tocsin_server.storage.engine import Storage
 
 
@@ -51,6 +53,7 @@ class Bell:
             self.told,
             is_fresh=lambda _host: self.fresh,
             tables=lambda: TABLES,
+            terms=lambda: Terms(NO_CONTRACTS, TABLES, self.clock.now_ms(), {}),
             health=self.health,
             clock=self.clock,
             settings=settings,

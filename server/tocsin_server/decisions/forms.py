@@ -17,6 +17,9 @@ from tocsin_server.errors import suggestion
 NONE = "none"
 """The severity of a ticket of a person's, and the kind of host of a ticket that is about none."""
 
+NOBODY = "nobody"
+"""Who is told, where nobody is."""
+
 _KIND = Words(("incident", "request", "problem", "change"))
 _PRIORITY = Numbers(1, 4, whole=True)
 _DEGREE = Words(("high", "medium", "low"))
@@ -55,7 +58,7 @@ FORMS: Mapping[str, Form] = {
             "priority": _PRIORITY,
             "event": Words(("opened", "reopened", "commented", "recovered", "solved", "closed")),
         },
-        {"to": Words(("team", "owner", "on_call", "requester", "nobody")), "by": _WAY},
+        {"to": Words(("team", "owner", "on_call", "requester", NOBODY)), "by": _WAY},
         collects=True,
     ),
     "auto_close": Form(
@@ -70,7 +73,7 @@ FORMS: Mapping[str, Form] = {
             "used_percent": Numbers(),
             "owned": Truth(),
         },
-        {"to": Words(("nobody", "owner", "team", "team_lead", "duty_manager", "account_manager")), "by": _WAY},
+        {"to": Words((NOBODY, "owner", "team", "team_lead", "duty_manager", "account_manager")), "by": _WAY},
     ),
 }
 

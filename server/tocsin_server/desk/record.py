@@ -48,6 +48,8 @@ class Record:
     """The version in the database; 0 where it is not there yet."""
     entries: list[tuple[Entry, int | None]] = field(default_factory=list)
     """Each with the transition that it tells of."""
+    tells_ms: int | None = 0
+    """When its clocks are to be looked at, once it is written; at once, unless who writes it has looked."""
 
     def take_in(self, change: Change, transition_id: int | None = None) -> None:
         """Go on from a change."""
@@ -152,6 +154,7 @@ _CHANGING = (
     "waits_for",
     "wakes_ms",
     "closes_ms",
+    "tells_ms",
 )
 
 
@@ -187,12 +190,17 @@ def _new_row(record: Record) -> dict[str, Any]:
         "opened_ms": facts.opened_ms,
         "reopens": facts.reopens,
         "kind": facts.kind,
+        "tells_ms": record.tells_ms,
     }
 
 
 def _changed_row(record: Record) -> dict[str, Any]:
-    facts = {"host_id": record.facts.host_id, "site_id": record.facts.site_id}
-    values = {f"new_{name}": value for name, value in (_standing_row(record.standing) | facts).items()}
+    more = {
+        "host_id": record.facts.host_id,
+        "site_id": record.facts.site_id,
+        "tells_ms": record.tells_ms,
+    }
+    values = {f"new_{name}": value for name, value in (_standing_row(record.standing) | more).items()}
     return values | {"ticket_id": record.ticket_id, "read_version": record.read_version}
 
 

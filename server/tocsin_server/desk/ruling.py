@@ -1,10 +1,11 @@
-"""What the decision tables say of a ticket: what it touches and how soon, how urgent that is, whose it is, and
-once it is solved, when it closes by itself.
+"""What the decision tables say of a ticket: what it touches and how soon, how urgent that is, whose it is, who
+hears of a clock that runs out, and once it is solved, when it closes by itself.
 
     triage      kind, host, severity …    → impact, urgency
     priority    impact, urgency …         → priority, and the reason in words
     routing     kind, host, rule …        → team
     auto_close  kind, priority, by whom … → whether, and after how many hours
+    escalation  clock, per cent used …    → to whom, and by what
 
 A ticket's history quotes the rows. Where a table is not in force, or does not know what it is asked, the
 priority is the severity's, the ticket is no team's and does not close by itself: no file can stop the bell.
@@ -18,7 +19,7 @@ import structlog
 from tocsin_protocol.vocabulary import Severity, TicketKind
 from tocsin_server.decisions.decider import Decision
 from tocsin_server.decisions.folder import Tables
-from tocsin_server.decisions.forms import NONE
+from tocsin_server.decisions.forms import NOBODY, NONE
 from tocsin_server.errors import Unprocessable
 
 DEFAULT_PRIORITY = 3
@@ -155,6 +156,33 @@ def term_of(tables: Tables, world: World, *, priority: int, solved_by: Literal["
         return Term()
     closes, hours = decision.outputs["closes"], float(decision.outputs["after_hours"])
     return Term(round(hours * _HOUR_MS) if closes else None, str(decision))
+
+
+class Whom(NamedTuple):
+    """Who is to hear of something, and by what: words of the tables. `row` is which row has said so."""
+
+    to: str = NOBODY
+    by: str = NONE
+    row: str = ""
+
+    @property
+    def is_nobody(self) -> bool:
+        return self.to == NOBODY or self.by == NONE
+
+
+def escalated(
+    tables: Tables, world: World, *, priority: int, clock: str, used_percent: float, is_owned: bool
+) -> Whom:
+    """Who hears that so much of a clock's target is used."""
+    more = {"priority": priority, "clock": clock, "used_percent": used_percent, "owned": is_owned}
+    try:
+        decision = tables["escalation"].decide({**world.asked(), **more})
+    except KeyError:
+        return Whom()
+    except Unprocessable as error:
+        _log.error(f"a decision table cannot say who hears of a clock: {error}", action="undecided")
+        return Whom()
+    return Whom(str(decision.outputs["to"]), str(decision.outputs["by"]), str(decision))
 
 
 def _ruling(triage: Decision, priority: Decision, routing: Decision) -> Ruling:

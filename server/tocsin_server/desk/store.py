@@ -2,7 +2,8 @@
 
 SQLite takes a partial index only where a query repeats the index's condition word for word, and never for a
 bound parameter: so questions about open tickets say `IS_OPEN`, and those about recovered ones `IS_RECOVERING`,
-about those that wait until a time `IS_WAKING`, about those that are to close by themselves `IS_CLOSING`.
+about those that wait until a time `IS_WAKING`, about those that are to close by themselves `IS_CLOSING`, about
+those whose clocks are to be looked at `IS_TELLING`.
 """
 
 from typing import Any
@@ -18,6 +19,7 @@ _OWNED = "owner_id IS NOT NULL"
 _OPEN_OWNED = f"{_OPEN} AND {_OWNED}"
 _WAKING = "wakes_ms IS NOT NULL"
 _CLOSING = "closes_ms IS NOT NULL"
+_TELLING = "tells_ms IS NOT NULL"
 _RECOVERING = f"{_OPEN} AND recovered_ms IS NOT NULL AND NOT confirm"
 
 
@@ -46,6 +48,7 @@ class Ticket(SQLModel, table=True):
         partial_index("ticket_waking", "wakes_ms", where=_WAKING),
         partial_index("ticket_closing", "closes_ms", where=_CLOSING),
         partial_index("ticket_open_team", "team", "priority", "opened_ms", "id", where=_OPEN),
+        partial_index("ticket_telling", "tells_ms", where=_TELLING),
     )
     id: int | None = Field(default=None, primary_key=True, sa_type=RowId)
     client_id: int = Field(foreign_key="client.id", sa_type=RowId)
@@ -85,6 +88,8 @@ class Ticket(SQLModel, table=True):
     """When it is gone on with, whatever has come."""
     closes_ms: int | None = Field(default=None, sa_type=Millis)
     """When it closes by itself; nothing while it is open, and where it does not."""
+    tells_ms: int | None = Field(default=None, sa_type=Millis)
+    """When the next threshold of one of its clocks is passed; 0 once something has happened to it."""
     reopens: int | None = Field(default=None, foreign_key="ticket.id", sa_type=RowId)
     """The earlier ticket of the same trouble, where that one was solved too long ago to be reopened."""
 
@@ -169,13 +174,33 @@ class ContractDocument(SQLModel, table=True):
     at_ms: int = Field(sa_type=Millis)
 
 
+class ToldThreshold(SQLModel, table=True):
+    """A threshold of a ticket's clock that was passed and is told of, or was passed over for a later one: once.
+
+    A clock is the one of an agreement and kind that was promised by an event of `sla/events.py`, in its round.
+    """
+
+    __tablename__ = "told_threshold"
+    ticket_id: int = Field(foreign_key="ticket.id", primary_key=True, sa_type=RowId)
+    agreement: str = Field(primary_key=True)
+    kind: str = Field(primary_key=True)
+    assigned_by: int = Field(primary_key=True, sa_type=RowId)
+    round: int = Field(primary_key=True)
+    threshold: str = Field(primary_key=True)
+    client_id: int = Field(foreign_key="client.id", sa_type=RowId)
+    passed_ms: int = Field(sa_type=Millis)
+    told_ms: int = Field(sa_type=Millis)
+
+
 TICKETS = Ticket.metadata.tables["ticket"]
 TICKET_ALERTS = Ticket.metadata.tables["ticket_alert"]
 EVENTS = Ticket.metadata.tables["ticket_event"]
+TOLD = Ticket.metadata.tables["told_threshold"]
 
 IS_OPEN: ColumnElement[bool] = literal_column("ticket." + _OPEN)
 IS_WAKING: ColumnElement[bool] = literal_column(f"ticket.{_WAKING}")
 IS_CLOSING: ColumnElement[bool] = literal_column(f"ticket.{_CLOSING}")
+IS_TELLING: ColumnElement[bool] = literal_column(f"ticket.{_TELLING}")
 IS_RECOVERING: ColumnElement[bool] = literal_column(
     f"ticket.{_OPEN} AND ticket.recovered_ms IS NOT NULL AND NOT ticket.confirm"
 )

@@ -341,6 +341,15 @@ def relapse(was: Standing, now_ms: int, *, data: Mapping[str, Any]) -> Change:
     return _changed(_open_again(was), Entry(now_ms, TicketEventKind.REOPENED, TOCSIN, text, data))
 
 
+def pass_threshold(
+    was: Standing, now_ms: int, *, is_breach: bool, text: str, data: Mapping[str, Any]
+) -> Change:
+    """One of its clocks has used so much of its target, or all of it."""
+    _require_not_closed(was)
+    kind = TicketEventKind.BREACHED if is_breach else TicketEventKind.DUE_SOON
+    return _changed(was, Entry(now_ms, kind, TOCSIN, text, data))
+
+
 def _changed(now: Standing, entry: Entry) -> Change:
     """Evaluations may be told late, so `updated_ms` is never set back."""
     updated_ms = max(now.updated_ms, entry.at_ms)

@@ -42,6 +42,8 @@ _HAPPENED: dict[TicketEventKind, Span] = {
     TicketEventKind.SOLVED: ("solved", Tone.GOOD),
     TicketEventKind.REOPENED: ("reopened", Tone.BAD),
     TicketEventKind.CLOSED: ("closed", Tone.DIM),
+    TicketEventKind.DUE_SOON: ("due soon", Tone.WARN),
+    TicketEventKind.BREACHED: ("breached", Tone.BAD),
 }
 _SIGNS: dict[AlertState, Span] = {
     AlertState.FIRING: ("●", Tone.BAD),
