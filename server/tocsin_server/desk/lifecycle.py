@@ -1,7 +1,8 @@
 """The lawful life of tickets as data: which act is lawful in which states, for each kind of ticket.
 
 Read from `processes/lifecycle.yml` of the configuration, strictly: a life in which a ticket could never be
-solved, or could leave `closed`, is refused with its line. Alerts do not ask here: no file can stop the bell.
+solved, or could leave `closed`, is refused with its line. What states cannot say, guards say (`guard.py`).
+Alerts do not ask here: no file can stop the bell.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,6 +14,7 @@ from typing import TypeVar
 import yaml
 
 from tocsin_protocol.vocabulary import OPEN_TICKET_STATES, TicketAct, TicketKind, TicketState
+from tocsin_server.desk.guard import BadGuard, Case, Guard, expression
 from tocsin_server.errors import Conflict, Unprocessable
 from tocsin_server.yaml_files import FileErrors, read_text
 from tocsin_server.yaml_nodes import BadYaml, Fields, composed, line_of, scalar
@@ -20,6 +22,7 @@ from tocsin_server.yaml_nodes import BadYaml, Fields, composed, line_of, scalar
 FILE = "lifecycle.yml"
 MAX_WAITS = 16
 MAX_WORD = 32
+MAX_GUARDS = 50
 NO_LIFECYCLE = "no lifecycle is in force: tocsin-server doctor says what is wrong with processes/lifecycle.yml"
 REMEDY = "mend the file, or take it away: then the shipped one is in force"
 
@@ -56,11 +59,18 @@ class Course:
 
     moves: Moves = field(default_factory=dict)
     waits_for: Sequence[str] = ()
+    guards: Sequence[Guard] = ()
+    """Those of this kind."""
+    case: Case = field(default_factory=dict)
+    """What they are asked about."""
 
     def after(self, act: TicketAct, state: TicketState, *, name: str) -> TicketState:
         """Where an act leads; raises `Conflict`, with what can be done instead, where it may not be."""
         if state not in self.moves.get(act, ()):
             raise Conflict(f"{name} is {_spoken(state)}", remedy=_instead(self.moves, act, state))
+        for guard in self.guards:
+            if guard.act is act:
+                guard.require(self.case, name=name)
         return LEADS_TO[act]
 
     def reason(self, word: str) -> str:
@@ -78,10 +88,12 @@ class Lifecycle:
 
     waits_for: Sequence[str] = ()
     moves: Mapping[TicketKind, Moves] = field(default_factory=dict)
+    guards: Sequence[Guard] = ()
 
-    def of(self, kind: TicketKind) -> Course:
-        """What is lawful for this kind."""
-        return Course(self.moves.get(kind, {}), self.waits_for)
+    def of(self, kind: TicketKind, case: Case | None = None) -> Course:
+        """What is lawful for this kind. Guards are asked about the `case`; without one they forbid."""
+        guards = [guard for guard in self.guards if kind in guard.kinds]
+        return Course(self.moves.get(kind, {}), self.waits_for, guards, case or {})
 
 
 def _instead(moves: Moves, act: TicketAct, state: TicketState) -> str:
@@ -109,7 +121,7 @@ def load_lifecycle(folder: Path) -> Lifecycle:
 def _read(node: yaml.Node | None) -> Lifecycle:
     if node is None:
         raise BadYaml(1, "nothing is written here")
-    fields = Fields(node, ("waits_for", "lifecycles"), what="the file")
+    fields = Fields(node, ("waits_for", "lifecycles", "guards"), what="the file")
     lawful: dict[TicketKind, Moves] = {}
     for each in fields.items("lifecycles"):
         for kind, its in _lifecycle(each):
@@ -119,7 +131,7 @@ def _read(node: yaml.Node | None) -> Lifecycle:
     missing = [kind.value for kind in TicketKind if kind not in lawful]
     if missing:
         raise BadYaml(fields.line, f"no lifecycle is for {' or '.join(missing)}")
-    return Lifecycle(list(_waits(fields)), lawful)
+    return Lifecycle(list(_waits(fields)), lawful, list(_guards(fields)))
 
 
 def _waits(fields: Fields) -> Iterator[str]:
@@ -147,6 +159,28 @@ def _lifecycle(node: yaml.Node) -> Iterator[tuple[TicketKind, Moves]]:
     _require_a_way_out(moves, acts.line)
     for kind in kinds:
         yield kind, moves
+
+
+def _guards(fields: Fields) -> Iterator[Guard]:
+    nodes = fields.items("guards")
+    if len(nodes) > MAX_GUARDS:
+        raise BadYaml(fields.line, f"'guards' are at most {MAX_GUARDS}")
+    for node in nodes:
+        its = Fields(node, ("act", "kinds", "requires", "because", "remedy"), what="a guard")
+        requires = its.wanted("requires")
+        try:
+            program = expression(requires.text)
+        except BadGuard as wrong:
+            raise BadYaml(requires.line, f"'requires' of a guard: {wrong}") from wrong
+        yield Guard(
+            act=_word(TicketAct, _wanted(its, "act", what="a guard"), "an act"),
+            kinds=frozenset(_word(TicketKind, each, "a kind of ticket") for each in its.items("kinds"))
+            or frozenset(TicketKind),
+            requires=requires.text,
+            because=its.wanted("because").text,
+            remedy=its.text("remedy").text,
+            program=program,
+        )
 
 
 def _lawful_in(acts: Fields, act: TicketAct) -> frozenset[TicketState]:
@@ -189,8 +223,8 @@ def _word(words: type[W], node: yaml.Node, what: str) -> W:
         raise BadYaml(line_of(node), f"{said[:MAX_WORD]!r} is not {what}: {', '.join(words)}") from None
 
 
-def _wanted(fields: Fields, name: str) -> yaml.Node:
+def _wanted(fields: Fields, name: str, *, what: str = "a lifecycle") -> yaml.Node:
     node = fields.node(name)
     if node is None:
-        raise BadYaml(fields.line, f"a lifecycle needs {name!r}")
+        raise BadYaml(fields.line, f"{what} needs {name!r}")
     return node

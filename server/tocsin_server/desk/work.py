@@ -17,6 +17,7 @@ from tocsin_protocol.vocabulary import Role
 from tocsin_server.alerts.store import ALERTS
 from tocsin_server.decisions.folder import NO_TABLES, Tables
 from tocsin_server.desk import ticket
+from tocsin_server.desk.guard import Case
 from tocsin_server.desk.happening import Happening
 from tocsin_server.desk.lifecycle import Course, Lifecycle
 from tocsin_server.desk.record import Facts, Record, read_records, write_entries, write_new, written
@@ -48,8 +49,36 @@ class Hand:
     def who(self) -> Technician:
         return Technician(self.person.id, self.person.login)
 
-    def course(self, record: Record) -> Course:
-        return self.lifecycle.of(record.facts.kind)
+    def course(self, record: Record, *, text: str = "", reason: str = "") -> Course:
+        """What is lawful for that ticket, done by this person, who says this."""
+        return self.lifecycle.of(record.facts.kind, self._case(record, text, reason))
+
+    def _case(self, record: Record, text: str, reason: str) -> Case:
+        """In the words of `guard.EXAMPLE`."""
+        facts, standing = record.facts, record.standing
+        owner = "" if standing.owner is None else standing.owner.login
+        return {
+            "ticket": {
+                "kind": facts.kind.value,
+                "state": standing.state.value,
+                "priority": standing.priority,
+                "severity": standing.severity,
+                "impact": standing.impact,
+                "urgency": standing.urgency,
+                "team": standing.team,
+                "owner": owner,
+                "waits_for": standing.waits_for,
+                "title": facts.title,
+                "recovered": standing.confirm,
+                "minutes": max(0, self.now_ms - facts.opened_ms) // 60_000,
+            },
+            "person": {
+                "login": self.person.login,
+                "role": self.person.role.value,
+                "owns": owner == self.person.login,
+            },
+            "act": {"text": text, "reason": reason},
+        }
 
 
 def take(session: Session, ticket_id: int, hand: Hand) -> Happening:
@@ -68,7 +97,8 @@ def wait(
 ) -> Happening:
     """Let it wait for something, at most until a time."""
     said = given_text(text, what="the note")
-    return _act(session, ticket_id, hand, partial(ticket.wait, reason=reason, until_ms=until_ms, text=said))
+    act = partial(ticket.wait, reason=reason, until_ms=until_ms, text=said)
+    return _act(session, ticket_id, hand, act, text=said, reason=reason)
 
 
 def resume(session: Session, ticket_id: int, hand: Hand) -> Happening:
@@ -87,7 +117,7 @@ def resolve(session: Session, ticket_id: int, hand: Hand, *, text: str = "") -> 
             record.standing,
             hand.who,
             hand.now_ms,
-            course=hand.course(record),
+            course=hand.course(record, text=said),
             text=said,
             term=_term(session, record, hand.tables),
         ),
@@ -177,14 +207,22 @@ def open_ticket(
     return Happening(record.ticket_id, change.entry.kind)
 
 
-def _act(session: Session, ticket_id: int, hand: Hand, act: Callable[..., Change]) -> Happening:
+def _act(
+    session: Session,
+    ticket_id: int,
+    hand: Hand,
+    act: Callable[..., Change],
+    *,
+    text: str = "",
+    reason: str = "",
+) -> Happening:
     """Do what a lifecycle has a say in."""
-    return _change(
-        session,
-        ticket_id,
-        hand,
-        lambda record: act(record.standing, hand.who, hand.now_ms, course=hand.course(record)),
-    )
+
+    def decide(record: Record) -> Change:
+        course = hand.course(record, text=text, reason=reason)
+        return act(record.standing, hand.who, hand.now_ms, course=course)
+
+    return _change(session, ticket_id, hand, decide)
 
 
 def _say(session: Session, ticket_id: int, hand: Hand, act: Callable[..., Change]) -> Happening:

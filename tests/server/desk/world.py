@@ -96,7 +96,7 @@ class World:
         hand = Hand(
             person=more.pop("person", ALICE),
             now_ms=self.now_ms,
-            lifecycle=SHIPPED,
+            lifecycle=more.pop("lifecycle", SHIPPED),
             tables=more.pop("tables", TABLES),
             versions=None if version is None else {version},
         )
