@@ -8,6 +8,16 @@ that they do not know, so an older console works with a newer server.
 | `POST /api/v1/login` | `LoginRequest` | `LoginAnswer` |
 | `POST /api/v1/logout` | | 204 |
 | `GET /api/v1/me` | | `Person` |
+| `POST /api/v1/me/password` | `NewPassword` | `Ended` |
+| `GET /api/v1/me/totp` | | `Totp` |
+| `POST /api/v1/me/totp` | `NewTotp` | `TotpOffer` |
+| `POST /api/v1/me/totp/confirm` | `TotpCode` | `RecoveryCodes` |
+| `GET /api/v1/me/sessions` | | `SessionPage` |
+| `DELETE /api/v1/me/sessions/{id}` ends one | | 204 |
+| `POST /api/v1/me/sessions/revoke-all` | | `Ended` |
+| `GET /api/v1/me/tokens` | | `TokenPage` |
+| `POST /api/v1/me/tokens` | `NewToken` | `MadeToken` |
+| `DELETE /api/v1/me/tokens/{id}` revokes one | | 204 |
 | `GET /api/v1/status` | | `ServerStatus` |
 | `GET /api/v1/tickets?state=open\\|solved\\|all&client=&host=&owner=&limit=&cursor=` | | `TicketPage` |
 | `POST /api/v1/tickets` | `NewTicket` | `TicketDetail` |
@@ -60,11 +70,16 @@ from tocsin_protocol.vocabulary import (
     TicketEventKind,
     TicketKind,
     TicketState,
+    TokenScope,
 )
 
 PREFIX = "/api/v1"
 MAX_PAGE = 500
 MAX_TEXT = 20_000
+CODE_REQUIRED = "code-required"
+"""The type of the 401 for a right password without the right one-time code."""
+ENROLMENT_REQUIRED = "enrolment-required"
+"""The type of the 403 for whose role asks for one-time codes and who has no device yet."""
 
 
 class Problem(Message, frozen=True, kw_only=True, omit_defaults=True):
@@ -78,8 +93,12 @@ class Problem(Message, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class LoginRequest(Question, frozen=True, kw_only=True):
+    """Without the code that is asked of somebody the answer is a 401 of type `CODE_REQUIRED`: ask for it."""
+
     login: str
     password: str
+    code: str = ""
+    """The one-time code of now, or a recovery code."""
 
 
 class Person(Message, frozen=True, kw_only=True):
@@ -93,6 +112,102 @@ class LoginAnswer(Message, frozen=True, kw_only=True):
     token: str
     expires_at: datetime
     person: Person
+    must_enrol: bool = False
+    """The role asks for one-time codes: until a device is enrolled the session is good for that alone."""
+
+
+class NewPassword(Question, frozen=True, kw_only=True):
+    old: str
+    new: str
+    code: str = ""
+
+
+class NewTotp(Question, frozen=True, kw_only=True):
+    password: str
+    code: str = ""
+    """Of the device that is enrolled, or a recovery code, where another is to take its place."""
+
+
+class TotpOffer(Message, frozen=True, kw_only=True):
+    """A new secret, shown this once; it is in force when its first code has come."""
+
+    secret: str
+    """In base32, to be typed."""
+    uri: str
+    """`otpauth://…`, what authenticators read."""
+
+
+class TotpCode(Question, frozen=True, kw_only=True):
+    code: str
+
+
+class RecoveryCodes(Message, frozen=True, kw_only=True):
+    """Each is good once in place of a code; shown this once."""
+
+    codes: list[str]
+
+
+class Totp(Message, frozen=True, kw_only=True):
+    """Whether codes are asked of one."""
+
+    since: datetime | None = None
+    recovery_codes: int = 0
+    """How many are left."""
+    is_required: bool = False
+    """By one's role."""
+
+
+class SessionRow(Message, frozen=True, kw_only=True):
+    """Where one is signed in."""
+
+    id: str
+    begun_at: datetime
+    used_at: datetime
+    """To a minute."""
+    expires_at: datetime | None = None
+    """Unless it is unused for 30 minutes before; a session of `tocsin up` does not end by itself."""
+    source: str = ""
+    is_current: bool = False
+
+
+class SessionPage(Message, frozen=True, kw_only=True):
+    sessions: list[SessionRow]
+
+
+class Ended(Message, frozen=True, kw_only=True):
+    """How many sessions an act has ended."""
+
+    sessions: int
+
+
+class NewToken(Question, frozen=True, kw_only=True):
+    """A token outlives the session that makes it, so the password is asked for, and the code."""
+
+    name: str
+    scopes: list[TokenScope]
+    password: str
+    code: str = ""
+    days: int = 90
+
+
+class ApiToken(Message, frozen=True, kw_only=True):
+    id: int
+    name: str
+    scopes: list[str]
+    created_at: datetime
+    expires_at: datetime
+    used_at: datetime | None = None
+    """To an hour."""
+
+
+class MadeToken(Message, frozen=True, kw_only=True):
+    token: str
+    """Shown this once."""
+    made: ApiToken
+
+
+class TokenPage(Message, frozen=True, kw_only=True):
+    tokens: list[ApiToken]
 
 
 class RuleProblem(Message, frozen=True, kw_only=True):

@@ -162,3 +162,11 @@ class Role(StrEnum):
     ADMIN = "admin"
     TECHNICIAN = "technician"
     VIEWER = "viewer"
+
+
+class TokenScope(StrEnum):
+    """What a token for programs is for."""
+
+    READ = "read"
+    TICKETS_WRITE = "tickets:write"
+    SILENCES_WRITE = "silences:write"

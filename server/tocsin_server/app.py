@@ -29,6 +29,7 @@ from tocsin_server.access.checkpoints import FILE as CHECKPOINTS
 from tocsin_server.access.notary import Notary
 from tocsin_server.access.operator import issue_pass
 from tocsin_server.access.scrape import open_scrape_token
+from tocsin_server.access.vault import vault_of
 from tocsin_server.alerts.judge import Judge
 from tocsin_server.alerts.rulefolder import RuleFolder
 from tocsin_server.alerts.silenced import Silences
@@ -287,6 +288,7 @@ class Server:
                 health=self.health,
                 clock=self._clock,
                 settings=self._settings,
+                vault=vault_of(self.identity),
                 agents=self.agents,
                 scrape_token=open_scrape_token(self._data),
                 open_metrics=self._settings.open_metrics and is_loopback(self._settings),

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import msgspec
 
+from tocsin_protocol.vocabulary import Role
 from tocsin_protocol.wire import SPOOL_HOURS
 from tocsin_server.errors import Misconfigured
 
@@ -52,6 +53,8 @@ class ServerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """How long a condition must stay false, on fresh samples, before its ticket is solved by itself."""
     still_firing_minutes: int = 10
     """How long after a person has resolved a ticket it is reopened where one of its alerts goes on."""
+    require_totp: list[Role] = []
+    """Roles that sign in with a one-time code; who has none yet may do nothing but enrol a device."""
     open_metrics: bool = False
     """Serve /metrics and what Prometheus needs without a token; only obeyed on loopback."""
 

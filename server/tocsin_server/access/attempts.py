@@ -1,55 +1,165 @@
-"""Guessing a password gets slower with every guess, and never shuts anybody out for good.
+"""Guessing gets slower with every guess, whoever guesses, and shuts nobody out for good.
 
-Counted by login and address together, so that nobody can keep Alice out by guessing at her door from elsewhere.
-A login that nobody has is counted like any other.
+Failures are counted on three ladders: of a login from an address, of an address for all logins, and of a
+login from all addresses. After so many that are free each failure doubles the wait, up to the ladder's longest.
+A login that nobody has is counted like any other. The third ladder does not hold for an address from which the
+login has signed in of late, so a stranger who guesses at Alice's door cannot keep her out of where she works.
+
+An attempt is counted before the password is looked at, and taken back when it was right: of many that come at
+once no more than are free are looked at. It is all in the database, so a restart changes nothing.
 """
 
-from dataclasses import dataclass
+import ipaddress
+from typing import NamedTuple
 
+from sqlmodel import Session, col, delete, select
+
+from tocsin_server.access.store import TryRow
 from tocsin_server.errors import Overloaded
 
-FREE = 5
-LONGEST_S = 60
-FORGOTTEN_MS = 15 * 60_000
-MAX_KEPT = 10_000
-
-Key = tuple[str, str]
-
-
-@dataclass(slots=True)
-class _Failures:
-    count: int
-    last_ms: int
+MINUTE_MS = 60_000
+KNOWN_MS = 30 * 24 * 60 * MINUTE_MS
+"""How long an address is one from which somebody has signed in."""
+MAX_KEPT = 20_000
+_DOUBLINGS = 20
+"""More change nothing: every ladder is at its longest."""
 
 
-class Attempts:
-    """The failed attempts of late. Only the event loop touches it."""
+class Ladder(NamedTuple):
+    """How many failures are free, the longest wait, and after which time without one all is forgotten."""
 
-    def __init__(self) -> None:
-        self._failures: dict[Key, _Failures] = {}
+    free: int
+    longest_ms: int
+    forgotten_ms: int
 
-    def refuse_haste(self, key: Key, now_ms: int) -> None:
-        """Raise `Overloaded` where the last failure is too short ago."""
-        failures = self._failures.get(key)
-        if failures is None or failures.count < FREE:
-            return
-        pause_ms = 1000 * min(2 ** (failures.count - FREE), LONGEST_S)
-        wait_ms = failures.last_ms + pause_ms - now_ms
-        if wait_ms > 0:
-            raise Overloaded(
-                "too many wrong passwords for this login",
-                remedy=f"wait {-(-wait_ms // 1000)} s",
-                retry_after_s=wait_ms / 1000,
-            )
+    def pause_ms(self, failures: int) -> int:
+        """How long to wait after the last of so many."""
+        if failures < self.free:
+            return 0
+        return min(1000 << min(failures - self.free, _DOUBLINGS), self.longest_ms)
 
-    def failed(self, key: Key, now_ms: int) -> None:
-        """A wrong password."""
-        earlier = self._failures.pop(key, None)
-        count = earlier.count + 1 if earlier and now_ms - earlier.last_ms < FORGOTTEN_MS else 1
-        self._failures[key] = _Failures(count, now_ms)
-        if len(self._failures) > MAX_KEPT:
-            del self._failures[next(iter(self._failures))]
 
-    def succeeded(self, key: Key) -> None:
-        """The right one: what was before is forgotten."""
-        self._failures.pop(key, None)
+PAIR = Ladder(free=5, longest_ms=15 * MINUTE_MS, forgotten_ms=60 * MINUTE_MS)
+SOURCE = Ladder(free=30, longest_ms=5 * MINUTE_MS, forgotten_ms=60 * MINUTE_MS)
+LOGIN = Ladder(free=20, longest_ms=MINUTE_MS, forgotten_ms=60 * MINUTE_MS)
+
+
+class Tally(NamedTuple):
+    """The failures on one rung, and when the last one was."""
+
+    failures: int = 0
+    failed_ms: int = 0
+
+    def wait_ms(self, ladder: Ladder, now_ms: int) -> int:
+        """How long is still to be waited: never longer than the pause, wherever the clock was set to."""
+        pause_ms = ladder.pause_ms(self.failures)
+        return max(0, min(pause_ms, self.failed_ms + pause_ms - now_ms))
+
+    def and_one(self, ladder: Ladder, now_ms: int) -> "Tally":
+        """With one more; the first again after a long time without."""
+        is_new = now_ms - self.failed_ms >= ladder.forgotten_ms
+        return Tally(1 if is_new else self.failures + 1, now_ms)
+
+
+Place = tuple[str, str]
+"""The mark of a login and an address; empty for all of them."""
+
+
+class Charge(NamedTuple):
+    """An attempt that is counted: where, when, and what stood there before."""
+
+    pair: Place
+    at_ms: int
+    before: dict[Place, Tally]
+    wait_ms: int
+    """How long the next one has to wait, if this one fails."""
+
+
+def source_of(address: str) -> str:
+    """An address as it is counted: of IPv6 the network of 64 bits, which is one customer's."""
+    try:
+        found = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return address or "unknown"
+    if isinstance(found, ipaddress.IPv4Address):
+        return str(found)
+    if found.ipv4_mapped is not None:
+        return str(found.ipv4_mapped)
+    return str(ipaddress.ip_network((found, 64), strict=False))
+
+
+def charge(session: Session, mark: str, source: str, now_ms: int) -> Charge:
+    """Count an attempt; raises `Overloaded` where it comes too early, and then it is not counted."""
+    pair = (mark, source)
+    rows = {place: session.get(TryRow, place) for place in (pair, ("", source), (mark, ""))}
+    ladders = {pair: PAIR, ("", source): SOURCE, (mark, ""): LOGIN}
+    if _is_known(rows[pair], now_ms):
+        del ladders[mark, ""]
+    before = {place: _tally(rows[place]) for place in ladders}
+    _refuse_haste(max(tally.wait_ms(ladders[place], now_ms) for place, tally in before.items()))
+    after = {place: tally.and_one(ladders[place], now_ms) for place, tally in before.items()}
+    for place, tally in after.items():
+        _keep(session, place, tally, now_ms + ladders[place].forgotten_ms)
+    session.flush()
+    _sweep(session, now_ms)
+    wait_ms = max(tally.wait_ms(ladders[place], now_ms) for place, tally in after.items())
+    return Charge(pair, now_ms, before, wait_ms)
+
+
+def take_back(session: Session, charged: Charge) -> None:
+    """It was no failure."""
+    for place, before in charged.before.items():
+        row = session.get(TryRow, place)
+        if row is not None:
+            row.failures = max(0, row.failures - 1)
+            row.failed_ms = before.failed_ms if row.failed_ms == charged.at_ms else row.failed_ms
+            session.add(row)
+
+
+def succeeded(session: Session, charged: Charge, now_ms: int) -> None:
+    """The right one: failures of this login from this address are forgotten, and the address is known."""
+    take_back(session, charged)
+    row = session.get(TryRow, charged.pair)
+    if row is None:
+        row = TryRow(login=charged.pair[0], source=charged.pair[1], failures=0, failed_ms=0, until_ms=0)
+    row.failures, row.succeeded_ms, row.until_ms = 0, now_ms, now_ms + KNOWN_MS
+    session.add(row)
+
+
+def forget(session: Session, mark: str) -> None:
+    """Whatever was counted of a login."""
+    session.exec(delete(TryRow).where(col(TryRow.login) == mark))
+
+
+def _refuse_haste(wait_ms: int) -> None:
+    if wait_ms > 0:
+        raise Overloaded(
+            "too many failed sign-ins",
+            remedy=f"wait {-(-wait_ms // 1000)} s",
+            retry_after_s=-(-wait_ms // 1000),
+        )
+
+
+def _is_known(row: TryRow | None, now_ms: int) -> bool:
+    return row is not None and row.succeeded_ms is not None and now_ms - row.succeeded_ms < KNOWN_MS
+
+
+def _tally(row: TryRow | None) -> Tally:
+    return Tally() if row is None else Tally(row.failures, row.failed_ms)
+
+
+def _keep(session: Session, place: Place, tally: Tally, until_ms: int) -> None:
+    row = session.get(TryRow, place)
+    if row is None:
+        row = TryRow(login=place[0], source=place[1], failures=0, failed_ms=0, until_ms=0)
+    row.failures, row.failed_ms = tally
+    row.until_ms = max(until_ms, row.until_ms if row.succeeded_ms is not None else 0)
+    session.add(row)
+
+
+def _sweep(session: Session, now_ms: int) -> None:
+    """Remove what means nothing any longer; and were there too much all the same, what soonest would not."""
+    most = select(TryRow.until_ms).order_by(col(TryRow.until_ms).desc()).offset(MAX_KEPT).limit(1)
+    oldest_ms = session.exec(most).first()
+    gone_ms = now_ms if oldest_ms is None else max(now_ms, oldest_ms)
+    session.exec(delete(TryRow).where(col(TryRow.until_ms) <= gone_ms))

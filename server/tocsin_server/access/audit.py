@@ -59,6 +59,13 @@ class Act(StrEnum):
     PERSON_SIGNED_IN = "person.signed_in"
     PERSON_SIGN_IN_FAILED = "person.sign_in_failed"
     PERSON_SIGNED_OUT = "person.signed_out"
+    PERSON_CODES_BEGUN = "person.codes_begun"
+    """One-time codes are asked of them from now on, or those of another device."""
+    PERSON_CODES_RESET = "person.codes_reset"
+    PERSON_UNLOCKED = "person.unlocked"
+    """Failed sign-ins with their login are forgotten."""
+    TOKEN_MADE = "token.made"  # noqa: S105 - the name of an act
+    TOKEN_REVOKED = "token.revoked"  # noqa: S105 - the name of an act
     TEAM_ADDED = "team.added"
     TEAM_CHANGED = "team.changed"
     TEAM_JOINED = "team.joined"

@@ -1,21 +1,23 @@
-"""Who signs in: people, and the sessions of their consoles.
+"""Who signs in: people, and the sessions of their consoles. A request may come with a program's token instead.
 
 A session is an opaque token, kept as its SHA-256. It ends 12 hours after it began, or 30 minutes after it was
 last used; `tocsin up` gives this machine's first technician one that does neither.
 """
 
-import hashlib
 import re
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlmodel import Session, col, delete, select, update
+from sqlmodel import Session, col, delete, or_, select, update
 
 from tocsin_protocol.api import Person
-from tocsin_protocol.vocabulary import Role
+from tocsin_protocol.vocabulary import Role, TokenScope
+from tocsin_server.access import tokens
 from tocsin_server.access.passwords import NO_PASSWORD, Passwords
-from tocsin_server.access.store import LoginSession, PersonRow
-from tocsin_server.errors import Conflict, Unprocessable
+from tocsin_server.access.store import LoginSession, PersonRow, TotpRow
+from tocsin_server.access.tokens import digest_of
+from tocsin_server.errors import Conflict, NotFound, Unprocessable
 from tocsin_server.estate.names import cleaned_name
 from tocsin_server.estate.store import known
 
@@ -26,16 +28,22 @@ TOUCH_EVERY_MS = 60_000
 
 _LOGIN = re.compile(r"[a-z0-9._@-]{1,63}")
 _TOKEN_PREFIX = "toc_ses_"  # noqa: S105 - a prefix that secret scanners can look for, not a secret
+_NAME_LETTERS = 16
+"""Of a session's digest: enough to tell one person's sessions apart, and nothing that opens one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """A valid session and whose it is."""
+    """A valid session or token, and whose it is."""
 
     person: Person
     digest: str
     is_touch_due: bool
     """It was last used so long ago that its use has to be written down: see `touch`."""
+    scopes: frozenset[TokenScope] | None = None
+    """What a token is for; None is a session, which is for all that its person may."""
+    has_second_factor: bool = True
+    """Its person's codes are asked for, or an operator at the server's machine has given it."""
 
 
 def add_person(
@@ -75,7 +83,9 @@ def password_hash_of(session: Session, login: str) -> str | None:
     return None if person is None or person.disabled_ms is not None else person.password_hash
 
 
-def issue_session(session: Session, person: PersonRow, now_ms: int, *, unlimited: bool = False) -> str:
+def issue_session(
+    session: Session, person: PersonRow, now_ms: int, *, source: str = "", unlimited: bool = False
+) -> str:
     """The token of a new session. The person's sessions that have ended are taken away."""
     person_id = known(person.id)
     session.exec(
@@ -86,11 +96,12 @@ def issue_session(session: Session, person: PersonRow, now_ms: int, *, unlimited
     token = _TOKEN_PREFIX + secrets.token_urlsafe(32)
     session.add(
         LoginSession(
-            digest=_digest(token),
+            digest=digest_of(token),
             person_id=person_id,
             created_ms=now_ms,
             used_ms=now_ms,
             expires_ms=None if unlimited else now_ms + SESSION_MS,
+            source=source,
         )
     )
     session.flush()
@@ -99,10 +110,12 @@ def issue_session(session: Session, person: PersonRow, now_ms: int, *, unlimited
 
 def who(session: Session, token: str, now_ms: int) -> Visit | None:
     """Whose token this is; nobody's where it is unknown or has ended, or its owner is disabled."""
+    if token.startswith(tokens.PREFIX):
+        return _with_token(session, token, now_ms)
     found = session.exec(
         select(LoginSession, PersonRow)
         .join(PersonRow, col(PersonRow.id) == LoginSession.person_id)
-        .where(LoginSession.digest == _digest(token), col(PersonRow.disabled_ms).is_(None))
+        .where(LoginSession.digest == digest_of(token), col(PersonRow.disabled_ms).is_(None))
     ).one_or_none()
     if found is None or _has_ended(found[0], now_ms):
         return None
@@ -111,17 +124,75 @@ def who(session: Session, token: str, now_ms: int) -> Visit | None:
         person=told(person),
         digest=signed_in.digest,
         is_touch_due=now_ms - signed_in.used_ms >= TOUCH_EVERY_MS,
+        has_second_factor=signed_in.expires_ms is None or has_codes(session, known(person.id)),
     )
 
 
+def _with_token(session: Session, token: str, now_ms: int) -> Visit | None:
+    found = tokens.bearer_of(session, token, now_ms)
+    if found is None:
+        return None
+    return Visit(
+        person=told(found.person),
+        digest=digest_of(token),
+        is_touch_due=found.is_touch_due,
+        scopes=found.scopes,
+        has_second_factor=has_codes(session, known(found.person.id)),
+    )
+
+
+def has_codes(session: Session, person_id: int) -> bool:
+    """Whether somebody's one-time codes are asked for."""
+    asked = select(TotpRow.person_id).where(TotpRow.person_id == person_id, col(TotpRow.sealed).is_not(None))
+    return session.exec(asked).first() is not None
+
+
 def touch(session: Session, visit: Visit, now_ms: int) -> None:
-    """Write down that the session is in use."""
+    """Write down that the session or token is in use."""
+    if visit.scopes is not None:
+        tokens.touch_token(session, visit.digest, now_ms)
+        return
     session.exec(update(LoginSession).where(col(LoginSession.digest) == visit.digest).values(used_ms=now_ms))
 
 
 def log_out(session: Session, visit: Visit) -> None:
     """End the session."""
     session.exec(delete(LoginSession).where(col(LoginSession.digest) == visit.digest))
+
+
+def sessions_of(session: Session, person_id: int, now_ms: int) -> Sequence[LoginSession]:
+    """Somebody's sessions that have not ended, the one that was used last first."""
+    asked = select(LoginSession).where(
+        LoginSession.person_id == person_id,
+        or_(
+            col(LoginSession.expires_ms).is_(None),
+            (col(LoginSession.expires_ms) > now_ms) & (col(LoginSession.used_ms) > now_ms - IDLE_MS),
+        ),
+    )
+    return session.exec(asked.order_by(col(LoginSession.used_ms).desc(), col(LoginSession.digest))).all()
+
+
+def name_of(digest: str) -> str:
+    """What a session is called by its owner."""
+    return digest[:_NAME_LETTERS]
+
+
+def end_session(session: Session, person_id: int, name: str, now_ms: int) -> None:
+    """End one of somebody's sessions, by its name; raises `NotFound`."""
+    named = [each for each in sessions_of(session, person_id, now_ms) if name_of(each.digest) == name]
+    if not named:
+        raise NotFound(f"there is no session {name[:_NAME_LETTERS]!r}", remedy="list them; it may have ended")
+    for each in named:
+        session.delete(each)
+    session.flush()
+
+
+def end_others(session: Session, person_id: int, digest: str = "") -> int:
+    """End all of somebody's sessions but the one of that digest; how many there were."""
+    done = session.exec(
+        delete(LoginSession).where(col(LoginSession.person_id) == person_id, col(LoginSession.digest) != digest)
+    )
+    return int(done.rowcount)
 
 
 def told(person: PersonRow) -> Person:
@@ -133,7 +204,3 @@ def _has_ended(signed_in: LoginSession, now_ms: int) -> bool:
     if signed_in.expires_ms is None:
         return False
     return now_ms >= signed_in.expires_ms or now_ms - signed_in.used_ms >= IDLE_MS
-
-
-def _digest(token: str) -> str:
-    return hashlib.sha256(token.encode()).hexdigest()

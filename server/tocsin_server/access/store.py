@@ -1,9 +1,9 @@
-"""The tables of people, their sessions, what they were answered, and the audit log.
+"""The tables of people, of how they sign in, of what they were answered, and of the audit log.
 
-A session's token is kept as its SHA-256 only.
+Tokens and recovery codes are kept as their SHA-256 only, secrets of one-time codes sealed (`vault.py`).
 """
 
-from sqlalchemy import Column, ForeignKey, Index
+from sqlalchemy import BigInteger, Column, ForeignKey, Index
 from sqlmodel import Field, SQLModel
 
 from tocsin_protocol.vocabulary import Role
@@ -33,6 +33,63 @@ class LoginSession(SQLModel, table=True):
     used_ms: int = Field(sa_type=Millis)
     expires_ms: int | None = Field(default=None, sa_type=Millis)
     """None is a session that never ends by itself."""
+    source: str = ""
+    """The address that it was begun from."""
+
+
+class TotpRow(SQLModel, table=True):
+    """Somebody's one-time codes: the secret in force, and one that waits for its first code."""
+
+    __tablename__ = "totp"
+    person_id: int = Field(
+        sa_column=Column(RowId, ForeignKey("person.id"), primary_key=True, autoincrement=False)
+    )
+    sealed: str | None = None
+    """None until a first code has shown that the person's device has the secret."""
+    since_ms: int | None = Field(default=None, sa_type=Millis)
+    last_step: int = Field(default=0, sa_type=BigInteger)
+    """Of codes that were used, the latest's time-step: neither it nor one before is taken again."""
+    pending: str | None = None
+    pending_ms: int | None = Field(default=None, sa_type=Millis)
+
+
+class RecoveryCode(SQLModel, table=True):
+    """One of the codes for when the device is lost; one that was used is removed."""
+
+    __tablename__ = "recovery_code"
+    digest: str = Field(primary_key=True)
+    person_id: int = Field(foreign_key="person.id", index=True, sa_type=RowId)
+
+
+class ApiTokenRow(SQLModel, table=True):
+    """A program's way in, as its person and for what its scopes say."""
+
+    __tablename__ = "api_token"
+    id: int | None = Field(default=None, primary_key=True, sa_type=RowId)
+    digest: str = Field(unique=True)
+    person_id: int = Field(foreign_key="person.id", index=True, sa_type=RowId)
+    name: str
+    scopes: str
+    """Words with a space between them."""
+    created_ms: int = Field(sa_type=Millis)
+    expires_ms: int = Field(sa_type=Millis)
+    used_ms: int | None = Field(default=None, sa_type=Millis)
+    revoked_ms: int | None = Field(default=None, sa_type=Millis)
+
+
+class TryRow(SQLModel, table=True):
+    """How signing in has gone of late (`access/attempts.py`)."""
+
+    __tablename__ = "sign_in_try"
+    login: str = Field(primary_key=True)
+    """A keyed digest, since what is typed there may be a password; empty for all logins of an address."""
+    source: str = Field(primary_key=True)
+    """The address; empty for all addresses of a login."""
+    failures: int
+    failed_ms: int = Field(sa_type=Millis)
+    succeeded_ms: int | None = Field(default=None, sa_type=Millis)
+    until_ms: int = Field(index=True, sa_type=Millis)
+    """When the row means nothing any longer."""
 
 
 class AnswerRow(SQLModel, table=True):

@@ -3,12 +3,16 @@
 from sqlmodel import Session, col, select
 
 from tocsin_protocol.vocabulary import HostKind, Role
+from tocsin_server.access import standing, totp
+from tocsin_server.access.attempts import forget
 from tocsin_server.access.audit import Act, Deed
 from tocsin_server.access.auditlog import record
 from tocsin_server.access.people import add_person, issue_session
 from tocsin_server.access.standing import Wish, change, disable, enable, end_sessions
 from tocsin_server.access.store import PersonRow
+from tocsin_server.access.vault import Vault
 from tocsin_server.cli.writing import operator
+from tocsin_server.errors import Conflict
 from tocsin_server.estate.clients import add_client
 from tocsin_server.estate.enrolment import create_enrol_token
 from tocsin_server.estate.hosts import retire_host
@@ -117,6 +121,22 @@ def signed_out_person(session: Session, login: str, now_ms: int) -> int:
     details = {"sessions": ended}
     record(session, Deed(Act.PERSON_SIGNED_OUT, login, by=operator(), at_ms=now_ms, details=details))
     return ended
+
+
+def reset_codes(session: Session, login: str, now_ms: int) -> int:
+    """Somebody of whom no one-time codes are asked for now; how many sessions that has ended."""
+    if not totp.reset(session, known(standing.person(session, login).id)):
+        raise Conflict(f"{login} has no one-time codes", remedy="there is nothing to do")
+    ended = end_sessions(session, login)
+    details = {"sessions": ended}
+    record(session, Deed(Act.PERSON_CODES_RESET, login, by=operator(), at_ms=now_ms, details=details))
+    return ended
+
+
+def unlocked_login(session: Session, login: str, vault: Vault, now_ms: int) -> None:
+    """Failed sign-ins of somebody, forgotten."""
+    forget(session, vault.mark(standing.person(session, login).login))
+    record(session, Deed(Act.PERSON_UNLOCKED, login, by=operator(), at_ms=now_ms))
 
 
 def unlimited_session(session: Session, person: PersonRow, now_ms: int) -> str:

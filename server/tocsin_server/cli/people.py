@@ -9,6 +9,7 @@ from pathlib import Path
 from tocsin_protocol.vocabulary import Role
 from tocsin_server.access.passwords import Passwords
 from tocsin_server.access.standing import Stand, Wish, everybody
+from tocsin_server.cli import signin
 from tocsin_server.cli.command import Commands, Options, command, group
 from tocsin_server.cli.deeds import (
     changed_person,
@@ -49,7 +50,7 @@ _ROLES = [role.value for role in Role]
 
 
 def add_commands(commands: Commands) -> None:
-    """`user add, list, change, disable, enable, sign-out`."""
+    """`user add, list, change, disable, enable, sign-out, totp, unlock`."""
     words = group(commands, "user")
     adding = command(words, "add", _add, "add a person", examples=ADD_EXAMPLES)
     adding.add_argument("login")
@@ -73,6 +74,7 @@ def add_commands(commands: Commands) -> None:
     enabling.add_argument("login")
     leaving = command(words, "sign-out", _sign_out, "end all of somebody's sessions")
     leaving.add_argument("login")
+    signin.add_to(words)
 
 
 def _add(options: Options) -> int:

@@ -4,6 +4,7 @@ Both are made at the first start and never change: each enrolment token carries 
 certificate's fingerprint, so no authority has to vouch for them and no name has to be in the certificate.
 """
 
+import hashlib
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -43,6 +44,10 @@ class ServerIdentity:
     def sign(self, message: bytes) -> bytes:
         """The 64-byte signature of a message."""
         return self._signing_key.sign(message).signature
+
+    def derived(self, purpose: bytes) -> bytes:
+        """A key of 32 bytes for a purpose of at most 16; it tells nothing of the key or of another's."""
+        return hashlib.blake2b(key=bytes(self._signing_key), person=purpose, digest_size=32).digest()
 
 
 def open_identity(data: Path) -> ServerIdentity:

@@ -23,11 +23,13 @@ from tocsin_server.http import (
     events,
     healthz,
     hosts,
+    me,
     metrics,
     prometheus,
     query,
     ranges,
     sessions,
+    signin,
     silences,
     status,
     teams,
@@ -73,7 +75,7 @@ def _litestar(deps: Deps, routers: list[Router], openapi_config: OpenAPIConfig |
 
 
 def _open() -> Router:
-    return Router("/", route_handlers=[healthz.healthz, Router(PREFIX, route_handlers=[sessions.login])])
+    return Router("/", route_handlers=[healthz.healthz, Router(PREFIX, route_handlers=[signin.login])])
 
 
 def _for_people(deps: Deps) -> Router:
@@ -84,6 +86,7 @@ def _for_people(deps: Deps) -> Router:
         route_handlers=[
             sessions.logout,
             sessions.me,
+            *me.ROUTES,
             status.server_status,
             *tickets.ROUTES,
             *teams.ROUTES,

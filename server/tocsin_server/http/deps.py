@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 from litestar.di import NamedDependency
 
 from tocsin_protocol.api import Person, RuleProblem
-from tocsin_server.access.attempts import Attempts
 from tocsin_server.access.passwords import Passwords
 from tocsin_server.access.ration import Ration
+from tocsin_server.access.vault import Vault
 from tocsin_server.alerts.rules import RuleSet
 from tocsin_server.alerts.silenced import Silences
 from tocsin_server.clock import Clock
@@ -45,6 +45,8 @@ class Deps:
     silences: Silences
     clock: Clock
     settings: ServerConfig
+    vault: Vault
+    """Opens what is sealed of people's one-time codes."""
     agents: Asgi
     """Answers /agent/v1/*, and sees those requests before anybody else."""
     scrape_token: str
@@ -69,7 +71,6 @@ class Deps:
     operator_token: str = ""
     """Of the pass in the data folder; empty opens nothing."""
     passwords: Passwords = field(default_factory=Passwords)
-    attempts: Attempts = field(default_factory=Attempts)
     failures: Ration = field(default_factory=Ration)
     """Which failed sign-ins the audit log tells of."""
     in_work: InWork = field(default_factory=InWork)

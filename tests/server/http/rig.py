@@ -14,6 +14,7 @@ from tocsin_protocol.api import RuleProblem
 from tocsin_protocol.vocabulary import AlertState, HostKind, Role, SeriesKind
 from tocsin_server.access.passwords import Passwords
 from tocsin_server.access.people import add_person, issue_session
+from tocsin_server.access.vault import Vault
 from tocsin_server.alerts.silenced import Silences
 from tocsin_server.alerts.store import AlertRow
 from tocsin_server.clock import FakeClock
@@ -45,6 +46,7 @@ SCRAPE_TOKEN = "toc_scr_test"
 OPERATOR_TOKEN = "toc_opr_test"
 PASSWORD = "correct horse battery"
 CHEAP = Passwords(time_cost=1, memory_kib=8, lanes=1)
+VAULT = Vault(bytes(32))
 
 Readings = Mapping[tuple[str, tuple[tuple[str, str], ...]], float]
 ATLAS = HostFacts(
@@ -249,6 +251,7 @@ def make_rig(storage: Storage, tokens: dict[str, str]) -> Rig:
         silences=Silences(storage, clock.now_ms),
         clock=clock,
         settings=ServerConfig(),
+        vault=VAULT,
         agents=agents_app,
         scrape_token=SCRAPE_TOKEN,
         open_metrics=False,

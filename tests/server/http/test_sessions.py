@@ -6,7 +6,7 @@ import httpx
 import pytest
 from tests.server.http.rig import NOW, PASSWORD, Rig
 
-from tocsin_server.access.attempts import FREE
+from tocsin_server.access.attempts import PAIR
 from tocsin_server.access.people import IDLE_MS, SESSION_MS
 from tocsin_server.clock import moment
 
@@ -35,7 +35,7 @@ async def test_who_does_not_is_told_no_more_than_that(rig: Rig, login: str, pass
 
 async def test_guessing_is_slowed_down_with_the_time_to_wait(rig: Rig) -> None:
     async with rig.client(None) as nobody:
-        for _ in range(FREE):
+        for _ in range(PAIR.free):
             await nobody.post(LOGIN, json={"login": "alice", "password": "wrong horse battery"})
         hasty = await nobody.post(LOGIN, json={"login": "alice", "password": PASSWORD})
         rig.clock.move(seconds=1)
