@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import re
 import ssl
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -17,7 +18,8 @@ from tests.tui.test_safe import is_harmless
 
 from tocsin_protocol import api
 from tocsin_tui.client import Client, complaint, decode
-from tocsin_tui.errors import BadAnswer, BadConfig, Overtaken, Refused, SignedOut, Unreachable
+from tocsin_tui.errors import BadAnswer, BadConfig, Lost, Overtaken, Refused, SignedOut, Unreachable
+from tocsin_tui.repeats import MOST, Repeats
 
 URL = "http://127.0.0.1:8443"
 
@@ -69,12 +71,92 @@ async def test_a_server_that_is_away_is_unreachable(client: Client, server: Fake
         (409, Overtaken),
         (412, Overtaken),
         (429, Unreachable),  # it will answer later
-        (500, Unreachable),
+        (500, Lost),
         (503, Unreachable),
     ],
 )
 def test_each_status_is_the_error_of_what_one_can_do(status: int, error: type[Exception]) -> None:
     assert type(complaint(httpx.Response(status, content=b"<html>nginx</html>"))) is error
+
+
+class Leaky(httpx.AsyncBaseTransport):
+    """A line that loses the answers to the first requests; the requests arrive."""
+
+    def __init__(self, server: FakeServer, losses: int) -> None:
+        self._server = server
+        self._losses = losses
+        self.keys: list[str] = []
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        self.keys.append(request.headers.get("idempotency-key", ""))
+        answer = await self._server.handle_async_request(request)
+        if len(self.keys) <= self._losses:
+            raise httpx.ReadError("broken pipe")
+        return answer
+
+
+@pytest.fixture
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tocsin_tui.client.AGAIN_S", 0.0)
+
+
+@pytest.mark.usefixtures("at_once")
+async def test_a_change_whose_answer_is_lost_is_sent_again_under_its_key(server: FakeServer) -> None:
+    leaky = Leaky(server, losses=1)
+    client = Client(URL, token=server.token, transport=leaky)
+
+    await client.comment(4812, "rung by hand")
+    await client.comment(4812, "rung by hand")
+
+    first, again, another = leaky.keys
+    assert first == again != another
+    assert all(re.fullmatch('"[!-~]{16,}"', key) for key in leaky.keys)
+
+
+@pytest.mark.usefixtures("at_once")
+async def test_what_a_technician_sends_again_after_a_loss_is_the_same_request(server: FakeServer) -> None:
+    leaky = Leaky(server, losses=2)
+    client = Client(URL, token=server.token, transport=leaky)
+
+    with pytest.raises(Lost, match="broke off: broken pipe"):
+        await client.comment(4812, "rung by hand")
+    await client.comment(4812, "another thing")
+    await client.comment(4812, "rung by hand")
+
+    lost, _, other, same = leaky.keys
+    assert lost == same != other
+
+
+async def test_what_never_left_is_not_sent_twice_and_reading_has_no_key(
+    client: Client, server: FakeServer
+) -> None:
+    await client.ticket(4812)
+    server.down = "connection refused"
+    with pytest.raises(Unreachable):
+        await client.comment(4812, "x")
+
+    assert server.asked == ["GET /tickets/4812"]
+
+
+@pytest.mark.usefixtures("at_once")
+async def test_what_the_server_still_works_at_is_asked_for_again(client: Client, server: FakeServer) -> None:
+    server.refusals["/comment"] = api.Problem(title="Conflict", status=409, type="in-work", detail="in work")
+
+    with pytest.raises(Lost, match="in work"):
+        await client.comment(4812, "x")
+
+    assert server.asked == ["POST /tickets/4812/comment"] * 2
+
+
+def test_of_lost_requests_the_latest_are_remembered() -> None:
+    repeats = Repeats()
+    keys = [repeats.key("/tickets", str(number).encode()) for number in range(MOST + 1)]
+    for number, key in enumerate(keys):
+        repeats.lost("/tickets", str(number).encode(), key)
+
+    assert repeats.key("/tickets", b"0") not in keys
+    assert repeats.key("/tickets", b"1") == keys[1]
+    assert repeats.key("/tickets", b"1") != keys[1]
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b"{}", b'{"tickets": 3}', b"[" * 100_000, b"\xff\xfe"])

@@ -9,6 +9,7 @@ import asyncio
 import hashlib
 import ssl
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from datetime import datetime
 from typing import NamedTuple, TypeVar
 from urllib.parse import urlsplit
@@ -21,12 +22,25 @@ from tocsin_protocol import api
 from tocsin_protocol.messages import Message, Question
 from tocsin_protocol.query import Chart
 from tocsin_tui.address import checked_url, is_loopback
-from tocsin_tui.errors import BadAnswer, BadConfig, ConsoleError, Overtaken, Refused, SignedOut, Unreachable
+from tocsin_tui.errors import (
+    BadAnswer,
+    BadConfig,
+    ConsoleError,
+    Lost,
+    Overtaken,
+    Refused,
+    SignedOut,
+    Unreachable,
+)
+from tocsin_tui.repeats import Repeats
 from tocsin_tui.safe import safe_line, safe_tree
 
 ANSWER_S = 10.0
 SILENCE_S = 25.0
 """A stream that says nothing for so long is dead: the server's comment line comes every 15 s."""
+AGAIN_S = 0.5
+"""After this a change whose answer was lost is sent once more."""
+_UNSENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 
 T = TypeVar("T")
 
@@ -55,6 +69,7 @@ class Client:
         self._fingerprint = fingerprint.replace(":", "").lower()
         self._transport = transport
         self._opened: httpx.AsyncClient | None = None
+        self._repeats = Repeats()
 
     async def aclose(self) -> None:
         if self._opened is not None:
@@ -64,7 +79,7 @@ class Client:
     async def login(self, login: str, password: str) -> api.LoginAnswer:
         """Sign in; the token is kept for all that follows."""
         question = api.LoginRequest(login=login, password=password)
-        answer = await self._post("/login", question, api.LoginAnswer)
+        answer = await self._ask("POST", "/login", api.LoginAnswer, content=msgspec.json.encode(question))
         self.token = answer.token
         return answer
 
@@ -174,7 +189,17 @@ class Client:
         return await self._ask("GET", path, kind, params=asked)
 
     async def _post(self, path: str, question: Question, kind: type[T]) -> T:
-        return await self._ask("POST", path, kind, content=msgspec.json.encode(question))
+        """Change something, once: where its answer is lost it is sent again, under the same key."""
+        content = msgspec.json.encode(question)
+        key = self._repeats.key(path, content)
+        with suppress(Lost):
+            return await self._ask("POST", path, kind, content=content, key=key)
+        await asyncio.sleep(AGAIN_S)
+        try:
+            return await self._ask("POST", path, kind, content=content, key=key)
+        except Unreachable:
+            self._repeats.lost(path, content, key)
+            raise
 
     async def _ask(
         self,
@@ -184,14 +209,18 @@ class Client:
         *,
         params: dict[str, str] | None = None,
         content: bytes | None = None,
+        key: str = "",
     ) -> T:
+        headers = self._headers() | ({"idempotency-key": key} if key else {})
         try:
             http = await self._http()
             response = await http.request(
-                method, api.PREFIX + path, params=params, content=content, headers=self._headers()
+                method, api.PREFIX + path, params=params, content=content, headers=headers
             )
-        except httpx.HTTPError as error:
+        except _UNSENT as error:
             raise Unreachable(_why(error, self.url)) from error
+        except httpx.HTTPError as error:
+            raise Lost(_why(error, self.url)) from error
         if not response.is_success:
             raise complaint(response)
         return decode(response.content, kind)
@@ -236,8 +265,11 @@ def complaint(response: httpx.Response) -> ConsoleError:
         problem = decode(response.content, api.Problem)
         said = problem.detail or problem.title
         said += f": {problem.remedy}" if problem.remedy else ""
+        is_in_work = problem.type == "in-work"
     except BadAnswer:
-        said = f"the server answers {response.status_code}"
+        said, is_in_work = f"the server answers {response.status_code}", False
+    if is_in_work or (response.is_server_error and response.status_code != httpx.codes.SERVICE_UNAVAILABLE):
+        return Lost(said)
     if response.status_code == httpx.codes.UNAUTHORIZED:
         return SignedOut(said)
     if response.status_code in {httpx.codes.CONFLICT, httpx.codes.PRECONDITION_FAILED}:

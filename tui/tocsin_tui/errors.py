@@ -3,6 +3,7 @@
 ConsoleError            the message is one line for the screen
 ├── BadConfig           mend the configuration or the command line
 ├── Unreachable         wait: what is known stays on screen, and it tries again
+│   └── Lost            nobody knows whether it was done: the same again is safe
 ├── BadAnswer           the server says something outside the contract: update one of the two
 ├── SignedOut           sign in again
 ├── Overtaken           somebody was first: read the thing again
@@ -20,6 +21,10 @@ class BadConfig(ConsoleError):
 
 class Unreachable(ConsoleError):
     """The server does not answer, or says that it cannot now."""
+
+
+class Lost(Unreachable):
+    """The request may have arrived, and its answer has not."""
 
 
 class BadAnswer(ConsoleError):
