@@ -28,6 +28,7 @@ that they do not know, so an older console works with a newer server.
 | `POST /api/v1/tickets/{id}/comment` | `NewComment` | `TicketDetail` |
 | `POST /api/v1/tickets/{id}/resolve` | `Resolution` | `TicketDetail` |
 | `POST /api/v1/tickets/{id}/reopen`, `/close` | `Change` | `TicketDetail` |
+| `POST /api/v1/tickets/{id}/assign` | `teams.Assign` | `TicketDetail` |
 | `GET /api/v1/teams?mine=` | | `teams.TeamPage` |
 | `GET /api/v1/teams/{slug}` | | `teams.Team` |
 | `GET /api/v1/alerts?state=active\\|all&client=&host=` | | `AlertPage` |
@@ -267,6 +268,9 @@ class TicketRow(Message, frozen=True, kw_only=True):
     urgency: str = ""
     """How soon that hurts, in the same words."""
     team: str = ""
+    """The slug of the team that has it."""
+    supplier: str = ""
+    """Whom the team has given it to, as the contract names them."""
     waits_for: str = ""
     """What a pending ticket waits for: `customer`, `vendor` and what else the lifecycle names."""
     wakes_at: datetime | None = None

@@ -23,6 +23,8 @@ class TicketClock(Message, frozen=True, kw_only=True):
     kind: str
     """`ack`, `first_response`, `resolve`, `update`."""
     agreement: str
+    counterparty: str = ""
+    """With whom: the client, the team or the supplier."""
     type: str
     """`sla`, `ola`, `uc`."""
     priority: int

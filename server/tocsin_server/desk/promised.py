@@ -160,6 +160,7 @@ def _told(clock: Clock) -> TicketClock:
     return TicketClock(
         kind=target.kind,
         agreement=clock.agreement.name,
+        counterparty=clock.agreement.counterparty,
         type=clock.agreement.type,
         priority=clock.priority,
         round=clock.round,

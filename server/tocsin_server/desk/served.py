@@ -1,6 +1,8 @@
 """A ticket's timeline as the events of its clocks. Pure.
 
     opened       created           by an alert: when it fired, or was no longer withheld
+                 assigned          to the team that it is opened for
+    assigned     assigned          to a team or a supplier; nothing, where a team gives it to one of its own
     taken        taken             and no longer paused
     commented    comment           where it was said to the requester; a note among technicians is no event
     waiting      paused            for a reason that the contract names; for another one nothing pauses
@@ -62,11 +64,17 @@ def events_of(steps: Iterable[Step], *, item: str, priority: int, reasons: Conta
             continue
         at_ms = max(at_ms, step.at_ms)
         for place, kind in enumerate(_MEANING[step.kind](life, step)):
-            name = item if kind is EventKind.CREATED else life.waits_for if kind is EventKind.PAUSED else ""
+            name = _NAMED[kind](life, step, item) if kind in _NAMED else ""
             events.append(
                 Event(2 * step.id + place, at_ms, kind, name, priority_told(step) or priority, _by(step))
             )
     return events
+
+
+def party_told(step: Step) -> str:
+    """The supplier or the team that an entry gives the ticket to; empty where it is none."""
+    told = step.data.get("supplier") or step.data.get("team")
+    return told if isinstance(told, str) else ""
 
 
 def _by(step: Step) -> By:
@@ -82,8 +90,13 @@ class _Life:
         self.waits_for = ""
         """The reason for which it is paused."""
 
-    def opened(self, _step: Step) -> Iterator[EventKind]:
+    def opened(self, step: Step) -> Iterator[EventKind]:
         yield EventKind.CREATED
+        yield from self.assigned(step)
+
+    def assigned(self, step: Step) -> Iterator[EventKind]:
+        if party_told(step):
+            yield EventKind.ASSIGNED
 
     def taken(self, _step: Step) -> Iterator[EventKind]:
         yield EventKind.TAKEN
@@ -130,6 +143,7 @@ class _Life:
 
 _MEANING: Mapping[TicketEventKind, Callable[[_Life, Step], Iterator[EventKind]]] = {
     TicketEventKind.OPENED: _Life.opened,
+    TicketEventKind.ASSIGNED: _Life.assigned,
     TicketEventKind.ALERT_FIRED: _Life.fired,
     TicketEventKind.PRIORITISED: _Life.fired,
     TicketEventKind.TAKEN: _Life.taken,
@@ -141,5 +155,11 @@ _MEANING: Mapping[TicketEventKind, Callable[[_Life, Step], Iterator[EventKind]]]
     TicketEventKind.REOPENED: _Life.reopened,
     TicketEventKind.CLOSED: _Life.closed,
 }
+_NAMED: Mapping[EventKind, Callable[[_Life, Step, str], str]] = {
+    EventKind.CREATED: lambda _life, _step, item: item,
+    EventKind.PAUSED: lambda life, _step, _item: life.waits_for,
+    EventKind.ASSIGNED: lambda _life, step, _item: party_told(step),
+}
+"""What an event of a kind is told with, beside its time."""
 TELLING = frozenset(_MEANING)
 """Entries that clocks may hear of."""

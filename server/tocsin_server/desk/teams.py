@@ -13,6 +13,7 @@ from tocsin_protocol.vocabulary import Role, TeamAssign
 from tocsin_server.access.standing import person
 from tocsin_server.access.store import PersonRow
 from tocsin_server.desk.store import TeamMemberRow, TeamRow
+from tocsin_server.desk.ticket import Technician
 from tocsin_server.errors import Conflict, NotFound, Unprocessable
 from tocsin_server.estate.names import checked_mail, checked_slug, cleaned_name
 from tocsin_server.estate.store import known
@@ -142,6 +143,14 @@ def team(session: Session, slug: str) -> Team:
     """One of them; raises `NotFound`."""
     (found,) = _with_members(session, [team_row(session, slug)])
     return found
+
+
+def member_of(session: Session, slug: str, login: str) -> Technician:
+    """Somebody of a team who can be given a ticket; raises `NotFound`, `Unprocessable` where they are not."""
+    row, who = team_row(session, slug), person(session, login)
+    if _membership(session, row, who) is None or who.disabled_ms is not None or who.role is Role.VIEWER:
+        raise Unprocessable(f"{login} does no work in {slug}", remedy="tocsin-server team list shows who does")
+    return Technician(known(who.id), who.login)
 
 
 def team_slugs(session: Session) -> frozenset[str]:

@@ -6,6 +6,7 @@
              └─ release ─┘  │  │ └─ reopen, fire, relapse ┘
                     resume ─┘  └▶ pending, by wait      (new, where it has no owner)
 
+What is assigned to somebody is new until they take it.
 So it is shipped: which act of a person leads where is the `course` that each is given, of `lifecycle`.
 
 Pure: `now_ms` and everything else is passed in. An act gives a `Change`: the standing after it and exactly one
@@ -80,7 +81,9 @@ class Standing:
     impact: str = ""
     urgency: str = ""
     team: str = ""
-    """Whose it is, as `routing` says."""
+    """Whose it is: what `routing` has said, or who has been assigned."""
+    supplier: str = ""
+    """Whom the team has given it to, as the contract names them."""
     waits_for: str = ""
     """What a pending ticket waits for."""
     wakes_ms: int | None = None
@@ -111,6 +114,16 @@ class Change:
 
     standing: Standing
     entry: Entry
+
+
+@dataclass(frozen=True, slots=True)
+class Receiver:
+    """Who has a ticket once it is assigned; `data` is what of that was asked for."""
+
+    team: str
+    owner: Technician | None
+    supplier: str = ""
+    data: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,11 +195,27 @@ def cleared(was: Standing, evidence: Evidence, now_ms: int, *, is_last: bool) ->
 
 
 def take(was: Standing, who: Technician, now_ms: int, *, course: Course) -> Change:
-    """A person makes it theirs."""
-    if was.is_open and was.owner is not None:
+    """A person makes it theirs, or begins with what was given to them."""
+    is_given = was.owner is not None and was.owner.id == who.id and was.state is TicketState.NEW
+    if was.is_open and was.owner is not None and not is_given:
         _require_to_be_free(was.owner, who, _name(was))
     now = _led(replace(was, owner=who), course, TicketAct.TAKE)
     return _changed(now, Entry(now_ms, TicketEventKind.TAKEN, who.actor))
+
+
+def assign(was: Standing, by: Actor, now_ms: int, *, to: Receiver, text: str = "") -> Change:
+    """It is given to a team, a person or a supplier. A new owner has not begun yet: it is new, or waits on."""
+    _require_open(was, "assign")
+    now = replace(was, team=to.team, owner=to.owner, supplier=to.supplier)
+    if now == was:
+        raise Conflict(f"{_name(was)} is with {_whom(to)} already", remedy="there is nothing to do")
+    if now.owner != was.owner and was.state is TicketState.IN_PROGRESS:
+        now = replace(now, state=TicketState.NEW)
+    return _changed(now, Entry(now_ms, TicketEventKind.ASSIGNED, by, text, to.data))
+
+
+def _whom(to: Receiver) -> str:
+    return to.supplier or (to.team if to.owner is None else to.owner.login)
 
 
 def _require_to_be_free(owner: Technician, who: Technician, name: str) -> None:

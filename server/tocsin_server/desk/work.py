@@ -13,10 +13,12 @@ from sqlalchemy import ColumnElement, Row, select, update
 from sqlmodel import Session
 
 from tocsin_protocol.api import NewTicket, Person, Prioritisation
+from tocsin_protocol.teams import Assign
 from tocsin_protocol.vocabulary import Role
 from tocsin_server.alerts.store import ALERTS
 from tocsin_server.decisions.folder import NO_TABLES, Tables
 from tocsin_server.desk import ticket
+from tocsin_server.desk.assigning import receiver
 from tocsin_server.desk.guard import Case
 from tocsin_server.desk.happening import Happening
 from tocsin_server.desk.lifecycle import Course, Lifecycle
@@ -29,6 +31,7 @@ from tocsin_server.desk.ticket import ALARMING, PRIORITIES, Change, Technician
 from tocsin_server.desk.worlds import worlds_of
 from tocsin_server.errors import Conflict, NotFound, Stale, Unprocessable
 from tocsin_server.estate.store import Host, Site
+from tocsin_server.sla.register import NO_CONTRACTS, Contracts
 
 _HOSTS = Host.metadata.tables["host"]
 _SITES = Site.metadata.tables["site"]
@@ -99,6 +102,19 @@ def wait(
     said = given_text(text, what="the note")
     act = partial(ticket.wait, reason=reason, until_ms=until_ms, text=said)
     return _act(session, ticket_id, hand, act, text=said, reason=reason)
+
+
+def assign(
+    session: Session, ticket_id: int, hand: Hand, *, wish: Assign, contracts: Contracts = NO_CONTRACTS
+) -> Happening:
+    """Give it to a team, to somebody of one, or to a supplier of the client's contract."""
+    said = given_text(wish.text, what="the note")
+
+    def decide(record: Record) -> Change:
+        to = receiver(session, record, wish, contracts)
+        return ticket.assign(record.standing, hand.who.actor, hand.now_ms, to=to, text=said)
+
+    return _change(session, ticket_id, hand, decide)
 
 
 def resume(session: Session, ticket_id: int, hand: Hand) -> Happening:

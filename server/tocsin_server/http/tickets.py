@@ -22,6 +22,7 @@ from tocsin_protocol.api import (
     TicketPage,
     Wait,
 )
+from tocsin_protocol.teams import Assign
 from tocsin_server.access.auditlog import record
 from tocsin_server.desk import attested, work
 from tocsin_server.desk.happening import Happening
@@ -98,6 +99,13 @@ async def wait(deps: Wired, request: SignedIn, ticket_id: Id, data: JSONBody[Wai
     """Let it wait for something, at most until a time."""
     until_ms = None if data.until is None else instant("until", data.until)
     verb = partial(work.wait, reason=data.reason, until_ms=until_ms, text=data.text)
+    return await _change(deps, request, ticket_id, verb, version=data.version)
+
+
+@post("/tickets/{ticket_id:int}/assign", status_code=200)
+async def assign(deps: Wired, request: SignedIn, ticket_id: Id, data: JSONBody[Assign]) -> TicketDetail:
+    """Give it to a team, to somebody of one, or to a supplier."""
+    verb = partial(work.assign, wish=data, contracts=deps.terms().contracts)
     return await _change(deps, request, ticket_id, verb, version=data.version)
 
 
@@ -188,6 +196,7 @@ ROUTES = (
     open_ticket,
     take,
     release,
+    assign,
     wait,
     resume,
     comment,

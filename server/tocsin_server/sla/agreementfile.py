@@ -3,7 +3,7 @@
 agreements:
   - name: gold
     type: sla                        or ola, uc
-    counterparty: network team       of an ola or uc: the team's or the supplier's name
+    counterparty: network            of an ola or uc: the team's slug, or the supplier's name
     calendar: business
     targets:                         open time: 30m, 1h30m, 45s
       1: {calendar: always, ack: 15m, first_response: 30m, resolve: 4h, update: 1h}

@@ -12,16 +12,19 @@ from tests.server.desk.world import ALICE, NOW, World
 
 from tocsin_protocol.api import NewTicket, TicketDetail, TicketPage
 from tocsin_protocol.clocks import TicketClock
+from tocsin_protocol.teams import Assign
 from tocsin_protocol.vocabulary import TicketKind
 from tocsin_server.decisions.folder import NO_TABLES
 from tocsin_server.decisions.tablefile import read_table
-from tocsin_server.desk import due, queue, work
+from tocsin_server.desk import due, queue, teams, work
 from tocsin_server.desk.promised import Due, Terms, promised
 from tocsin_server.desk.store import TICKETS
+from tocsin_server.estate.store import Host
 from tocsin_server.sla.register import NO_CONTRACTS
 
 ACME = {"acme": (contract_of("acme"),)}
 DAY_S = 86_400
+HOSTS = Host.metadata.tables["host"]
 
 
 def terms(world: World, **changes: Any) -> Terms:
@@ -38,6 +41,12 @@ def detail(world: World, ticket_id: int = 1, **changes: Any) -> TicketDetail:
 def clock(world: World, kind: str, ticket_id: int = 1) -> TicketClock:
     """The only clock of a kind."""
     (found,) = (each for each in detail(world, ticket_id).clocks if each.kind == kind)
+    return found
+
+
+def clock_of(world: World, kind: str, party: str) -> TicketClock:
+    """The only clock of a kind with somebody."""
+    (found,) = (each for each in detail(world).clocks if (each.kind, each.counterparty) == (kind, party))
     return found
 
 
@@ -177,6 +186,102 @@ def test_a_ticket_that_a_person_opens_has_the_priority_that_they_say(world: Worl
     open_by_hand(world, host_id=1, priority=2)
 
     assert {each.priority for each in detail(world).clocks} == {2}
+
+
+# -- teams and suppliers
+
+
+@pytest.fixture
+def given(world: World) -> World:
+    """On a Wednesday at 09:00 in Paris Alice opens a ticket; she is of the network team, Bob of systems."""
+
+    def made(session: Session) -> None:
+        for slug, login in (("network", "alice"), ("systems", "bob")):
+            teams.add_team(session, slug, teams.Wish(), NOW)
+            teams.join(session, slug, login, teams.MemberWish(), NOW)
+
+    world.storage.write(made)
+    world.move(seconds=9 * 3600 + 46 * 60 + 40)
+    new = NewTicket(client="acme", title="it is slow", host_id=1, priority=2)
+    world.storage.write(lambda session: work.open_ticket(session, new, person=ALICE, now_ms=world.now_ms))
+    return world
+
+
+def assign(world: World, **whom: str) -> None:
+    world.act(work.assign, 1, wish=Assign(**whom), contracts=ACME)
+
+
+def of_party(world: World, party: str) -> list[tuple[str, str, float]]:
+    """The clocks of a team or a supplier: kind, state, seconds elapsed."""
+    found = detail(world).clocks
+    return [(each.kind, each.state, each.elapsed_s) for each in found if each.counterparty == party]
+
+
+def test_a_teams_clocks_begin_when_the_ticket_is_given_to_it(given: World) -> None:
+    given.move(seconds=3600)
+    assign(given, team="network")
+    given.move(seconds=1800)
+
+    assert of_party(given, "network") == [("ack", "breached", 1800), ("resolve", "running", 1800)]
+    assert clock_of(given, "resolve", "network").started_at == at(10)
+    assert clock_of(given, "resolve", "acme").elapsed_s == 5400
+
+
+def test_a_team_that_gets_it_from_another_has_all_of_its_time(given: World) -> None:
+    assign(given, team="network")
+    given.move(seconds=4 * 3600)
+    assign(given, team="systems")
+    given.move(seconds=3600)
+
+    assert of_party(given, "network")[-1] == ("resolve", "superseded", 4 * 3600)
+    assert of_party(given, "systems")[-1] == ("resolve", "running", 3600)
+
+
+def test_a_team_that_gives_it_to_one_of_its_own_goes_on_with_the_same_clock(given: World) -> None:
+    assign(given, team="network")
+    given.move(seconds=600)
+    assign(given, person="alice")
+    given.move(seconds=300)
+    given.act(work.take, 1)
+
+    assert of_party(given, "network") == [("ack", "met", 900), ("resolve", "running", 900)]
+
+
+def test_a_suppliers_clock_goes_on_while_all_others_wait_for_it(given: World) -> None:
+    assign(given, team="network")
+    assign(given, supplier="Télécom")
+    given.act(work.wait, 1, reason="vendor")
+    given.move(seconds=3600)
+    away = of_party(given, "Télécom"), of_party(given, "network")[-1]
+    assign(given, team="network")
+
+    assert away == ([("resolve", "running", 3600)], ("resolve", "paused", 0))
+    assert of_party(given, "Télécom") == [("resolve", "superseded", 3600)]
+    assert of_party(given, "network")[-1][:2] == ("resolve", "paused")
+    assert given.ticket().supplier == ""
+
+
+def test_the_team_that_a_ticket_is_opened_for_has_its_clock_from_then_on(world: World) -> None:
+    world.storage.write(lambda session: session.execute(update(HOSTS).values(kind="network")))
+    world.fire(severity="critical")
+    world.consume()
+    item = read_table("sla_selection.csv", b"F,client:string,=> clocked:bool,=> item:string\nall,-,true,server")
+    held = {"tables": {**TABLES, "sla_selection": item}}
+
+    found = detail(world, **held).clocks
+
+    assert [(each.agreement, each.kind, each.due_at) for each in found if each.type == "ola"] == [
+        ("network", "resolve", at(10))
+    ]
+
+
+def test_a_deadline_of_a_team_may_be_the_first_that_is_due(given: World) -> None:
+    before = detail(given).ticket.due_at
+    given.act(work.take, 1)
+    given.act(work.comment, 1, text="we look", public=True)
+    assign(given, team="network")
+
+    assert (before, detail(given).ticket.due_at) == (at(9, 30), at(9, 20))
 
 
 # -- whose clocks

@@ -15,7 +15,7 @@ from tocsin_server.desk import ticket
 from tocsin_server.desk.lifecycle import Course
 from tocsin_server.desk.ruling import Ruling, Weight, priority_of
 from tocsin_server.desk.served import Step, events_of, priority_at_first, priority_told
-from tocsin_server.desk.ticket import Change, Entry, Evidence, Standing, Technician
+from tocsin_server.desk.ticket import Change, Entry, Evidence, Receiver, Standing, Technician
 from tocsin_server.errors import Refused
 from tocsin_server.sla.clock import clocks
 from tocsin_server.sla.course import course_of
@@ -91,6 +91,15 @@ acts = st.one_of(
                 {"weight": Weight(4, "low", "low", "so", "p"), "text": ""},
             ),
             (ticket.resume, (ALICE,), {"course": ANYTHING_GOES}),
+            *(
+                (ticket.assign, (ALICE.actor,), {"to": Receiver(team, owner, supplier, data)})
+                for team, owner, supplier, data in (
+                    ("network team", None, "", {"team": "network team"}),
+                    ("network team", ALICE, "", {"team": "network team", "owner": "alice"}),
+                    ("systems team", None, "", {"team": "systems team"}),
+                    ("nobodys", None, "Télécom", {"supplier": "Télécom"}),
+                )
+            ),
             (ticket.wake, (), {}),
             (ticket.resolve, (ALICE,), {"course": ANYTHING_GOES, "text": ""}),
             (ticket.reopen, (ALICE,), {"course": ANYTHING_GOES}),
@@ -249,6 +258,26 @@ def test_who_takes_or_releases_a_ticket_that_waits_goes_on_with_it(
     waits = (TicketEventKind.WAITING, {"for": "awaiting_customer"})
 
     assert kinds(told(waits, (kind, {})))[1:] == meant
+
+
+def test_a_ticket_is_assigned_as_it_is_opened_and_whenever_it_is_given_to_a_team_or_a_supplier() -> None:
+    opened = Step(1, NOW, TicketEventKind.OPENED, ActorKind.RULE, {"team": "servers"})
+
+    assert kinds(events_of([opened], item="server", priority=2, reasons=())) == [
+        "created server",
+        "assigned servers",
+    ]
+    assert kinds(
+        told(
+            (TicketEventKind.ASSIGNED, {"team": "network", "owner": "alice"}),
+            (TicketEventKind.ASSIGNED, {"supplier": "Lines Ltd"}),
+        )
+    ) == ["assigned network", "assigned Lines Ltd"]
+
+
+def test_a_team_that_gives_it_to_one_of_its_own_is_nothing_to_clocks() -> None:
+    assert kinds(told((TicketEventKind.ASSIGNED, {"owner": "alice"}))) == []
+    assert kinds(told((TicketEventKind.ALERT_FIRED, {"team": "servers"}))) == []
 
 
 def test_who_solves_is_a_technician_or_a_program() -> None:

@@ -12,7 +12,7 @@ from tests.lifecycle import COURSE
 from tocsin_protocol.vocabulary import ActorKind, TicketEventKind, TicketState
 from tocsin_server.desk import ticket
 from tocsin_server.desk.ruling import Ruling, Term, Weight, priority_of
-from tocsin_server.desk.ticket import Change, Evidence, Standing, Technician
+from tocsin_server.desk.ticket import Change, Evidence, Receiver, Standing, Technician
 from tocsin_server.errors import Conflict, Unprocessable
 
 NOW = 1_700_000_000_000
@@ -74,6 +74,56 @@ def test_only_its_owner_releases_a_ticket_or_who_may_for_others() -> None:
     with pytest.raises(Conflict, match="only alice or an administrator"):
         ticket.release(alices, BOB, NOW, may_release_others=False, course=COURSE)
     assert ticket.release(alices, BOB, NOW, may_release_others=True, course=COURSE).entry.text == "from alice"
+
+
+def test_who_is_given_a_ticket_has_not_begun_until_they_take_it() -> None:
+    bobs = a_ticket(state=TicketState.IN_PROGRESS, owner=BOB, team="servers")
+
+    given = ticket.assign(bobs, BOB.actor, NOW, to=Receiver("servers", ALICE, data={"owner": "alice"}))
+    begun = ticket.take(given.standing, ALICE, NOW, course=COURSE).standing
+
+    assert (given.standing.state, given.standing.owner) == (TicketState.NEW, ALICE)
+    assert (given.entry.kind, given.entry.data) == (TicketEventKind.ASSIGNED, {"owner": "alice"})
+    assert begun.state is TicketState.IN_PROGRESS
+    with pytest.raises(Conflict, match="owned by alice"):
+        ticket.take(given.standing, BOB, NOW, course=COURSE)
+
+
+def test_what_is_given_away_while_it_waits_waits_on() -> None:
+    waits = a_ticket(state=TicketState.PENDING, owner=BOB, waits_for="vendor", wakes_ms=NOW + 1)
+
+    given = ticket.assign(waits, BOB.actor, NOW, to=Receiver("network", None)).standing
+
+    assert (given.state, given.waits_for, given.wakes_ms) == (TicketState.PENDING, "vendor", NOW + 1)
+    assert (given.team, given.owner) == ("network", None)
+
+
+def test_a_supplier_works_for_whoever_has_the_ticket() -> None:
+    mine = a_ticket(state=TicketState.IN_PROGRESS, owner=ALICE, team="network")
+
+    given = ticket.assign(mine, ALICE.actor, NOW, to=Receiver("network", ALICE, "Lines Ltd")).standing
+
+    assert given == replace(mine, supplier="Lines Ltd", version=2)
+
+
+@pytest.mark.parametrize(
+    ("to", "whom"),
+    [
+        (Receiver("servers", None), "servers"),
+        (Receiver("servers", ALICE), "alice"),
+        (Receiver("servers", ALICE, "Lines Ltd"), "Lines Ltd"),
+    ],
+)
+def test_giving_it_to_whoever_has_it_is_said_to_be_in_vain(to: Receiver, whom: str) -> None:
+    theirs = a_ticket(team=to.team, owner=to.owner, supplier=to.supplier)
+
+    with pytest.raises(Conflict, match=f"ticket 7 is with {whom} already"):
+        ticket.assign(theirs, BOB.actor, NOW, to=to)
+
+
+def test_what_is_solved_is_given_to_nobody() -> None:
+    with pytest.raises(Conflict, match="ticket 7 is solved: reopen it to assign it"):
+        ticket.assign(solved(), ALICE.actor, NOW, to=Receiver("servers", None))
 
 
 def test_what_is_nobodys_cannot_be_released() -> None:
@@ -321,7 +371,9 @@ def test_what_waits_for_no_time_is_not_woken() -> None:
 
 def test_a_solved_ticket_is_closed_and_an_open_one_is_not() -> None:
     assert ticket.close(solved(), ALICE, NOW, course=COURSE).standing.state is TicketState.CLOSED
-    with pytest.raises(Conflict, match="ticket 7 is new: what can be done with it: take, wait, resolve"):
+    with pytest.raises(
+        Conflict, match="ticket 7 is new: what can be done with it: take, release, wait, resolve"
+    ):
         ticket.close(a_ticket(), ALICE, NOW, course=COURSE)
 
 
@@ -434,6 +486,14 @@ class TicketLife(RuleBasedStateMachine):
     def release(self, who: Technician, *, may: bool) -> None:
         self.attempt(ticket.release, who, self.now_ms, course=COURSE, may_release_others=may)
 
+    @rule(who=people, team=st.sampled_from(["servers", "network"]), owner=st.none() | people)
+    def assign(self, who: Technician, team: str, owner: Technician | None) -> None:
+        state = self.standing.state
+        self.attempt(ticket.assign, who.actor, self.now_ms, to=Receiver(team, owner))
+        if self.standing.is_open:
+            assert (self.standing.team, self.standing.owner) == (team, owner)
+            assert self.standing.state in {state, TicketState.NEW}
+
     @rule(who=people)
     def comment(self, who: Technician) -> None:
         self.attempt(ticket.comment, who, self.now_ms, text="looking at it")
@@ -514,8 +574,9 @@ class TicketLife(RuleBasedStateMachine):
         assert self.standing.wakes_ms is None or self.standing.waits_for
 
     @invariant()
-    def only_a_ticket_in_hand_has_an_owner(self) -> None:
-        assert self.standing.owner is None or self.standing.state is not TicketState.NEW
+    def who_has_a_new_ticket_was_given_it(self) -> None:
+        if self.standing.owner is not None and self.standing.state is TicketState.NEW:
+            assert TicketEventKind.ASSIGNED in [entry.kind for entry in self.timeline]
 
     @invariant()
     def the_version_is_the_length_of_the_timeline(self) -> None:

@@ -19,6 +19,7 @@ from tocsin_server.access.verification import Ill, verdict
 from tocsin_server.clock import moment
 from tocsin_server.desk.attested import first_altered
 from tocsin_server.desk.store import EVENTS, TicketAlert
+from tocsin_server.desk.teams import Wish, add_team
 from tocsin_server.errors import Unavailable
 
 SILENCES, TICKETS, LOGIN = "/api/v1/silences", "/api/v1/tickets", "/api/v1/login"
@@ -54,6 +55,7 @@ ACTS: list[tuple[list[str], str, str, Any, tuple[str, str, int | None]]] = [
     ([SILENCES], "DELETE", f"{SILENCES}/1", None, ("silence.ended", "1", 1)),
     ([], "POST", TICKETS, TICKET, ("ticket.opened", "1", 1)),
     ([TICKETS], "POST", f"{TICKETS}/1/take", {}, ("ticket.taken", "1", 1)),
+    ([TICKETS], "POST", f"{TICKETS}/1/assign", {"team": "servers"}, ("ticket.assigned", "1", 1)),
     ([TICKETS], "POST", f"{TICKETS}/1/comment", {"text": "c"}, ("ticket.commented", "1", 1)),
     ([TICKETS], "POST", f"{TICKETS}/1/prioritise", URGENT, ("ticket.prioritised", "1", 1)),
     ([TICKETS], "POST", f"{TICKETS}/1/acknowledge", {}, ("ticket.acknowledged", "1", 1)),
@@ -82,6 +84,8 @@ async def test_an_act_is_recorded(
         (await alice.post(earlier, json=FIRST.get(earlier, {}))).raise_for_status()
     if path.endswith("acknowledge"):
         ring(rig)
+    if path.endswith("assign"):
+        rig.storage.write(lambda session: add_team(session, "servers", Wish(), NOW))
 
     await alice.request(method, path, json=said)
 

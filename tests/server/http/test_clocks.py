@@ -60,6 +60,7 @@ async def test_a_ticket_has_each_of_its_clocks_with_its_segments(rig: Rig, alice
     assert resolve == {
         "kind": "resolve",
         "agreement": "gold",
+        "counterparty": "acme",
         "type": "sla",
         "priority": 1,
         "round": 1,

@@ -64,11 +64,11 @@ class TicketPage(Page):
         row = self._in_hand()
         if row is None:
             return
-        if row.owner == self.session.login:
+        if row.owner == self.session.login and row.state is not TicketState.NEW:
             self._say(f"#{row.id} is yours already")
         elif row.state not in OPEN_TICKET_STATES:
             self._say(f"#{row.id} is {row.state.value}: o opens it again")
-        elif row.owner is not None:
+        elif row.owner not in {None, self.session.login}:
             self._say(f"{row.owner} has #{row.id}: it can be taken once they release it")
         else:
             self.run_worker(self.session.acts.take(row))

@@ -33,6 +33,7 @@ _HAPPENED: dict[TicketEventKind, Span] = {
     TicketEventKind.ALERT_RESOLVED: ("cleared", Tone.GOOD),
     TicketEventKind.PRIORITISED: ("priority", Tone.WARN),
     TicketEventKind.ACKNOWLEDGED: ("ack", Tone.MINE),
+    TicketEventKind.ASSIGNED: ("assigned", Tone.PLAIN),
     TicketEventKind.TAKEN: ("taken", Tone.MINE),
     TicketEventKind.RELEASED: ("released", Tone.PLAIN),
     TicketEventKind.COMMENTED: ("note", Tone.STRONG),
@@ -189,7 +190,7 @@ def _tone_of(event: TicketEvent) -> Tone:
 
 def _in_words(event: TicketEvent) -> str:
     match event.kind:
-        case TicketEventKind.TAKEN | TicketEventKind.RELEASED:
+        case TicketEventKind.ASSIGNED | TicketEventKind.TAKEN | TicketEventKind.RELEASED:
             return ""
         case TicketEventKind.WAITING:
             return f"for {event.data.get('for', '')}"
@@ -218,10 +219,11 @@ def _evidence(event: TicketEvent) -> Iterable[str]:
 
 
 def _decided(data: Mapping[str, object]) -> Iterable[str]:
-    """What decision tables have said, and which rows."""
+    """What decision tables or people have said, and which rows."""
     priority, reason, team, rows = (data.get(name) for name in ("priority", "reason", "team", "decided"))
     said = [f"priority {priority}: {reason}" if reason else f"priority {priority}"] if priority else []
     said += [f"team {team}"] if team else []
+    said += [f"to {data[name]}" for name in ("owner", "supplier") if data.get(name)]
     if said:
         yield " · ".join(said)
     if isinstance(rows, list):
