@@ -31,6 +31,7 @@ that they do not know, so an older console works with a newer server.
 | `POST /api/v1/tickets/{id}/assign` | `teams.Assign` | `TicketDetail` |
 | `GET /api/v1/teams?mine=` | | `teams.TeamPage` |
 | `GET /api/v1/teams/{slug}` | | `teams.Team` |
+| `POST /api/v1/tickets/bulk` | `BulkAct` | `BulkAnswer` |
 | `GET /api/v1/alerts?state=active\\|all&client=&host=` | | `AlertPage` |
 | `GET /api/v1/alerts/{id}` | | `Alert` |
 | `GET /api/v1/alerts/{id}/chart?minutes=` | | `Chart` |
@@ -53,8 +54,10 @@ owns is 409. With an `Idempotency-Key` a change that is sent again is done once 
 """
 
 from datetime import datetime
+from typing import Annotated, Literal
 
 import msgspec
+from msgspec import Meta
 
 from tocsin_protocol.clocks import TicketClock
 from tocsin_protocol.messages import Message, Question
@@ -81,6 +84,8 @@ CODE_REQUIRED = "code-required"
 """The type of the 401 for a right password without the right one-time code."""
 ENROLMENT_REQUIRED = "enrolment-required"
 """The type of the 403 for whose role asks for one-time codes and who has no device yet."""
+MAX_BULK = 200
+"""How many tickets one request may be about."""
 
 
 class Problem(Message, frozen=True, kw_only=True, omit_defaults=True):
@@ -410,6 +415,37 @@ class Prioritisation(Question, frozen=True, kw_only=True):
 class Acknowledgement(Question, frozen=True, kw_only=True):
     version: int | None = None
     text: str = ""
+
+
+class BulkTicket(Question, frozen=True, kw_only=True):
+    id: int
+    version: int | None = None
+
+
+class BulkAct(Question, frozen=True, kw_only=True):
+    """One act on several tickets, with the fields that it has on one; a field of another act is refused."""
+
+    act: Literal["take", "release", "wait", "resume", "comment", "acknowledge", "resolve", "close"]
+    tickets: Annotated[list[BulkTicket], Meta(min_length=1, max_length=MAX_BULK)]
+    text: str = ""
+    public: bool = False
+    reason: str = ""
+    until: datetime | None = None
+
+
+class BulkResult(Message, frozen=True, kw_only=True):
+    """What has come of one of them: its version now, or why nothing was done."""
+
+    id: int
+    status: int
+    """As the act on it alone would have answered."""
+    version: int | None = None
+    problem: Problem | None = None
+
+
+class BulkAnswer(Message, frozen=True, kw_only=True):
+    results: list[BulkResult]
+    """In the order in which they were asked for."""
 
 
 class Silence(Message, frozen=True, kw_only=True):

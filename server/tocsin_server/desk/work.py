@@ -223,6 +223,12 @@ def open_ticket(
     return Happening(record.ticket_id, change.entry.kind)
 
 
+def versions_of(session: Session, ids: Collection[int]) -> dict[int, int]:
+    """The versions of these tickets as they are now."""
+    asked = select(TICKETS.c.id, TICKETS.c.version).where(TICKETS.c.id.in_(ids))
+    return {row.id: row.version for row in session.execute(asked)}
+
+
 def _act(
     session: Session,
     ticket_id: int,

@@ -19,6 +19,7 @@ from litestar.types import Receive, Scope, Send
 from tocsin_protocol.api import PREFIX
 from tocsin_server.http import (
     alerts,
+    bulk,
     charts,
     events,
     healthz,
@@ -37,6 +38,7 @@ from tocsin_server.http import (
     why,
 )
 from tocsin_server.http.deps import Deps
+from tocsin_server.http.description import completed
 from tocsin_server.http.needs import Asgi
 from tocsin_server.http.once import Repeated, repeated_response
 from tocsin_server.http.problems import EXCEPTION_HANDLERS
@@ -89,6 +91,7 @@ def _for_people(deps: Deps) -> Router:
             *me.ROUTES,
             status.server_status,
             *tickets.ROUTES,
+            bulk.bulk,
             *teams.ROUTES,
             *alerts.ROUTES,
             *silences.ROUTES,
@@ -129,9 +132,8 @@ def _description(deps: Deps) -> HTTPRouteHandler:
     @cache
     def describe() -> dict[str, Any]:
         config = OpenAPIConfig(title="tocsin", version=deps.version)
-        return _litestar(
-            deps, [_open(), _for_people(deps), _for_whoever_asks(deps)], config
-        ).openapi_schema.to_schema()
+        asked = _litestar(deps, [_open(), _for_people(deps), _for_whoever_asks(deps)], config)
+        return completed(asked.openapi_schema.to_schema())
 
     @get("/openapi.json", include_in_schema=False)
     async def openapi() -> dict[str, Any]:

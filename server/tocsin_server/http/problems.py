@@ -41,21 +41,25 @@ def problem_response(problem: Problem, headers: dict[str, str] | None = None) ->
     )
 
 
-def _told(_request: AnyRequest, error: TocsinError) -> Response[bytes]:
-    """One of our own: its words are meant to be read."""
-    problem = Problem(
+def problem_of(error: TocsinError) -> Problem:
+    """What one of our own says."""
+    return Problem(
         type=error.kind,
         title=HTTPStatus(error.status).phrase,
         status=error.status,
         detail=error.message,
         remedy=error.remedy,
     )
+
+
+def _told(_request: AnyRequest, error: TocsinError) -> Response[bytes]:
+    """One of our own: its words are meant to be read."""
     headers = {}
     if isinstance(error, Unauthenticated):
         headers["www-authenticate"] = "Bearer"
     if isinstance(error, Unavailable):
         headers["retry-after"] = str(max(1, round(error.retry_after_s)))
-    return problem_response(problem, headers)
+    return problem_response(problem_of(error), headers)
 
 
 def _refused(request: AnyRequest, error: HTTPException) -> Response[bytes]:

@@ -4,7 +4,7 @@ A change is made and the ticket read back in one transaction, so the answer is t
 left it; every console hears of it by the event that follows.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import partial
 
 from litestar import Response, get, post
@@ -162,14 +162,19 @@ async def _change(
     deps: Deps, request: SignedIn, ticket_id: int, verb: Callable[..., Happening], *, version: int | None
 ) -> TicketDetail:
     condition = read_tags("If-Match", request.headers.getall("if-match", []))
-    hand = work.Hand(
+    hand = hand_of(deps, request, wanted_version(condition, version))
+    return await _done(deps, request, partial(verb, ticket_id=ticket_id, hand=hand))
+
+
+def hand_of(deps: Deps, request: SignedIn, versions: Collection[int] | None) -> work.Hand:
+    """Who asks, as the desk knows them."""
+    return work.Hand(
         person=request.user,
         now_ms=deps.clock.now_ms(),
         lifecycle=deps.lifecycle(),
         tables=deps.tables(),
-        versions=wanted_version(condition, version),
+        versions=versions,
     )
-    return await _done(deps, request, partial(verb, ticket_id=ticket_id, hand=hand))
 
 
 async def _done(deps: Deps, request: SignedIn, act: Callable[[Session], Happening]) -> TicketDetail:

@@ -1,0 +1,108 @@
+"""`POST /api/v1/tickets/bulk`: one act on many tickets.
+
+All in one transaction, each in a savepoint of its own: what is refused of one leaves the others alone, and the
+answer says of each what has come of it. Each that is done has its event and its entry in the audit log, as if
+it had been asked for alone; consoles are told once.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from functools import partial
+
+from litestar import post
+from litestar.params import JSONBody
+from sqlmodel import Session
+
+from tocsin_protocol.api import BulkAct, BulkAnswer, BulkResult, BulkTicket
+from tocsin_server.access.auditlog import record
+from tocsin_server.desk import attested, work
+from tocsin_server.desk.happening import Happening
+from tocsin_server.errors import Refused, Unprocessable
+from tocsin_server.http.deps import Deps, Wired
+from tocsin_server.http.once import Done, once
+from tocsin_server.http.problems import problem_of
+from tocsin_server.http.questions import instant
+from tocsin_server.http.sessions import SignedIn, actor
+from tocsin_server.http.tickets import hand_of
+
+Verb = Callable[..., Happening]
+
+_PLAIN: Mapping[str, Verb] = {
+    "take": work.take,
+    "release": work.release,
+    "resume": work.resume,
+    "close": work.close,
+}
+_FIELDS = {
+    "comment": frozenset({"text", "public"}),
+    "acknowledge": frozenset({"text"}),
+    "resolve": frozenset({"text"}),
+    "wait": frozenset({"text", "reason", "until"}),
+}
+"""What each act takes; the others take nothing."""
+
+
+@post("/tickets/bulk", status_code=200)
+async def bulk(deps: Wired, request: SignedIn, data: JSONBody[BulkAct]) -> BulkAnswer:
+    """Do the same to each of up to 200 tickets, and say what has come of each."""
+    verb = _verb(data)
+    _refuse_repeats(data.tickets)
+    act = partial(_on_all, deps, request, verb, data.tickets)
+    done = await once(deps, request, act)
+    deps.notices.tickets(done.happened)
+    return done.answer
+
+
+def _on_all(
+    deps: Deps, request: SignedIn, verb: Verb, tickets: list[BulkTicket], session: Session
+) -> Done[BulkAnswer, list[Happening]]:
+    happenings: dict[int, Happening] = {}
+    refused: dict[int, Refused] = {}
+    for each in tickets:
+        try:
+            with session.begin_nested():
+                happenings[each.id] = _on_one(deps, request, verb, each, session)
+        except Refused as error:
+            refused[each.id] = error
+    versions = work.versions_of(session, list(happenings))
+    results = [_result(each.id, versions.get(each.id), refused.get(each.id)) for each in tickets]
+    return Done(BulkAnswer(results=results), None, list(happenings.values()))
+
+
+def _on_one(deps: Deps, request: SignedIn, verb: Verb, ticket: BulkTicket, session: Session) -> Happening:
+    hand = hand_of(deps, request, None if ticket.version is None else {ticket.version})
+    happening = verb(session, ticket_id=ticket.id, hand=hand)
+    record(session, attested.deed(session, happening, by=actor(request), at_ms=hand.now_ms))
+    return happening
+
+
+def _result(ticket_id: int, version: int | None, error: Refused | None) -> BulkResult:
+    if error is None:
+        return BulkResult(id=ticket_id, status=200, version=version)
+    return BulkResult(id=ticket_id, status=error.status, problem=problem_of(error))
+
+
+def _verb(data: BulkAct) -> Verb:
+    """What is to be done to each; raises `Unprocessable` where it is told what it has no use for."""
+    given = {name for name in ("text", "public", "reason", "until") if getattr(data, name)}
+    useless = given - _FIELDS.get(data.act, frozenset())
+    if useless:
+        raise Unprocessable(f"{data.act} takes no {' and no '.join(sorted(useless))}", remedy="leave it out")
+    match data.act:
+        case "take" | "release" | "resume" | "close":
+            return _PLAIN[data.act]
+        case "comment":
+            return partial(work.comment, text=data.text, public=data.public)
+        case "acknowledge":
+            return partial(work.acknowledge, text=data.text)
+        case "resolve":
+            return partial(work.resolve, text=data.text)
+        case "wait":
+            until_ms = None if data.until is None else instant("until", data.until)
+            return partial(work.wait, reason=data.reason, until_ms=until_ms, text=data.text)
+
+
+def _refuse_repeats(tickets: list[BulkTicket]) -> None:
+    repeated = [str(number) for number, times in Counter(each.id for each in tickets).items() if times > 1]
+    if repeated:
+        raise Unprocessable(f"ticket {', '.join(repeated)} is named twice", remedy="name each once")
