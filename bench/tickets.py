@@ -18,6 +18,7 @@ from sqlmodel import Session, SQLModel
 from tocsin_protocol.vocabulary import AlertState, HostKind, Role, TicketState
 from tocsin_server.access.store import PersonRow
 from tocsin_server.alerts.store import AlertRow, Transition
+from tocsin_server.desk.filters import Filters
 from tocsin_server.desk.intake import LIMIT, consume
 from tocsin_server.desk.queue import ticket_page
 from tocsin_server.desk.store import TICKET_ALERTS, TICKETS
@@ -212,7 +213,8 @@ Asked = Callable[[Session, str | None], str | None]
 
 def _question(**asked: object) -> Asked:
     """A page that is asked for, and the cursor of the next."""
-    return lambda session, cursor: ticket_page(session, cursor=cursor, **asked).next  # type: ignore[arg-type]
+    filters = Filters(**asked)  # type: ignore[arg-type]
+    return lambda session, cursor: ticket_page(session, filters, cursor=cursor).next
 
 
 _QUESTIONS: dict[str, Asked] = {

@@ -40,6 +40,7 @@ from tocsin_server.clock import FakeClock
 from tocsin_server.config import ServerConfig
 from tocsin_server.datafolder import administer, make_database
 from tocsin_server.desk import alarms, queue, work
+from tocsin_server.desk.filters import Filters
 from tocsin_server.desk.happening import Happening
 from tocsin_server.errors import Forbidden, Unavailable
 from tocsin_server.estate.agents import release
@@ -318,7 +319,7 @@ class Story:
         while not rows or cursor is not None:
             page = self.server.storage.read(
                 lambda session, at=cursor: queue.ticket_page(
-                    session, client=client, state=state, limit=api.MAX_PAGE, cursor=at
+                    session, Filters(client=client, state=state), limit=api.MAX_PAGE, cursor=at
                 )
             )
             rows += page.tickets

@@ -19,7 +19,7 @@ that they do not know, so an older console works with a newer server.
 | `POST /api/v1/me/tokens` | `NewToken` | `MadeToken` |
 | `DELETE /api/v1/me/tokens/{id}` revokes one | | 204 |
 | `GET /api/v1/status` | | `ServerStatus` |
-| `GET /api/v1/tickets?state=open\\|solved\\|all&client=&host=&owner=&limit=&cursor=` | | `TicketPage` |
+| `GET /api/v1/tickets?state=&client=&host=&owner=&q=&…&limit=&cursor=`, see docs/desk.md | | `TicketPage` |
 | `POST /api/v1/tickets` | `NewTicket` | `TicketDetail` |
 | `GET /api/v1/tickets/{id}` | | `TicketDetail` |
 | `POST /api/v1/tickets/{id}/take`, `/release`, `/resume` | `Change` | `TicketDetail` |

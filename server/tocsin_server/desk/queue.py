@@ -2,14 +2,16 @@
 
 Pages are cut by keyset: the cursor is the place of the last row in the order of the queue (priority, opened,
 id), so that the thousandth page costs what the first does. A page is two questions and its counts a third,
-whatever its length; a fourth asks what is due of tickets under contract that have changed.
+whatever its length; a fourth asks what is due of tickets under contract that have changed. Priorities that are
+asked for by name take a question each. What is looked for by its words comes newest first, and takes one
+question more: the words' index gives the numbers of a page, and the page is asked for by its numbers.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, case, func, literal_column, select, tuple_
+from sqlalchemy import ColumnElement, Row, case, func, select, tuple_
 from sqlmodel import Session
 
 from tocsin_protocol.api import MAX_PAGE, TicketCounts, TicketDetail, TicketEvent, TicketPage, TicketRow
@@ -18,10 +20,13 @@ from tocsin_server.access.store import PersonRow
 from tocsin_server.clock import moment
 from tocsin_server.desk.alarms import LiveValue, alerts_of_ticket, known_severity, worst_states
 from tocsin_server.desk.due import NOTHING, dues, first_due
+from tocsin_server.desk.filters import Filters
 from tocsin_server.desk.promised import NO_TERMS, Due, Promised, Terms, clocks_told, promised
-from tocsin_server.desk.scope import client_id_of, person_id_of
+from tocsin_server.desk.scope import client_id_of
 from tocsin_server.desk.store import EVENTS, IS_OPEN, TICKETS
+from tocsin_server.desk.texts import found
 from tocsin_server.desk.ticket import PRIORITIES
+from tocsin_server.desk.words import terms
 from tocsin_server.errors import NotFound, Unprocessable
 from tocsin_server.estate.store import Client, Host, Site
 
@@ -70,11 +75,7 @@ _ROWS = (
     .outerjoin(_PEOPLE, _PEOPLE.c.id == _T.owner_id)
 )
 
-_STATES: Mapping[str, ColumnElement[bool] | None] = {
-    "open": IS_OPEN,
-    "solved": literal_column("ticket.state IN ('solved', 'closed')"),
-    "all": None,
-}
+_ALL_OPEN = Filters()
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,27 +88,21 @@ class OpenTickets:
 
 def ticket_page(
     session: Session,
+    filters: Filters = _ALL_OPEN,
     *,
-    state: str = "open",
-    client: str | None = None,
-    host_id: int | None = None,
-    owner: str | None = None,
     limit: int = 100,
     cursor: str | None = None,
     seen: str = "",
     terms: Terms = NO_TERMS,
 ) -> TicketPage:
     """One page. `seen` is the newest event that was published before this was asked."""
-    asked = _filtered(session, state=state, client=client, host_id=host_id, owner=owner)
-    if cursor:
-        asked = asked.where(tuple_(*_PLACE) > tuple_(*_place(cursor)))
     limit = max(1, min(limit, MAX_PAGE))
-    found = session.execute(asked.order_by(*_PLACE).limit(limit + 1)).all()
-    page = found[:limit]
+    page_of = _searched if filters.text else _queued
+    rows, last = page_of(session, filters, cursor, limit)
     return TicketPage(
-        tickets=_told(session, page, terms),
+        tickets=_told(session, rows, terms),
         counts=ticket_counts(session),
-        next=_cursor(page[-1]) if len(found) > limit else None,
+        next=last,
         seen=seen,
     )
 
@@ -178,36 +173,67 @@ def open_by_client(session: Session) -> dict[tuple[str, int], int]:
     return {(slug, priority): count for slug, priority, count in session.execute(asked)}
 
 
-def _filtered(
-    session: Session, *, state: str, client: str | None, host_id: int | None, owner: str | None
-) -> Select[Any]:
-    if state not in _STATES:
-        raise Unprocessable(f"no tickets are {state!r}", remedy=f"ask for state={' or '.join(_STATES)}")
-    asked = _ROWS
-    condition = _STATES[state]
-    if condition is not None:
-        asked = asked.where(condition)
-    if client:
-        asked = asked.where(_T.client_id == client_id_of(session, client))
-    if host_id is not None:
-        asked = asked.where(_T.host_id == host_id)
-    if owner:
-        asked = asked.where(_T.owner_id == person_id_of(session, owner))
-    return asked
+_Page = tuple[Sequence[Row[Any]], str | None]
+"""Its rows, and the cursor of the next."""
 
 
-def _cursor(last: Row[Any]) -> str:
-    return f"{last.priority}-{last.opened_ms}-{last.id}"
+def _queued(session: Session, filters: Filters, cursor: str | None, limit: int) -> _Page:
+    """A page in the queue's order."""
+    conditions = filters.conditions(session, filters.client_id(session))
+    asked = _ROWS.where(*conditions).order_by(*_PLACE)
+    place = _place(cursor, len(_PLACE)) if cursor else ()
+    rows: list[Row[Any]] = []
+    for stretch in _stretches(filters, place):
+        if len(rows) <= limit:
+            rows += session.execute(asked.where(*stretch).limit(limit + 1 - len(rows))).all()
+    page = rows[:limit]
+    is_last = len(rows) <= limit
+    return page, None if is_last else "-".join(map(str, (page[-1].priority, page[-1].opened_ms, page[-1].id)))
 
 
-def _place(cursor: str) -> tuple[int, ...]:
+def _stretches(filters: Filters, place: tuple[int, ...]) -> Iterator[list[ColumnElement[bool]]]:
+    """The parts of the queue that are asked for, one after the other; each is one stretch of an index."""
+    if not filters.by_priority:
+        yield [tuple_(*_PLACE) > tuple_(*place)] if place else []
+    for priority in filters.by_priority:
+        if place and priority < place[0]:
+            continue
+        stretch = [_T.priority == priority]
+        if filters.since_ms is not None:
+            stretch.append(_T.opened_ms >= filters.since_ms)
+        if place and priority == place[0]:
+            stretch.append(tuple_(_T.opened_ms, _T.id) > tuple_(*place[1:]))
+        yield stretch
+
+
+def _searched(session: Session, filters: Filters, cursor: str | None, limit: int) -> _Page:
+    """A page of what has the words that are looked for."""
+    client_id = filters.client_id(session)
+    looked_for = terms(
+        filters.text or "", clients=None if client_id is None else [client_id], is_open=filters.state == "open"
+    )
+    there = found(session, looked_for)
+    asked = select(there.id).join_from(there.table, TICKETS, _T.id == there.id).where(there.condition)
+    asked = asked.where(*filters.conditions(session, client_id))
+    if filters.priorities:
+        asked = asked.where(_T.priority.in_(filters.priorities))
+    if filters.since_ms is not None:
+        asked = asked.where(_T.opened_ms >= filters.since_ms)
+    if cursor:
+        asked = asked.where(there.id < _place(cursor, 1)[0])
+    ids = session.execute(asked.order_by(there.id.desc()).limit(limit + 1)).scalars().all()
+    rows = session.execute(_ROWS.where(_T.id.in_(ids[:limit])).order_by(_T.id.desc())).all()
+    return rows, str(ids[limit - 1]) if len(ids) > limit else None
+
+
+def _place(cursor: str, numbers: int) -> tuple[int, ...]:
     parts = cursor.split("-")
     # Digits only, and no more of them than SQLite's integers have.
-    if len(parts) != len(_PLACE) or not all(
+    if len(parts) != numbers or not all(
         part.isascii() and part.isdecimal() and len(part) < 19 for part in parts
     ):
         raise Unprocessable(
-            f"{cursor[:40]!r} is no cursor", remedy="pass on `next` of the page before, or none"
+            f"{cursor[:40]!r} is no cursor here", remedy="pass on `next` of the page before, or none"
         )
     return tuple(int(part) for part in parts)
 

@@ -4,18 +4,20 @@ Every write of a ticket is compare-and-set on the version that was read. Whoever
 the savepoint takes everything back; with one writer that only happens to a program beside the server.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sqlalchemy import ColumnElement, CursorResult, RowMapping, bindparam, insert, select, update
 from sqlmodel import Session
 
-from tocsin_protocol.vocabulary import TicketKind
+from tocsin_protocol.vocabulary import OPEN_TICKET_STATES, ActorKind, TicketEventKind, TicketKind
 from tocsin_server.access.store import PersonRow
 from tocsin_server.desk.happening import Happening
 from tocsin_server.desk.store import EVENTS, TICKET_ALERTS, TICKETS
+from tocsin_server.desk.texts import Worded, write_texts
 from tocsin_server.desk.ticket import Change, Entry, Standing, Technician
+from tocsin_server.desk.words import Said
 from tocsin_server.errors import Conflict
 from tocsin_server.storage.statements import insert_or
 
@@ -46,6 +48,8 @@ class Record:
     standing: Standing
     read_version: int = 0
     """The version in the database; 0 where it is not there yet."""
+    was_open: bool = False
+    """Whether it is open in the database."""
     entries: list[tuple[Entry, int | None]] = field(default_factory=list)
     """Each with the transition that it tells of."""
     tells_ms: int | None = 0
@@ -108,7 +112,7 @@ def write_changes(session: Session, records: Sequence[Record]) -> None:
 
 
 def write_entries(session: Session, records: Sequence[Record]) -> None:
-    """Write the entries that were taken in, in the order of `records`."""
+    """Write the entries that were taken in, in the order of `records`, and the words of their tickets."""
     rows = [
         _event_row(record, entry, transition_id)
         for record in records
@@ -116,6 +120,7 @@ def write_entries(session: Session, records: Sequence[Record]) -> None:
     ]
     if rows:
         session.execute(insert(EVENTS), rows)
+    write_texts(session, [_worded(record) for record in records if _has_other_words(record)])
 
 
 def written(session: Session, records: Sequence[Record]) -> list[Happening]:
@@ -221,6 +226,32 @@ def _event_row(record: Record, entry: Entry, transition_id: int | None) -> dict[
     }
 
 
+def _has_other_words(record: Record) -> bool:
+    """Whether it is to be found by others than the database has of it."""
+    is_other = record.was_open is not record.standing.is_open
+    return not record.read_version or is_other or any(_said(record))
+
+
+def _worded(record: Record) -> Worded:
+    return Worded(
+        ticket_id=record.ticket_id,
+        client_id=record.facts.client_id,
+        host_id=record.facts.host_id,
+        title=record.facts.title,
+        is_open=record.standing.is_open,
+        is_new=not record.read_version,
+        texts=[*_said(record)],
+    )
+
+
+def _said(record: Record) -> Iterator[Said]:
+    """What is looked for: what the ticket was opened with, and what people say. Alerts repeat themselves."""
+    for entry, _ in record.entries:
+        is_of_people = entry.actor.kind is ActorKind.PERSON or entry.kind is TicketEventKind.OPENED
+        if entry.text and is_of_people:
+            yield Said(entry.text, entry.public)
+
+
 def _record(row: RowMapping) -> Record:
     return Record(
         facts=Facts(
@@ -254,4 +285,5 @@ def _record(row: RowMapping) -> Record:
             solved_ms=row["solved_ms"],
         ),
         read_version=row["version"],
+        was_open=row["state"] in OPEN_TICKET_STATES,
     )

@@ -3,7 +3,7 @@
 SQLite takes a partial index only where a query repeats the index's condition word for word, and never for a
 bound parameter: so questions about open tickets say `IS_OPEN`, and those about recovered ones `IS_RECOVERING`,
 about those that wait until a time `IS_WAKING`, about those that are to close by themselves `IS_CLOSING`, about
-those whose clocks are to be looked at `IS_TELLING`.
+those whose clocks are to be looked at `IS_TELLING`, about requests, problems and changes `IS_NO_INCIDENT`.
 """
 
 from typing import Any
@@ -20,6 +20,7 @@ _OPEN_OWNED = f"{_OPEN} AND {_OWNED}"
 _WAKING = "wakes_ms IS NOT NULL"
 _CLOSING = "closes_ms IS NOT NULL"
 _TELLING = "tells_ms IS NOT NULL"
+_NO_INCIDENT = "kind != 'incident'"
 _RECOVERING = f"{_OPEN} AND recovered_ms IS NOT NULL AND NOT confirm"
 
 
@@ -44,6 +45,8 @@ class Ticket(SQLModel, table=True):
         Index("ticket_client", "client_id", "priority", "opened_ms", "id", "state"),
         partial_index("ticket_open_owner", "owner_id", "priority", "opened_ms", "id", where=_OPEN_OWNED),
         partial_index("ticket_owner", "owner_id", "priority", "opened_ms", "id", "state", where=_OWNED),
+        Index("ticket_team", "team", "priority", "opened_ms", "id", "state"),
+        partial_index("ticket_kind", "kind", "priority", "opened_ms", "id", "state", where=_NO_INCIDENT),
         partial_index("ticket_recovering", "recovered_ms", where=_RECOVERING),
         partial_index("ticket_waking", "wakes_ms", where=_WAKING),
         partial_index("ticket_closing", "closes_ms", where=_CLOSING),
@@ -192,12 +195,23 @@ class ToldThreshold(SQLModel, table=True):
     told_ms: int = Field(sa_type=Millis)
 
 
+class TicketText(SQLModel, table=True):
+    """The words by which a ticket is found, as one line (`words.py`). Its indexes are the databases' own."""
+
+    __tablename__ = "ticket_text"
+    ticket_id: int = Field(foreign_key="ticket.id", primary_key=True, sa_type=RowId)
+    words: str
+
+
 TICKETS = Ticket.metadata.tables["ticket"]
 TICKET_ALERTS = Ticket.metadata.tables["ticket_alert"]
 EVENTS = Ticket.metadata.tables["ticket_event"]
 TOLD = Ticket.metadata.tables["told_threshold"]
+TEXTS = Ticket.metadata.tables["ticket_text"]
 
 IS_OPEN: ColumnElement[bool] = literal_column("ticket." + _OPEN)
+IS_OVER: ColumnElement[bool] = literal_column("ticket.state IN ('solved', 'closed')")
+IS_NO_INCIDENT: ColumnElement[bool] = literal_column(f"ticket.{_NO_INCIDENT}")
 IS_WAKING: ColumnElement[bool] = literal_column(f"ticket.{_WAKING}")
 IS_CLOSING: ColumnElement[bool] = literal_column(f"ticket.{_CLOSING}")
 IS_TELLING: ColumnElement[bool] = literal_column(f"ticket.{_TELLING}")

@@ -11,6 +11,7 @@ from sqlmodel import Session
 from tocsin_protocol.api import Alert, HostDetail, HostPage, Reading, TicketRow
 from tocsin_server.clock import moment
 from tocsin_server.desk.alarms import LiveValue, alert_page
+from tocsin_server.desk.filters import Filters
 from tocsin_server.desk.promised import Terms
 from tocsin_server.desk.queue import ticket_page
 from tocsin_server.errors import NotFound
@@ -69,7 +70,7 @@ def _about(
 ) -> tuple[list[Alert], list[TicketRow]]:
     """The host's active alerts and its open tickets."""
     alerts = alert_page(session, host_id=host_id, live_value=live_value).alerts
-    return alerts, ticket_page(session, host_id=host_id, limit=MAX_TICKETS, terms=terms).tickets
+    return alerts, ticket_page(session, Filters(host_id=host_id), limit=MAX_TICKETS, terms=terms).tickets
 
 
 def _reading(sample: Sample) -> Reading:

@@ -11,6 +11,7 @@ from litestar.params import PathParameter, QueryParameter
 
 from tocsin_protocol.api import MAX_PAGE
 from tocsin_protocol.query import MAX_ROWS
+from tocsin_protocol.vocabulary import TicketKind
 from tocsin_server.clock import milliseconds
 from tocsin_server.errors import Unprocessable
 
@@ -29,6 +30,9 @@ Time = Annotated[str, QueryParameter(min_length=1, max_length=_MAX_WORD)]
 StepSeconds = Annotated[float, QueryParameter(ge=1, le=31_536_000)]
 Limit = Annotated[int, QueryParameter(ge=1, le=MAX_PAGE)]
 Minutes = Annotated[int, QueryParameter(ge=1, le=_MONTH_MINUTES)]
+Kind = Annotated[TicketKind | None, QueryParameter()]
+Priorities = Annotated[list[int] | None, QueryParameter(max_items=4)]
+Moment = Annotated[datetime | None, QueryParameter()]
 TicketStates = Annotated[Literal["open", "solved", "all"], QueryParameter(name="state")]
 AlertStates = Annotated[Literal["active", "all"], QueryParameter(name="state")]
 SilencesShown = Annotated[Literal["active", "all"], QueryParameter(name="which")]

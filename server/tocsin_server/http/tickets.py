@@ -25,12 +25,24 @@ from tocsin_protocol.api import (
 from tocsin_protocol.teams import Assign
 from tocsin_server.access.auditlog import record
 from tocsin_server.desk import attested, work
+from tocsin_server.desk.filters import Filters
 from tocsin_server.desk.happening import Happening
 from tocsin_server.desk.queue import ticket_detail, ticket_page
 from tocsin_server.http.deps import Deps, Wired
 from tocsin_server.http.etags import etag, opaque_of, read_tags, unchanged, wanted_version
 from tocsin_server.http.once import Done, once
-from tocsin_server.http.questions import HostId, Id, Limit, Slug, TicketStates, Word, instant
+from tocsin_server.http.questions import (
+    HostId,
+    Id,
+    Kind,
+    Limit,
+    Moment,
+    Priorities,
+    Slug,
+    TicketStates,
+    Word,
+    instant,
+)
 from tocsin_server.http.sessions import SignedIn, actor
 
 DEFAULT_PAGE = 100
@@ -43,16 +55,29 @@ async def queue(
     client: Slug = None,
     host: HostId = None,
     owner: Word = None,
+    team: Word = None,
+    kind: Kind = None,
+    priority: Priorities = None,
+    since: Moment = None,
+    q: Word = None,
     limit: Limit = DEFAULT_PAGE,
     cursor: Word = None,
 ) -> TicketPage:
-    """One page of the queue, the most urgent first."""
-    ask = partial(
-        ticket_page,
+    """One page of the queue, the most urgent first; of what has the words `q`, the newest first."""
+    filters = Filters(
         state=which,
         client=client,
         host_id=host,
         owner=owner,
+        team=team,
+        kind=kind,
+        priorities=priority or (),
+        since_ms=None if since is None else instant("since", since),
+        text=q,
+    )
+    ask = partial(
+        ticket_page,
+        filters=filters,
         limit=limit,
         cursor=cursor,
         seen=deps.broker.newest_id(),  # asked before the page: what is told after this is an event as well

@@ -58,10 +58,19 @@ def revision_of(connection: Connection) -> str | None:
 
 
 def tables_of(connection: Connection) -> list[Table]:
-    """The tables of a database, each behind those it refers to."""
+    """The tables of a database, each behind those it refers to; without those that only index others."""
     there = MetaData()
-    there.reflect(connection)
+    virtual = _virtual(connection)
+    there.reflect(connection, only=lambda name, _: name not in virtual)
     return [table for table in there.sorted_tables if table.name != _VERSIONS]
+
+
+def _virtual(connection: Connection) -> frozenset[str]:
+    """SQLite's virtual tables, and what they are made of: triggers fill them."""
+    if connection.dialect.name != "sqlite":
+        return frozenset()
+    asked = text("SELECT name FROM pragma_table_list WHERE type IN ('virtual', 'shadow')")
+    return frozenset(connection.execute(asked).scalars())
 
 
 def dump(connection: Connection, table: Table) -> Iterator[Piece]:

@@ -17,6 +17,7 @@ from tocsin_protocol.vocabulary import TicketKind
 from tocsin_server.decisions.folder import NO_TABLES
 from tocsin_server.decisions.tablefile import read_table
 from tocsin_server.desk import due, queue, teams, work
+from tocsin_server.desk.filters import Filters
 from tocsin_server.desk.promised import Due, Terms, promised
 from tocsin_server.desk.store import TICKETS
 from tocsin_server.estate.store import Host
@@ -51,7 +52,7 @@ def clock_of(world: World, kind: str, party: str) -> TicketClock:
 
 
 def page(world: World, held: Terms) -> TicketPage:
-    return world.storage.read(lambda session: queue.ticket_page(session, state="all", terms=held))
+    return world.storage.read(lambda session: queue.ticket_page(session, Filters(state="all"), terms=held))
 
 
 def times_read(world: World, held: Terms, *, state: str = "open") -> int:
@@ -63,7 +64,7 @@ def times_read(world: World, held: Terms, *, state: str = "open") -> int:
             statements.append(told[2])
 
         event.listen(session.get_bind(), "before_cursor_execute", note)
-        queue.ticket_page(session, state=state, terms=held)
+        queue.ticket_page(session, Filters(state=state), terms=held)
         event.remove(session.get_bind(), "before_cursor_execute", note)
 
     world.storage.read(ask)

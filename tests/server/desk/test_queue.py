@@ -1,5 +1,8 @@
 """The queue in its order, page by page, and never another client's rows."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -8,17 +11,20 @@ from sqlmodel import Session
 from tests.examples import share
 from tests.server.desk.world import ALICE, BOB, NOW, World
 
-from tocsin_protocol.api import TicketPage
-from tocsin_protocol.vocabulary import AlertState, Severity, TicketEventKind, TicketState
+from tocsin_protocol.api import TicketPage, TicketRow
+from tocsin_protocol.vocabulary import AlertState, Severity, TicketEventKind, TicketKind, TicketState
 from tocsin_server.clock import moment
 from tocsin_server.desk import queue, work
+from tocsin_server.desk.filters import Filters
 from tocsin_server.desk.queue import OpenTickets
 from tocsin_server.desk.store import Ticket
 from tocsin_server.errors import NotFound, Unprocessable
 
 
-def page(world: World, **asked: object) -> TicketPage:
-    return world.storage.read(lambda session: queue.ticket_page(session, **asked))
+def page(world: World, *, limit: int = 100, cursor: str | None = None, **asked: Any) -> TicketPage:
+    return world.storage.read(
+        lambda session: queue.ticket_page(session, Filters(**asked), limit=limit, cursor=cursor)
+    )
 
 
 def ids(world: World, **asked: object) -> list[int]:
@@ -73,6 +79,15 @@ def test_the_most_urgent_comes_first_and_of_those_the_oldest(busy: World) -> Non
         ({"client": "acme", "owner": "bob"}, []),
         ({"client": "acme", "host_id": 2}, []),  # a host of another client's: no rows, not its rows
         ({"client": "", "owner": "", "cursor": ""}, [2, 4, 1, 3]),
+        ({"priorities": [3, 1]}, [2, 4, 3]),
+        ({"priorities": [2], "state": "all"}, [1, 5]),
+        ({"priorities": [1], "client": "globex"}, [4]),
+        ({"since_ms": NOW}, [2, 4, 1, 3]),
+        ({"since_ms": NOW + 1}, []),
+        ({"kind": TicketKind.INCIDENT}, [2, 4, 1, 3]),
+        ({"kind": TicketKind.REQUEST}, []),
+        ({"team": "nobodys"}, []),
+        ({"text": "atlas"}, [4, 3, 2, 1]),
     ],
 )
 def test_filters_narrow_the_queue(busy: World, asked: dict[str, object], expected: list[int]) -> None:
@@ -84,6 +99,8 @@ def test_filters_narrow_the_queue(busy: World, asked: dict[str, object], expecte
     [
         ({"state": "opne"}, Unprocessable, "state=open or solved or all"),
         ({"client": "initech"}, NotFound, "'initech'"),
+        ({"priorities": [0]}, Unprocessable, "choose 1 to 4"),
+        ({"text": "?"}, Unprocessable, "no word"),
         ({"owner": "zoe"}, NotFound, "'zoe'"),
         ({"cursor": "1-2"}, Unprocessable, "no cursor"),
         ({"cursor": "1-2-3-4"}, Unprocessable, "no cursor"),
@@ -107,7 +124,7 @@ def test_the_counts_are_of_all_open_tickets_whatever_the_page(busy: World) -> No
 
 
 def test_an_empty_desk_has_an_empty_page(world: World) -> None:
-    empty = page(world, seen="17")
+    empty = world.storage.read(lambda session: queue.ticket_page(session, seen="17"))
 
     assert (empty.tickets, empty.next, empty.seen) == ([], None, "17")
     assert (empty.counts.open, empty.counts.unowned) == (0, 0)
@@ -124,27 +141,35 @@ def test_any_limit_gives_a_page_of_a_size_that_is_allowed(busy: World, limit: in
 
 
 def test_pages_one_after_the_other_are_the_whole_queue_in_its_order(world: World) -> None:
-    @settings(max_examples=share(25))
+    @settings(max_examples=share(40))
     @given(
         st.lists(
             st.tuples(st.integers(1, 4), st.integers(0, 3), st.sampled_from(list(TicketState))), max_size=30
         ),
         st.integers(1, 7),
         st.sampled_from(["open", "solved", "all"]),
-        st.sampled_from([None, "acme"]),
+        st.fixed_dictionaries(
+            {},
+            optional={
+                "client": st.just("acme"),
+                "priorities": st.lists(st.integers(1, 4), max_size=3),
+                "since_ms": st.integers(NOW, NOW + 4),
+            },
+        ),
     )
-    def check(tickets, limit, state, client) -> None:
+    def check(tickets, limit, state, more) -> None:
         def replace_tickets(session: Session) -> None:
             session.execute(text("DELETE FROM ticket"))
             for number, (priority, opened, stands) in enumerate(tickets):
                 session.add(a_ticket(priority, NOW + opened, stands, client_id=1 + number % 2))
 
         world.storage.write(replace_tickets)
-        whole = ids(world, state=state, client=client, limit=500)
+        whole = ids(world, state=state, limit=500, **more)
+        assert whole == [row.id for row in rows_of(world, state) if is_meant(row, **more)]
         paged: list[int] = []
         cursor = None
         while True:
-            one = page(world, state=state, client=client, limit=limit, cursor=cursor)
+            one = page(world, state=state, limit=limit, cursor=cursor, **more)
             paged += [row.id for row in one.tickets]
             cursor = one.next
             if cursor is None:
@@ -152,6 +177,15 @@ def test_pages_one_after_the_other_are_the_whole_queue_in_its_order(world: World
         assert paged == whole
 
     check()
+
+
+def rows_of(world: World, state: str) -> list[TicketRow]:
+    return page(world, state=state, limit=500).tickets
+
+
+def is_meant(row: TicketRow, *, client: str = "", priorities: Sequence[int] = (), since_ms: int = 0) -> bool:
+    is_of_client, is_of_priority = client in ("", row.client), not priorities or row.priority in priorities
+    return is_of_client and is_of_priority and row.opened_at >= moment(since_ms)
 
 
 def a_ticket(priority: int, opened_ms: int, state: TicketState, *, client_id: int) -> Ticket:
@@ -166,7 +200,19 @@ def a_ticket(priority: int, opened_ms: int, state: TicketState, *, client_id: in
 
 
 @pytest.mark.parametrize("state", ["open", "solved", "all"])
-@pytest.mark.parametrize("whose", [{}, {"client": "acme"}, {"owner": "alice"}])
+@pytest.mark.parametrize(
+    "whose",
+    [
+        {},
+        {"client": "acme"},
+        {"owner": "alice"},
+        {"team": "servers"},
+        {"kind": TicketKind.REQUEST},
+        {"priorities": [2, 4]},
+        {"since_ms": NOW},
+        {"client": "acme", "priorities": [2], "since_ms": NOW, "team": "servers"},
+    ],
+)
 @pytest.mark.parametrize("cursor", [None, f"2-{NOW}-7"])
 def test_a_page_is_read_off_an_index_and_never_sorted(
     busy: World, state: str, whose: dict[str, str], cursor: str | None
@@ -178,7 +224,7 @@ def test_a_page_is_read_off_an_index_and_never_sorted(
 
     def ask(session: Session) -> list[str]:
         event.listen(session.get_bind(), "before_cursor_execute", note)
-        queue.ticket_page(session, state=state, cursor=cursor, **whose)
+        queue.ticket_page(session, Filters(state=state, **whose), cursor=cursor)
         event.remove(session.get_bind(), "before_cursor_execute", note)
         asked, given_to_it = next(one for one in statements if "ORDER BY" in one[0])
         return plan_of(session, asked, given_to_it)
@@ -187,7 +233,7 @@ def test_a_page_is_read_off_an_index_and_never_sorted(
 
     clumsy = ("TEMP B-TREE", "Sort", "Seq Scan on ticket")
     assert not [step for step in plan if any(word in step for word in clumsy) or step == "SCAN ticket"]
-    assert len(statements) <= 5  # BEGIN, client or owner, page, alerts, counts
+    assert len(statements) <= 8  # BEGIN, client or owner, page by up to four priorities, alerts, counts
 
 
 def plan_of(session: Session, statement: str, parameters: object) -> list[str]:

@@ -23,6 +23,7 @@ from tocsin_protocol.api import TicketDetail
 from tocsin_protocol.vocabulary import ActorKind, Role, TicketKind, TicketState
 from tocsin_server.access.people import add_person
 from tocsin_server.desk import work
+from tocsin_server.desk.filters import Filters
 from tocsin_server.desk.queue import ticket_detail, ticket_page
 from tocsin_server.estate.clients import client_named
 from tocsin_server.estate.hosts import retire_host
@@ -77,7 +78,7 @@ class DeskRig(Rig):
         return self.storage.read(lambda session: ticket_detail(session, number))
 
     def tickets(self, client: str | None = None) -> list[int]:
-        page = self.storage.read(lambda session: ticket_page(session, state="all", client=client))
+        page = self.storage.read(lambda session: ticket_page(session, Filters(state="all", client=client)))
         return sorted(ticket.id for ticket in page.tickets)
 
 

@@ -88,6 +88,49 @@ async def test_the_queue_is_asked_by_client_host_owner_and_state(rig: Rig, alice
     assert await ids(owner="bob") == []
 
 
+async def test_the_queue_is_narrowed_by_team_kind_priority_age_and_words(
+    rig: Rig, alice: httpx.AsyncClient
+) -> None:
+    first = await opened(alice, title="Gate jammed", priority=1)
+    second = await opened(alice, title="Gate open", priority=2)
+    await opened(alice, title="Bell", priority=4)
+
+    async def ids(**question: Any) -> list[int]:
+        page = (await alice.get(TICKETS, params=question)).raise_for_status().json()
+        return [ticket["id"] for ticket in page["tickets"]]
+
+    assert await ids(priority=[2, 1]) == [first["id"], second["id"]]
+    assert await ids(q="gate") == [second["id"], first["id"]]
+    assert await ids(q="gate", priority=1) == [first["id"]]
+    assert await ids(q=f"#{second['id']}") == [second["id"]]
+    assert await ids(kind="request") == []
+    assert await ids(team="nobodys") == []
+    assert await ids(since=first["opened_at"], priority=1) == [first["id"]]
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        {"q": "?"},
+        {"q": "x" * 201},
+        {"q": " ".join(map(str, range(13)))},
+        {"q": "gate", "cursor": "1-2-3"},
+        {"priority": 9},
+        {"priority": [1, 2, 3, 4, 1]},
+        {"kind": "complaint"},
+        {"since": "yesterday"},
+        {"since": "2026-11-26T22:00:00"},
+    ],
+)
+async def test_a_filter_that_means_nothing_is_refused(
+    alice: httpx.AsyncClient, question: dict[str, Any]
+) -> None:
+    answer = await alice.get(TICKETS, params=question)
+
+    assert answer.status_code in {400, 422}
+    assert answer.headers["content-type"].startswith("application/problem+json")
+
+
 async def test_the_queue_comes_in_pages(alice: httpx.AsyncClient) -> None:
     ids = [(await opened(alice, title=f"Bell {number}"))["id"] for number in range(3)]
 

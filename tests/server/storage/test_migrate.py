@@ -1,21 +1,28 @@
 """Migrations make exactly the tables that the code has, keep data, and happen wholly or not at all."""
 
+import importlib
 import sqlite3
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
-from alembic.autogenerate import compare_metadata
-from alembic.migration import MigrationContext
+from sqlalchemy import select
 from sqlmodel import Session, SQLModel
+from tests.databases import differences
 
 import tocsin_server.access.store
 import tocsin_server.alerts.store
 import tocsin_server.desk.store
 import tocsin_server.estate.store  # noqa: F401 - its tables
+from tocsin_protocol.api import TicketPage
 from tocsin_server.access.auditlog import entries
 from tocsin_server.access.verification import verdict
+from tocsin_server.desk.filters import Filters
+from tocsin_server.desk.queue import ticket_page
+from tocsin_server.desk.store import TEXTS
+from tocsin_server.desk.words import words
 from tocsin_server.errors import Misconfigured
 from tocsin_server.storage.migrate import migrate, newest, revision, upgrade
 from tocsin_server.storage.sqlite import sqlite_engine
@@ -50,10 +57,10 @@ def test_the_migrated_tables_are_those_of_the_code(tmp_path: Path) -> None:
 
     engine = sqlite_engine(path, read_only=True)
     with engine.connect() as connection:
-        differences = compare_metadata(MigrationContext.configure(connection), SQLModel.metadata)
+        found = differences(connection)
     engine.dispose()
 
-    assert differences == []
+    assert found == []
 
 
 def test_a_second_migration_has_nothing_to_do(tmp_path: Path) -> None:
@@ -157,6 +164,35 @@ def test_tickets_that_were_solved_before_do_not_close_and_what_was_said_was_inte
     database.close()
 
 
+def test_tickets_that_were_there_before_are_found_by_their_words(tmp_path: Path) -> None:
+    path = tmp_path / "desk.db"
+    engine = sqlite_engine(path, read_only=False)
+    with engine.connect() as connection, connection.begin():
+        upgrade(connection, SQLModel.metadata, to="0011")
+        for statement in (CLIENT, TICKET, COMMENT, "UPDATE ticket SET title = 'Größe'"):
+            connection.exec_driver_sql(statement)
+    assert migrate(path, SQLModel.metadata)
+
+    with Session(engine) as session:
+        there = [
+            session.execute(select(TEXTS.c.words)).scalar_one().split(),
+            *(page.tickets[0].id for page in map(partial(_search, session), ("grosse", "cool again", "#1"))),
+        ]
+    engine.dispose()
+    assert there == [["\ue0001", "\ue0011", "grosse", "\ue003cool", "\ue003again"], 1, 1, 1]
+
+
+def _search(session: Session, text: str) -> TicketPage:
+    return ticket_page(session, Filters(state="all", text=text))
+
+
+def test_a_migration_folds_words_as_the_desk_does() -> None:
+    module = importlib.import_module("tocsin_server.storage.migrations.versions.0015_words_of_tickets")
+    texts = ["Größe ≥ 3 \x1b[31m", "İstanbul ﬁle e\u0301", "soft\u00adhyphen 障害", "x" * 200]
+
+    assert [module._words(text) for text in texts] == [words(text) for text in texts]
+
+
 def test_agents_that_were_there_before_are_heard_with_the_key_they_have(tmp_path: Path) -> None:
     path = tmp_path / "desk.db"
     engine = sqlite_engine(path, read_only=False)
@@ -206,7 +242,9 @@ import os, signal, sys, threading, time
 from pathlib import Path
 import tocsin_server.estate.store, tocsin_server.access.store
 import tocsin_server.alerts.store, tocsin_server.desk.store
+from sqlalchemy import select
 from sqlmodel import Session, SQLModel
+from tests.databases import differences
 from tocsin_server.storage.migrate import migrate
 print("ready", flush=True)
 def end():

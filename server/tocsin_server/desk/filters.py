@@ -1,0 +1,81 @@
+"""Which tickets are asked for, as the conditions by which the database finds them.
+
+Whose tickets, which owner's, which team's, which are no incidents: each has an index in the queue's order, and
+there is one of open tickets. Where several are asked for, one index is walked and the others are looked at row
+by row on the way, which leaves enough of a client's, an owner's or a team's tickets to fill a page soon. Some
+priorities, or what was opened since a time, are asked for priority by priority (`queue.py`), so that each is
+one stretch of an index.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement
+from sqlmodel import Session
+
+from tocsin_protocol.vocabulary import TicketKind
+from tocsin_server.desk.scope import client_id_of, person_id_of
+from tocsin_server.desk.store import IS_NO_INCIDENT, IS_OPEN, IS_OVER, TICKETS
+from tocsin_server.desk.ticket import PRIORITIES
+from tocsin_server.errors import Unprocessable
+
+_T = TICKETS.c
+STATES = {"open": IS_OPEN, "solved": IS_OVER, "all": None}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filters:
+    """What a ticket has to be; what is empty asks for nothing."""
+
+    state: str = "open"
+    """`open`, `solved` (or closed), or `all`."""
+    client: str | None = None
+    host_id: int | None = None
+    owner: str | None = None
+    team: str | None = None
+    kind: TicketKind | None = None
+    priorities: Collection[int] = ()
+    since_ms: int | None = None
+    """It was opened then or later."""
+    text: str | None = None
+    """The words that it has (`words.py`)."""
+
+    def __post_init__(self) -> None:
+        if self.state not in STATES:
+            raise Unprocessable(f"no tickets are {self.state!r}", remedy=f"ask for state={' or '.join(STATES)}")
+        for priority in self.priorities:
+            if priority not in PRIORITIES:
+                raise Unprocessable(
+                    f"priority {priority} does not exist", remedy="choose 1 to 4, 1 is the most urgent"
+                )
+
+    @property
+    def by_priority(self) -> list[int]:
+        """The priorities that are to be asked for one by one, in order; none where one stretch holds all."""
+        if self.priorities or self.since_ms is not None:
+            return sorted(set(self.priorities or PRIORITIES))
+        return []
+
+    def client_id(self, session: Session) -> int | None:
+        """The client that is asked for; raises `NotFound` where there is none of that name."""
+        return client_id_of(session, self.client) if self.client else None
+
+    def conditions(self, session: Session, client_id: int | None) -> list[ColumnElement[bool]]:
+        """All but words, priorities and age. A name that nobody has is `NotFound`."""
+        found: list[ColumnElement[bool]] = []
+        condition = STATES[self.state]
+        if condition is not None:
+            found.append(condition)
+        if client_id is not None:
+            found.append(_T.client_id == client_id)
+        if self.host_id is not None:
+            found.append(_T.host_id == self.host_id)
+        if self.owner:
+            found.append(_T.owner_id == person_id_of(session, self.owner))
+        if self.team:
+            found.append(_T.team == self.team)
+        if self.kind is not None:
+            found.append(_T.kind == self.kind)
+            if self.kind is not TicketKind.INCIDENT:
+                found.append(IS_NO_INCIDENT)
+        return found
