@@ -46,10 +46,9 @@ _NO_EVENT = (0, "")
 
 
 def deed(session: Session, happening: Happening, *, by: Actor, at_ms: int) -> Deed:
-    """What somebody has just done to a ticket; its newest event is that of the act."""
-    asked = (
-        select(*_TOLD).where(EVENTS.c.ticket_id == happening.ticket_id).order_by(EVENTS.c.id.desc()).limit(1)
-    )
+    """What somebody has just done to a ticket; its newest event of that kind is the act's."""
+    of_act = EVENTS.c.ticket_id == happening.ticket_id, EVENTS.c.kind == happening.kind
+    asked = select(*_TOLD).where(*of_act).order_by(EVENTS.c.id.desc()).limit(1)
     event = session.execute(asked).one()
     return Deed(
         Act(f"ticket.{happening.kind.value}"),

@@ -24,6 +24,7 @@ from tocsin_protocol.vocabulary import AlertState, SuppressionKind, TicketEventK
 from tocsin_server.alerts.store import AlertRow, Transition
 from tocsin_server.decisions.folder import NO_TABLES, Tables
 from tocsin_server.desk.evidence import evidence_of, title_of
+from tocsin_server.desk.giving import Giving
 from tocsin_server.desk.happening import Happening
 from tocsin_server.desk.record import (
     Facts,
@@ -105,7 +106,7 @@ def consume(
         return []
     told_before = _told_before(session, [row.id for row in waiting])
     fresh = [row for row in waiting if _is_told_of(row) and row.id not in told_before]
-    batch = _Batch(session, fresh, reopen_ms=reopen_ms, tables=tables)
+    batch = _Batch(session, fresh, now_ms, reopen_ms=reopen_ms, tables=tables)
     for row in fresh:
         batch.tell(row)
     lost = batch.write()
@@ -133,7 +134,9 @@ def ticket_key(client_id: int, alertname: str, labels: Mapping[str, str]) -> str
 class _Batch:
     """The tickets that a run of transitions is about, and what becomes of them."""
 
-    def __init__(self, session: Session, rows: Sequence[Row[Any]], *, reopen_ms: int, tables: Tables) -> None:
+    def __init__(
+        self, session: Session, rows: Sequence[Row[Any]], now_ms: int, *, reopen_ms: int, tables: Tables
+    ) -> None:
         self._session = session
         self._reopen_ms = reopen_ms
         self._tables = tables
@@ -143,6 +146,7 @@ class _Batch:
         self._holding |= {row.alert_id: holds(row) for row in rows}
         self._touched: list[Record] = []
         self._new_alerts: list[tuple[Record, int]] = []
+        self._giving = Giving(session, now_ms)
         self.told: dict[int, _Told] = {}
 
     def tell(self, row: Row[Any]) -> None:
@@ -155,6 +159,8 @@ class _Batch:
         if not record.entries:
             self._touched.append(record)
         record.take_in(change, row.id)
+        if change.entry.kind is TicketEventKind.OPENED:
+            self._giving.give(record, row.at_ms)
         self._attach(record, row.alert_id)
         self.told[row.id] = _Told(record, change.entry.kind, row.sample_ms)
 
@@ -166,6 +172,7 @@ class _Batch:
         write_changes(self._session, [record for record in kept if record.read_version])
         write_entries(self._session, kept)
         stay = {id(record) for record in kept}
+        self._giving.write()
         write_alerts(self._session, [one for one in self._new_alerts if id(one[0]) in stay])
         return {transition_id for transition_id, told in self.told.items() if id(told.record) not in stay}
 

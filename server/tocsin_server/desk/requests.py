@@ -14,6 +14,7 @@ from sqlmodel import Session
 from tocsin_protocol.vocabulary import TicketKind
 from tocsin_protocol.wire import MAX_QUESTION_CHARACTERS
 from tocsin_server.decisions.folder import NO_TABLES, Tables
+from tocsin_server.desk.giving import Giving
 from tocsin_server.desk.happening import Happening
 from tocsin_server.desk.record import Facts, Record, write_entries, write_new
 from tocsin_server.desk.ruling import World, ruled
@@ -122,6 +123,9 @@ def open_request(
     )
     record = Record(facts, change.standing)
     record.take_in(change)
+    giving = Giving(session, now_ms)
+    giving.give(record, now_ms)
+    giving.write()
     write_new(session, [record])
     write_entries(session, [record])
     return record.ticket_id, Happening(record.ticket_id, change.entry.kind)

@@ -19,6 +19,7 @@ from tocsin_server.alerts.store import ALERTS
 from tocsin_server.decisions.folder import NO_TABLES, Tables
 from tocsin_server.desk import ticket
 from tocsin_server.desk.assigning import receiver
+from tocsin_server.desk.giving import Giving
 from tocsin_server.desk.guard import Case
 from tocsin_server.desk.happening import Happening
 from tocsin_server.desk.lifecycle import Course, Lifecycle
@@ -218,6 +219,9 @@ def open_ticket(
     )
     record = Record(facts, change.standing)
     record.take_in(change)
+    giving = Giving(session, now_ms)
+    giving.give(record, now_ms)
+    giving.write()
     write_new(session, [record])
     write_entries(session, [record])
     return Happening(record.ticket_id, change.entry.kind)

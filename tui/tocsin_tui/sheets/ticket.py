@@ -226,6 +226,8 @@ def _decided(data: Mapping[str, object]) -> Iterable[str]:
     said += [f"to {data[name]}" for name in ("owner", "supplier") if data.get(name)]
     if said:
         yield " · ".join(said)
+    if nobody := data.get("nobody"):
+        yield str(nobody)
     if isinstance(rows, list):
         yield f"decided: {', '.join(map(_row, rows))}"
 
