@@ -204,6 +204,8 @@ class FakeServer(httpx.AsyncBaseTransport):
             return _json(self.details[row.id], 201)
         if path == "/silences":
             return self._silence(msgspec.json.decode(body, type=api.NewSilence))
+        if path == "/tickets/bulk":
+            return self._bulk(msgspec.json.decode(body))
         number, verb = re.fullmatch(r"/tickets/(\d+)/(\w+)", path).groups()
         detail = self.details[int(number)]
         said = msgspec.json.decode(body)
@@ -244,6 +246,15 @@ class FakeServer(httpx.AsyncBaseTransport):
         )
         self.happen(row, kind)
         return _json(self.details[row.id])
+
+    def _bulk(self, said: dict) -> httpx.Response:
+        results = []
+        for ticket in said["tickets"]:
+            alone = msgspec.json.encode(said | {"version": ticket["version"]})
+            answer = self._act(f"/tickets/{ticket['id']}/{said['act']}", alone)
+            problem = None if answer.is_success else msgspec.json.decode(answer.content, type=api.Problem)
+            results.append(api.BulkResult(id=ticket["id"], status=answer.status_code, problem=problem))
+        return _json(api.BulkAnswer(results=results))
 
 
 def _time(said: dict) -> datetime | None:

@@ -136,6 +136,10 @@ class Client:
         question = api.Resolution(text=text, version=version)
         return await self._post(f"/tickets/{ticket_id}/resolve", question, api.TicketDetail)
 
+    async def bulk(self, act: api.BulkAct) -> api.BulkAnswer:
+        """One act on many tickets; what has come of each."""
+        return await self._post("/tickets/bulk", act, api.BulkAnswer)
+
     async def alerts(self) -> api.AlertPage:
         """The worst alerts that are active, at most a page of them."""
         return await self._get("/alerts", api.AlertPage, state="active")

@@ -33,6 +33,7 @@ from tocsin_tui.alerts import Alerts
 from tocsin_tui.errors import ConsoleError, SignedOut
 from tocsin_tui.filters import Filter
 from tocsin_tui.format import Tone
+from tocsin_tui.marks import Marks
 from tocsin_tui.silences import Silences
 from tocsin_tui.state import (
     Link,
@@ -81,6 +82,7 @@ class Session:
     ) -> None:
         self._connect = connect
         self.acts = Acts(self)
+        self.marks = Marks(self)
         self.label = ""
         """What stands beside the product's name, such as that this is a demo."""
         self.me: Person | None = None

@@ -12,7 +12,7 @@ from tocsin_protocol.api import TicketRow
 from tocsin_tui.format import EMPTY, RULE, Line, Span, Tone, dim, line
 from tocsin_tui.plot import plot
 from tocsin_tui.screens.filtered import FilteredPage
-from tocsin_tui.screens.verbs import TicketPage
+from tocsin_tui.screens.marked import MarkedPage
 from tocsin_tui.session import Session
 from tocsin_tui.sheets import ticket
 from tocsin_tui.state import LinkState, View
@@ -35,7 +35,7 @@ FILTER_TIP = "Filter: words, client:acme, kind:request"
 VIEW_TIP = "Another view: open, mine, unowned, solved"
 
 
-class QueueScreen(FilteredPage, TicketPage):
+class QueueScreen(FilteredPage, MarkedPage):
     """The first screen."""
 
     HERE = "Queue"
@@ -51,7 +51,7 @@ class QueueScreen(FilteredPage, TicketPage):
     def __init__(self, session: Session, painter: Painter) -> None:
         super().__init__(session, painter)
         self.table: VirtualTable[TicketRow] = VirtualTable(
-            session.tickets, COLUMNS, self._cells, painter, id="table"
+            session.tickets, COLUMNS, self._cells, painter, is_marked=session.marks.__contains__, id="table"
         )
 
     def body(self) -> Iterable[Widget]:
@@ -103,6 +103,10 @@ class QueueScreen(FilteredPage, TicketPage):
             self.run_worker(self.session.read_solved(), group="solved", exclusive=True)
         self.refresh_page()
 
+    def marks_changed(self) -> None:
+        self.table.refresh()
+        self.refresh_page()
+
     def key_escape(self) -> None:
         if self.has_class("-filtering"):
             self.action_unfilter()
@@ -148,7 +152,11 @@ class QueueScreen(FilteredPage, TicketPage):
         shown = len(session.tickets)
         is_part = session.view is not View.SOLVED and shown != total
         count = f" {shown} of {total} open" if is_part else f" {shown} {session.view.value}"
-        return line(dim(count if session.has_snapshot else ""), *[(f" · {part}", Tone.FRESH) for part in new])
+        marked = len(session.marks.rows())
+        marks = [(f" · {marked} marked, u unmarks", Tone.KEY)] if marked else []
+        return line(
+            dim(count if session.has_snapshot else ""), *marks, *[(f" · {part}", Tone.FRESH) for part in new]
+        )
 
     def _nothing(self) -> list[Line]:
         session = self.session

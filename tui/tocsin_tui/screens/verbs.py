@@ -1,13 +1,13 @@
 """What can be done with a ticket, on every screen where there is one under the cursor."""
 
 from collections.abc import Awaitable, Callable
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from textual.binding import Binding, BindingType
 
 from tocsin_protocol.api import Alert, NewTicket, TicketRow
 from tocsin_protocol.vocabulary import OPEN_TICKET_STATES, TicketState
-from tocsin_tui.format import Tone, dim, line
+from tocsin_tui.format import Tone, dim, line, strong
 from tocsin_tui.screens.page import Page
 from tocsin_tui.silence import like
 from tocsin_tui.state import ALARMING, acknowledged_by
@@ -93,7 +93,14 @@ class TicketPage(Page):
         elif row.state in OPEN_TICKET_STATES:
             from tocsin_tui.screens.waiting import WaitScreen  # noqa: PLC0415 - not needed for the first frame
 
-            self.app.push_screen(WaitScreen(self.session, self.painter, row))
+            title = (strong(f"#{row.id} is to wait"), dim(f": {row.title}"))
+
+            def wait(**how: Any) -> Awaitable[bool]:  # noqa: ANN401 - as the form gives it
+                return self.session.acts.wait(self.session.tickets.rows.get(row.id, row), **how)
+
+            self.app.push_screen(
+                WaitScreen(self.session, self.painter, title=title, draft=f"wait {row.id}", wait=wait)
+            )
         else:
             self._say(f"#{row.id} is {row.state.value}: nothing is to be done about it")
 

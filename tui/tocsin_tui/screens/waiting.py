@@ -1,10 +1,9 @@
-"""A ticket is to wait: for what, until when at most, and a note."""
+"""Something is to wait: for what, until when at most, and a note."""
 
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import ClassVar
 
-from tocsin_protocol.api import TicketRow
-from tocsin_tui.format import clock, dim, strong
+from tocsin_tui.format import Span, clock
 from tocsin_tui.screens.form import Form
 from tocsin_tui.session import Session
 from tocsin_tui.waiting import reason_of, until_of
@@ -12,15 +11,22 @@ from tocsin_tui.widgets.paint import Painter
 
 
 class WaitScreen(Form):
-    """The form for one ticket."""
+    """The form; `wait` takes `reason`, `until` and `text`, and says whether it has worked."""
 
     FIELDS: ClassVar[Mapping[str, str]] = {"reason": "for", "length": "at most", "note": "note"}
     FIRST: ClassVar[str] = "reason"
 
-    def __init__(self, session: Session, painter: Painter, row: TicketRow) -> None:
-        title = (strong(f"#{row.id} is to wait"), dim(f": {row.title}"))
-        super().__init__(session, painter, title=title, draft=f"wait {row.id}")
-        self._row = row
+    def __init__(
+        self,
+        session: Session,
+        painter: Painter,
+        *,
+        title: tuple[Span, ...],
+        draft: str,
+        wait: Callable[..., Awaitable[bool]],
+    ) -> None:
+        super().__init__(session, painter, title=title, draft=draft)
+        self._wait = wait
         self._reasons = session.server.waits_for if session.server else []
 
     def proposed(self, name: str) -> str:
@@ -34,7 +40,6 @@ class WaitScreen(Form):
         return f"for {reason}, {limit} · enter sends"
 
     def sent(self) -> Awaitable[bool]:
-        row = self.session.tickets.rows.get(self._row.id, self._row)
         reason = reason_of(self.typed("reason"), self._reasons)
         until = until_of(self.typed("length"), self.session.now())
-        return self.session.acts.wait(row, reason=reason, until=until, text=self.typed("note").strip())
+        return self._wait(reason=reason, until=until, text=self.typed("note").strip())

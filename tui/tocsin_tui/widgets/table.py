@@ -80,6 +80,7 @@ class VirtualTable(ScrollView, Generic[R], can_focus=True):
         cells: Callable[[R, bool], tuple[Span, ...]],
         painter: Painter,
         *,
+        is_marked: Callable[[int], bool] = lambda _: False,
         id: str,  # noqa: A002 - Textual's name for it
     ) -> None:
         super().__init__(id=id)
@@ -87,6 +88,7 @@ class VirtualTable(ScrollView, Generic[R], can_focus=True):
         self._columns = columns
         self._cells: Callable[[R, bool], tuple[Span, ...]] = cells
         self._painter = painter
+        self._is_marked = is_marked
         self._window: dict[int, tuple[int, tuple[Span, ...]]] = {}
         """What was painted: by line of the window, the row's id and its cells."""
         self._order: Sequence[int] = ()
@@ -126,7 +128,8 @@ class VirtualTable(ScrollView, Generic[R], can_focus=True):
         self._window[y] = (id_, cells)
         is_cursor = id_ == self.listing.cursor
         paint = self._painter.under_cursor if is_cursor else self._painter.segments
-        return Strip(paint(self._spans(cells, is_cursor=is_cursor), style)).adjust_cell_length(width, style)
+        lead = "+" if self._is_marked(id_) else ">" if is_cursor else " "
+        return Strip(paint(self._spans(cells, lead), style)).adjust_cell_length(width, style)
 
     def action_move(self, by: int) -> None:
         self.listing.move(by)
@@ -220,8 +223,8 @@ class VirtualTable(ScrollView, Generic[R], can_focus=True):
         self._widths = [0 if width is None else width or flexible for width in shown]
         self.virtual_size = Size(room, len(self.listing.order))
 
-    def _spans(self, cells: Sequence[Span], *, is_cursor: bool) -> list[Span]:
-        spans: list[Span] = [(">" if is_cursor else " ", Tone.PLAIN)]
+    def _spans(self, cells: Sequence[Span], lead: str) -> list[Span]:
+        spans: list[Span] = [(lead, Tone.PLAIN)]
         for column, width, (text, tone) in zip(self._columns, self._widths, cells, strict=True):
             if width:
                 spans += [(fit(text, width, right=column.right), tone), (" ", Tone.PLAIN)]
