@@ -39,6 +39,7 @@ def log(rig: Rig) -> list[Entry]:
 TICKET = {"client": "acme", "title": "t"}
 WAIT = {"reason": "vendor"}
 URGENT = {"priority": 1, "text": "the shop is shut"}
+BULK = {"act": "resolve", "tickets": [{"id": 1}]}
 FIRST: dict[str, Any] = {SILENCES: SILENCE, TICKETS: TICKET, f"{TICKETS}/1/wait": WAIT}
 
 
@@ -55,6 +56,7 @@ ACTS: list[tuple[list[str], str, str, Any, tuple[str, str, int | None]]] = [
     ([SILENCES], "DELETE", f"{SILENCES}/1", None, ("silence.ended", "1", 1)),
     ([], "POST", TICKETS, TICKET, ("ticket.opened", "1", 1)),
     ([TICKETS], "POST", f"{TICKETS}/1/take", {}, ("ticket.taken", "1", 1)),
+    ([TICKETS], "POST", f"{TICKETS}/bulk", BULK, ("ticket.solved", "1", 1)),
     ([TICKETS], "POST", f"{TICKETS}/1/assign", {"team": "servers"}, ("ticket.assigned", "1", 1)),
     ([TICKETS], "POST", f"{TICKETS}/1/comment", {"text": "c"}, ("ticket.commented", "1", 1)),
     ([TICKETS], "POST", f"{TICKETS}/1/prioritise", URGENT, ("ticket.prioritised", "1", 1)),
