@@ -34,6 +34,9 @@ class FakeServer(httpx.AsyncBaseTransport):
         self.silences: list[api.Silence] = []
         self.status = scene.STATUS
         self.token = "tok"
+        self.code = ""
+        """The one-time code of now; empty while none is asked for."""
+        self.must_enrol = False
         self.page = api.MAX_PAGE
         self.down: str = ""
         """Why it cannot be reached; empty while it can."""
@@ -88,21 +91,54 @@ class FakeServer(httpx.AsyncBaseTransport):
             return self._login(msgspec.json.decode(request.content, type=api.LoginRequest))
         if request.headers.get("authorization") != f"Bearer {self.token}":
             return _problem(401, "unauthenticated", "your session has ended", "sign in again")
+        if path.startswith("/me/totp"):
+            return self._own_codes(path, request.content)
+        if said := self._instead(path):
+            return said
+        if path == "/events":
+            return self._events(request.headers.get("last-event-id", ""))
+        return await self._answer(request, path)
+
+    def _instead(self, path: str) -> httpx.Response | None:
+        """What a test wants to be answered."""
+        if self.must_enrol:
+            return _problem(403, api.ENROLMENT_REQUIRED, "alice needs one-time codes to sign in", "enrol one")
         for end, problem in self.refusals.items():
             if path.endswith(end):
                 return _json(problem, problem.status)
         for end, body in self.bodies.items():
             if path.endswith(end):
                 return httpx.Response(200, content=body)
-        if path == "/events":
-            return self._events(request.headers.get("last-event-id", ""))
-        return await self._answer(request, path)
+        return None
 
     def _login(self, question: api.LoginRequest) -> httpx.Response:
         if (question.login, question.password) != ("alice", "correct"):
             return _problem(401, "unauthenticated", "login or password is wrong", "")
+        if self.code and question.code != self.code:
+            said = "the code is wrong, or was used already" if question.code else "a code is needed as well"
+            return _problem(401, api.CODE_REQUIRED, said, "")
         expires = scene.NOW + timedelta(hours=12)
-        return _json(api.LoginAnswer(token=self.token, expires_at=expires, person=scene.ALICE))
+        return _json(
+            api.LoginAnswer(
+                token=self.token, expires_at=expires, person=scene.ALICE, must_enrol=self.must_enrol
+            )
+        )
+
+    def _own_codes(self, path: str, body: bytes) -> httpx.Response:
+        """The new device shows 654321, and is the one that counts from then on."""
+        said = msgspec.json.decode(body)
+        if path == "/me/totp":
+            if said["password"] != "correct":
+                return _problem(401, "unauthenticated", "login or password is wrong", "")
+            if self.code and said["code"] != self.code:
+                return _problem(401, api.CODE_REQUIRED, "a code is needed as well", "")
+            secret = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
+            uri = f"otpauth://totp/tocsin:alice?secret={secret}&issuer=tocsin"
+            return _json(api.TotpOffer(secret=secret, uri=uri))
+        if said["code"] != "654321":
+            return _problem(422, "unprocessable", "this is not the code of now", "type the newest one")
+        self.code, self.must_enrol = "654321", False
+        return _json(api.RecoveryCodes(codes=[f"abcd-efgh-ijkl-mno{letter}" for letter in "abcdefghij"]))
 
     def _events(self, last_id: str) -> httpx.Response:
         stream: asyncio.Queue[bytes | None] = asyncio.Queue()

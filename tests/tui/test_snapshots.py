@@ -8,13 +8,14 @@ from dataclasses import replace
 import msgspec
 import pytest
 from tests.tui import scene
-from tests.tui.console import a_console, has_read, is_live, until
+from tests.tui.console import a_console, has_read, is_live, text_of, until
 from tests.tui.fake import FakeServer
 from tests.tui.hostile import HOSTILE
 from textual.widgets import Input, TextArea
 
 from tocsin_protocol.api import Problem
 from tocsin_protocol.vocabulary import SuppressionKind
+from tocsin_tui.screens.enrol import EnrolScreen
 from tocsin_tui.screens.host import HostScreen
 from tocsin_tui.screens.login import LoginScreen
 from tocsin_tui.screens.ticket import TicketScreen
@@ -567,6 +568,39 @@ def test_keys(snap_compare, server) -> None:
         await rest(pilot)
 
     assert snap_compare(a_console(server), terminal_size=WIDE, run_before=arrange)
+
+
+def test_a_code_for_signing_in(snap_compare, server) -> None:
+    server.code = "123456"
+
+    async def arrange(pilot):
+        await until(pilot, lambda: isinstance(pilot.app.screen, LoginScreen))
+        await sign_in(pilot)
+        await until(pilot, lambda: "a code is needed" in text_of(pilot.app, "#hint"))
+        await rest(pilot)
+
+    assert snap_compare(a_console(server, token=""), terminal_size=NARROW, run_before=arrange)
+
+
+@pytest.mark.parametrize("step", ["password", "secret", "recovery"])
+def test_enrolling_a_device(snap_compare, server, step: str) -> None:
+    async def arrange(pilot):
+        await read(pilot)
+        await pilot.press("at")
+        await until(pilot, lambda: isinstance(pilot.app.screen, EnrolScreen))
+        if step != "password":
+            await pilot.press(*"correct", "enter")
+            await until(pilot, lambda: "JBSW" in text_of(pilot.app, "#told"))
+        if step == "recovery":
+            await pilot.press(*"654321", "enter")
+            await until(pilot, lambda: "Write them down" in text_of(pilot.app, "#told"))
+        await rest(pilot)
+
+    assert snap_compare(a_console(server), terminal_size=NARROW, run_before=arrange)
+
+
+async def sign_in(pilot) -> None:
+    await pilot.press(*"alice", "enter", *"correct", "enter")
 
 
 def test_login(snap_compare, server) -> None:

@@ -138,6 +138,12 @@ class Console(App[int]):
         if not isinstance(self.screen, FilesScreen):  # it comes over whatever one is at, and goes again
             self.push_screen(FilesScreen(self.session, self.painter))
 
+    def action_enrol(self) -> None:
+        # Deferred: not needed for the first frame.
+        from tocsin_tui.screens.enrol import EnrolScreen  # noqa: PLC0415
+
+        self.push_screen(EnrolScreen(self.session, self.painter))
+
     async def _command(self, event: events.Key) -> bool:
         """Do at once what a key commands, before the next key is looked at; false when it is none or is typed.
 
@@ -156,11 +162,16 @@ class Console(App[int]):
     async def _keep_signed_in(self) -> None:
         """Follow the server; ask for login and password whenever there is no session."""
         # Deferred: not needed for the first frame.
+        from tocsin_tui.screens.enrol import EnrolScreen  # noqa: PLC0415
         from tocsin_tui.screens.login import LoginScreen  # noqa: PLC0415
 
         while True:
             if not self.session.client.token:
-                await self.push_screen_wait(LoginScreen(self.session, self.painter))
+                password = await self.push_screen_wait(LoginScreen(self.session, self.painter))
+                enrolling = EnrolScreen(self.session, self.painter, password=password)
+                if password and not await self.push_screen_wait(enrolling):
+                    self.session.client.token = ""  # it is good for nothing else
+                    continue
             await self.session.run()
             self.session.client.token = ""
 

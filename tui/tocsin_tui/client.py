@@ -25,6 +25,7 @@ from tocsin_tui.address import checked_url, is_loopback
 from tocsin_tui.errors import (
     BadAnswer,
     BadConfig,
+    CodeRequired,
     ConsoleError,
     Lost,
     Overtaken,
@@ -76,12 +77,22 @@ class Client:
             await self._opened.aclose()
             self._opened = None
 
-    async def login(self, login: str, password: str) -> api.LoginAnswer:
-        """Sign in; the token is kept for all that follows."""
-        question = api.LoginRequest(login=login, password=password)
+    async def login(self, login: str, password: str, code: str = "") -> api.LoginAnswer:
+        """Sign in; the token is kept for all that follows. Raises `CodeRequired` where a code is asked for."""
+        question = api.LoginRequest(login=login, password=password, code=code)
         answer = await self._ask("POST", "/login", api.LoginAnswer, content=msgspec.json.encode(question))
         self.token = answer.token
         return answer
+
+    async def begin_codes(self, password: str, code: str) -> api.TotpOffer:
+        """A new secret for one-time codes; raises `CodeRequired` where a device is enrolled already."""
+        question = msgspec.json.encode(api.NewTotp(password=password, code=code))
+        return await self._ask("POST", "/me/totp", api.TotpOffer, content=question)
+
+    async def confirm_codes(self, code: str) -> api.RecoveryCodes:
+        """Put the new secret in force by its first code."""
+        question = msgspec.json.encode(api.TotpCode(code=code))
+        return await self._ask("POST", "/me/totp/confirm", api.RecoveryCodes, content=question)
 
     async def me(self) -> api.Person:
         return await self._get("/me", api.Person)
@@ -269,12 +280,16 @@ def complaint(response: httpx.Response) -> ConsoleError:
         problem = decode(response.content, api.Problem)
         said = problem.detail or problem.title
         said += f": {problem.remedy}" if problem.remedy else ""
-        is_in_work = problem.type == "in-work"
+        kind = problem.type
     except BadAnswer:
-        said, is_in_work = f"the server answers {response.status_code}", False
-    if is_in_work or (response.is_server_error and response.status_code != httpx.codes.SERVICE_UNAVAILABLE):
+        said, kind = f"the server answers {response.status_code}", ""
+    if kind == "in-work" or (
+        response.is_server_error and response.status_code != httpx.codes.SERVICE_UNAVAILABLE
+    ):
         return Lost(said)
     if response.status_code == httpx.codes.UNAUTHORIZED:
+        return CodeRequired(said) if kind == api.CODE_REQUIRED else SignedOut(said)
+    if kind == api.ENROLMENT_REQUIRED:
         return SignedOut(said)
     if response.status_code in {httpx.codes.CONFLICT, httpx.codes.PRECONDITION_FAILED}:
         return Overtaken(said)

@@ -6,6 +6,7 @@ ConsoleError            the message is one line for the screen
 │   └── Lost            nobody knows whether it was done: the same again is safe
 ├── BadAnswer           the server says something outside the contract: update one of the two
 ├── SignedOut           sign in again
+│   └── CodeRequired    the password is right: type the one-time code, too
 ├── Overtaken           somebody was first: read the thing again
 └── Refused             the server says no, and why
 """
@@ -33,6 +34,10 @@ class BadAnswer(ConsoleError):
 
 class SignedOut(ConsoleError):
     """The session has ended or was never there."""
+
+
+class CodeRequired(SignedOut):
+    """The password is right, and the one-time code is missing, wrong or was used."""
 
 
 class Overtaken(ConsoleError):

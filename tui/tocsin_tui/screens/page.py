@@ -49,6 +49,15 @@ class Page(Screen[None]):
             tooltip="What of the files is not in force",
         ),
         Binding(
+            "at",
+            "app.enrol",
+            "codes",
+            show=False,
+            key_display="@",
+            id="go.codes",
+            tooltip="One-time codes for signing in",
+        ),
+        Binding(
             "R", "reload", "refresh", show=False, id="go.refresh", tooltip="Read anew, or try the line again"
         ),
         Binding("ctrl+c", "app.quit", show=False, id="go.leave", tooltip="Leave the console from anywhere"),
