@@ -16,6 +16,7 @@ from sqlalchemy import insert
 from sqlmodel import Session, SQLModel
 
 from tocsin_protocol.vocabulary import AlertState, HostKind, Role, TicketState
+from tocsin_server.access.scope import EVERYWHERE
 from tocsin_server.access.store import PersonRow
 from tocsin_server.alerts.store import AlertRow, Transition
 from tocsin_server.desk.filters import Filters
@@ -214,7 +215,7 @@ Asked = Callable[[Session, str | None], str | None]
 def _question(**asked: object) -> Asked:
     """A page that is asked for, and the cursor of the next."""
     filters = Filters(**asked)  # type: ignore[arg-type]
-    return lambda session, cursor: ticket_page(session, filters, cursor=cursor).next
+    return lambda session, cursor: ticket_page(session, EVERYWHERE, filters, cursor=cursor).next
 
 
 _QUESTIONS: dict[str, Asked] = {

@@ -30,7 +30,8 @@ from sqlmodel import Session
 
 from tocsin_protocol import api, wire
 from tocsin_protocol.vocabulary import HostKind, Role, SeriesKind
-from tocsin_server.access.people import add_person, person_named
+from tocsin_server.access.people import add_person, person_named, scope_of
+from tocsin_server.access.scope import EVERYWHERE
 from tocsin_server.alerts.matchertext import parse_matchers
 from tocsin_server.alerts.notation import parse_series
 from tocsin_server.alerts.silenced import add_silence
@@ -116,7 +117,7 @@ def found(folder: Path) -> None:
         for slug in CLIENTS:
             add_site(session, add_client(session, slug, slug.title(), 0), SITE, "HQ", 0)
         for login, role in PEOPLE.items():
-            add_person(session, login, login.title(), None, role, 0)
+            add_person(session, login, login.title(), None, role, 0, all_clients=True)
 
     administer(folder, act)
 
@@ -293,6 +294,7 @@ class Story:
             assert person is not None, by
             hand = work.Hand(
                 person=_person(person),
+                scope=scope_of(session, person),
                 now_ms=self.clock.now_ms(),
                 lifecycle=self.server.deskbook.lifecycle(),
                 tables=self.server.deskbook.tables(),
@@ -319,7 +321,11 @@ class Story:
         while not rows or cursor is not None:
             page = self.server.storage.read(
                 lambda session, at=cursor: queue.ticket_page(
-                    session, Filters(client=client, state=state), limit=api.MAX_PAGE, cursor=at
+                    session,
+                    EVERYWHERE,
+                    Filters(client=client, state=state),
+                    limit=api.MAX_PAGE,
+                    cursor=at,
                 )
             )
             rows += page.tickets
@@ -335,7 +341,7 @@ class Story:
 
     def timeline(self, ticket_id: int) -> list[api.TicketEvent]:
         """As it comes over the wire."""
-        detail = self.server.storage.read(lambda session: queue.ticket_detail(session, ticket_id))
+        detail = self.server.storage.read(lambda session: queue.ticket_detail(session, EVERYWHERE, ticket_id))
         return msgspec.json.decode(msgspec.json.encode(detail), type=api.TicketDetail).events
 
     def kinds(self, ticket_id: int) -> list[str]:
@@ -345,7 +351,7 @@ class Story:
     def alerts(self, *, client: str | None = None, state: str = "all") -> list[api.Alert]:
         return self.server.storage.read(
             lambda session: alarms.alert_page(
-                session, client=client, state=state, live_value=self.server.rulebook.live_value
+                session, EVERYWHERE, client=client, state=state, live_value=self.server.rulebook.live_value
             )
         ).alerts
 

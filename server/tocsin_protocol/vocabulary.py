@@ -154,14 +154,26 @@ class ActorKind(StrEnum):
     """Somebody at a host, by its agent: `alice on desk-7`."""
     RULE = "rule"
     SYSTEM = "system"
+    CLIENT = "client"
+    """One of the client's people, signed in: what they say is no answer of the desk's."""
 
 
 class Role(StrEnum):
-    """What a person may do."""
+    """What a person may do, with the clients that they are granted."""
 
     ADMIN = "admin"
+    DISPATCHER = "dispatcher"
     TECHNICIAN = "technician"
     VIEWER = "viewer"
+    """One of the provider's people who may read only."""
+    AUDITOR = "auditor"
+    CLIENT_VIEWER = "client_viewer"
+    CLIENT_APPROVER = "client_approver"
+    """One of a client's people who may speak for it."""
+
+
+CLIENT_ROLES = frozenset({Role.CLIENT_VIEWER, Role.CLIENT_APPROVER})
+"""Those of people who are a client's own, and not the provider's."""
 
 
 class TokenScope(StrEnum):

@@ -21,7 +21,6 @@ import structlog
 import uvicorn
 import uvloop
 
-from tocsin_protocol.api import Person
 from tocsin_protocol.wire import ASK_PATH, KEY_PATH, PROBES_PATH
 from tocsin_server import heap
 from tocsin_server.access.answers import sweep_answers
@@ -305,7 +304,6 @@ class Server:
                 tables=self.deskbook.tables,
                 terms=self._terms,
                 rules_in_force=lambda: self.rulebook.rules,
-                sees=self._sees,
                 operator_token=issue_pass(self._data, local_url(self._settings)).token,
             )
         )
@@ -450,10 +448,6 @@ class Server:
         if self.historian.is_failing:
             ails.append("closed hours cannot be written to history")
         return ails
-
-    def _sees(self, _person: Person) -> frozenset[int]:
-        """Whoever signs in works for all clients today."""
-        return frozenset(client.id for client in self.estate.clients())
 
     def _slugs(self) -> frozenset[str]:
         return frozenset(client.slug for client in self.estate.clients())

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from sqlmodel import Session
 
 from tocsin_protocol.api import HostRow, TicketCounts, TicketRow
+from tocsin_server.access.scope import EVERYWHERE
 from tocsin_server.desk.promised import Terms
 from tocsin_server.desk.queue import ticket_counts, ticket_rows
 from tocsin_server.http.hostrows import HostRows
@@ -23,10 +24,10 @@ class Pictures:
         """The rows of these tickets and the counts of all."""
 
         def ask(session: Session) -> tuple[dict[int, TicketRow], TicketCounts]:
-            return ticket_rows(session, ids, self._terms()), ticket_counts(session)
+            return ticket_rows(session, EVERYWHERE, ids, self._terms()), ticket_counts(session, EVERYWHERE)
 
         return self._storage.read(ask)
 
     def hosts(self, ids: Sequence[int]) -> Mapping[int, HostRow]:
         """The rows of these hosts."""
-        return self._hosts.some(ids)
+        return self._hosts.some(EVERYWHERE, ids)

@@ -9,6 +9,7 @@ from tests.contracts import contract_text
 from tests.story import Story
 
 from tocsin_protocol.clocks import TicketClock
+from tocsin_server.access.scope import EVERYWHERE
 from tocsin_server.desk import queue, work
 
 pytestmark = pytest.mark.scenario
@@ -40,7 +41,9 @@ def story(tmp_path: Path, founded: Path) -> Iterator[Story]:
 def clocks(story: Story, ticket_id: int) -> dict[str, TicketClock]:
     """A ticket's clocks by their kinds, as its page shows them."""
     terms = story.server.deskbook.terms(story.clock.now_ms())
-    detail = story.server.storage.read(lambda session: queue.ticket_detail(session, ticket_id, terms=terms))
+    detail = story.server.storage.read(
+        lambda session: queue.ticket_detail(session, EVERYWHERE, ticket_id, terms=terms)
+    )
     return {clock.kind: clock for clock in detail.clocks}
 
 

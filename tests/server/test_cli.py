@@ -347,9 +347,9 @@ def test_a_person_is_added_with_a_password_from_a_file(operator: Operator, tmp_p
     secret = tmp_path / "password"
     secret.write_text("correct horse battery\n")
 
-    assert operator.types("user", "add", "alice", "--role", "admin", "--password-file", secret) == (
-        "admin alice added\n"
-    )
+    assert operator.types(
+        "user", "add", "alice", "--role", "admin", "--all-clients", "--password-file", secret
+    ) == ("admin alice added\n")
 
     person = administer(operator.data, lambda session: session.exec(select(PersonRow)).one().model_copy())
     assert (person.login, person.name, person.role) == ("alice", "alice", Role.ADMIN)
@@ -362,11 +362,11 @@ def test_a_password_that_is_typed_is_typed_twice_alike(
     typed = iter(["correct horse battery", "correct horse batery"])
     monkeypatch.setattr("getpass.getpass", lambda _prompt: next(typed))
 
-    assert "the two passwords differ: type them again" in operator.fails("user", "add", "alice")
+    assert "the two passwords differ: type them again" in operator.fails("user", "add", "alice", "--no-clients")
 
 
 def test_a_password_file_that_is_not_there_is_named(operator: Operator, tmp_path: Path) -> None:
-    said = operator.fails("user", "add", "alice", "--password-file", tmp_path / "absent")
+    said = operator.fails("user", "add", "alice", "--no-clients", "--password-file", tmp_path / "absent")
 
     assert "absent cannot be read (No such file or directory)" in said
 

@@ -12,6 +12,7 @@ from tests.lifecycle import SHIPPED, TABLES
 from tests.server.desk.world import ALICE, World, change_alert
 
 from tocsin_protocol.vocabulary import AlertState, TicketEventKind
+from tocsin_server.access.scope import EVERYWHERE
 from tocsin_server.clock import FakeClock
 from tocsin_server.config import ServerConfig
 from tocsin_server.desk import work
@@ -64,7 +65,9 @@ class Bell:
         self.storage.write(lambda session: change_alert(session, state, self.clock.now_ms(), **labels))
 
     def resolve(self) -> None:
-        hand = work.Hand(person=ALICE, now_ms=self.clock.now_ms(), lifecycle=SHIPPED, tables=TABLES)
+        hand = work.Hand(
+            person=ALICE, scope=EVERYWHERE, now_ms=self.clock.now_ms(), lifecycle=SHIPPED, tables=TABLES
+        )
         self.storage.write(lambda session: work.resolve(session, 1, hand))
 
     def settle(self) -> list[TicketEventKind]:

@@ -1,7 +1,8 @@
 """Who signs in: people, and the sessions of their consoles. A request may come with a program's token instead.
 
 A session is an opaque token, kept as its SHA-256. It ends 12 hours after it began, or 30 minutes after it was
-last used; `tocsin up` gives this machine's first technician one that does neither.
+last used; `tocsin up` gives this machine's first technician one that does neither. With a session come the
+clients that its owner sees, as they are granted now: no session remembers them.
 """
 
 import re
@@ -9,13 +10,15 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from sqlalchemy import select as sql_select
 from sqlmodel import Session, col, delete, or_, select, update
 
 from tocsin_protocol.api import Person
-from tocsin_protocol.vocabulary import Role, TokenScope
+from tocsin_protocol.vocabulary import CLIENT_ROLES, Role, TokenScope
 from tocsin_server.access import tokens
 from tocsin_server.access.passwords import NO_PASSWORD, Passwords
-from tocsin_server.access.store import LoginSession, PersonRow, TotpRow
+from tocsin_server.access.scope import Scope
+from tocsin_server.access.store import GRANTS, LoginSession, PersonRow, TotpRow
 from tocsin_server.access.tokens import digest_of
 from tocsin_server.errors import Conflict, NotFound, Unprocessable
 from tocsin_server.estate.names import cleaned_name
@@ -34,9 +37,10 @@ _NAME_LETTERS = 16
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """A valid session or token, and whose it is."""
+    """A valid session or token, whose it is, and which clients they see now."""
 
     person: Person
+    scope: Scope
     digest: str
     is_touch_due: bool
     """It was last used so long ago that its use has to be written down: see `touch`."""
@@ -55,8 +59,12 @@ def add_person(
     now_ms: int,
     *,
     passwords: Passwords | None = None,
+    all_clients: bool = False,
 ) -> PersonRow:
-    """Somebody new. Without a password they have only the sessions that an operator gives them."""
+    """Somebody new. Without a password they have only the sessions that an operator gives them.
+
+    They see no client before they are granted some (`grants.py`), unless they see `all_clients`.
+    """
     if _LOGIN.fullmatch(login) is None:
         raise Unprocessable(
             f"{login!r} cannot be a login", remedy="use 1 to 63 of lower-case letters, digits and . _ @ -"
@@ -65,7 +73,12 @@ def add_person(
         raise Conflict(f"there is a login {login!r} already", remedy="choose another")
     kept = NO_PASSWORD if password is None else (passwords or Passwords()).hash(password)
     person = PersonRow(
-        login=login, name=cleaned_name(name, of="person"), role=role, password_hash=kept, created_ms=now_ms
+        login=login,
+        name=cleaned_name(name, of="person"),
+        role=role,
+        password_hash=kept,
+        created_ms=now_ms,
+        all_clients=all_clients,
     )
     session.add(person)
     session.flush()
@@ -122,6 +135,7 @@ def who(session: Session, token: str, now_ms: int) -> Visit | None:
     signed_in, person = found
     return Visit(
         person=told(person),
+        scope=scope_of(session, person),
         digest=signed_in.digest,
         is_touch_due=now_ms - signed_in.used_ms >= TOUCH_EVERY_MS,
         has_second_factor=signed_in.expires_ms is None or has_codes(session, known(person.id)),
@@ -134,6 +148,7 @@ def _with_token(session: Session, token: str, now_ms: int) -> Visit | None:
         return None
     return Visit(
         person=told(found.person),
+        scope=scope_of(session, found.person),
         digest=digest_of(token),
         is_touch_due=found.is_touch_due,
         scopes=found.scopes,
@@ -145,6 +160,15 @@ def has_codes(session: Session, person_id: int) -> bool:
     """Whether somebody's one-time codes are asked for."""
     asked = select(TotpRow.person_id).where(TotpRow.person_id == person_id, col(TotpRow.sealed).is_not(None))
     return session.exec(asked).first() is not None
+
+
+def scope_of(session: Session, person: PersonRow) -> Scope:
+    """What they see. A client's own people see what is granted by name, whatever else their row says."""
+    is_inside = person.role not in CLIENT_ROLES
+    if is_inside and person.all_clients:
+        return Scope(frozenset(), is_everywhere=True, is_inside=True)
+    asked = sql_select(GRANTS.c.client_id).where(GRANTS.c.person_id == known(person.id))
+    return Scope(frozenset(session.execute(asked).scalars()), is_inside=is_inside)
 
 
 def touch(session: Session, visit: Visit, now_ms: int) -> None:

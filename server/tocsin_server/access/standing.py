@@ -1,4 +1,4 @@
-"""What becomes of people: their role and name, their password, whether they may sign in, and for how long.
+"""What becomes of people: role, name and clients, password, whether they may sign in, and for how long.
 
 Whatever makes an earlier sign-in mean more than it should (a new password, a disabled person) ends all of their
 sessions in the same transaction. A person is never removed: what they have done stays theirs.
@@ -10,11 +10,12 @@ from typing import NamedTuple
 
 from sqlmodel import Session, col, delete, func, select
 
-from tocsin_protocol.vocabulary import Role
+from tocsin_protocol.vocabulary import CLIENT_ROLES, Role
+from tocsin_server.access.grants import Grant, grant, granted
 from tocsin_server.access.passwords import NO_PASSWORD
 from tocsin_server.access.people import IDLE_MS, person_named
 from tocsin_server.access.store import LoginSession, PersonRow
-from tocsin_server.errors import Conflict, NotFound
+from tocsin_server.errors import Conflict, NotFound, Unprocessable
 from tocsin_server.estate.names import cleaned_name
 from tocsin_server.estate.store import known
 
@@ -25,6 +26,8 @@ class Stand(NamedTuple):
     login: str
     name: str
     role: Role
+    clients: str | list[str]
+    """Slugs of those that they see, or `all`."""
     has_password: bool
     created_ms: int
     disabled_ms: int | None
@@ -40,6 +43,7 @@ class Wish:
     name: str | None = None
     role: Role | None = None
     password_hash: str | None = None
+    sees: Grant | None = None
 
 
 def person(session: Session, login: str) -> PersonRow:
@@ -57,6 +61,12 @@ def change(session: Session, login: str, wish: Wish) -> tuple[PersonRow, int]:
         who.name = cleaned_name(wish.name, of="person")
     if wish.role is not None:
         who.role = wish.role
+    if wish.sees is not None:
+        grant(session, who, wish.sees)
+    if who.role in CLIENT_ROLES and who.all_clients:
+        raise Unprocessable(
+            f"a {who.role.value} is one client's and cannot see all", remedy="name the client: --client SLUG"
+        )
     ended = 0
     if wish.password_hash is not None:
         who.password_hash = wish.password_hash
@@ -105,11 +115,13 @@ def everybody(session: Session, now_ms: int) -> Sequence[Stand]:
         .group_by(*PersonRow.metadata.tables["person"].c)
         .order_by(col(PersonRow.login))
     )
+    by_name = granted(session)
     return [
         Stand(
             who.login,
             who.name,
             who.role,
+            "all" if who.all_clients else by_name.get(known(who.id), []),
             has_password=who.password_hash != NO_PASSWORD,
             created_ms=who.created_ms,
             disabled_ms=who.disabled_ms,

@@ -1,4 +1,4 @@
-"""The tables of people, of how they sign in, of what they were answered, and of the audit log.
+"""The tables of people, their clients, how they sign in, what they were answered, and of the audit log.
 
 Tokens and recovery codes are kept as their SHA-256 only, secrets of one-time codes sealed (`vault.py`).
 """
@@ -21,6 +21,16 @@ class PersonRow(SQLModel, table=True):
     password_hash: str
     created_ms: int = Field(sa_type=Millis)
     disabled_ms: int | None = Field(default=None, sa_type=Millis)
+    all_clients: bool = False
+    """They see every client, those that are added later too; otherwise those of `PersonClient`."""
+
+
+class PersonClient(SQLModel, table=True):
+    """A client that somebody sees."""
+
+    __tablename__ = "person_client"
+    person_id: int = Field(foreign_key="person.id", primary_key=True, sa_type=RowId)
+    client_id: int = Field(foreign_key="client.id", primary_key=True, index=True, sa_type=RowId)
 
 
 class LoginSession(SQLModel, table=True):
@@ -137,6 +147,7 @@ class CheckpointRow(SQLModel, table=True):
     signature: str
 
 
+GRANTS = PersonClient.metadata.tables["person_client"]
 AUDIT = AuditRow.metadata.tables["audit"]
 CHECKPOINTS = CheckpointRow.metadata.tables["audit_checkpoint"]
 ANSWERS = AnswerRow.metadata.tables["kept_answer"]

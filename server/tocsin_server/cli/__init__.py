@@ -18,7 +18,7 @@ examples:
   tocsin-server site add acme berlin
   tocsin-server enrol-token create --client acme --site berlin
   tocsin-server agent show acme atlas
-  tocsin-server user add alice --name 'Alice Martin'
+  tocsin-server user add alice --name 'Alice Martin' --all-clients
   tocsin-server rules check config/rules/*.yml
   tocsin-server rules test config/rules/tests/*.yml
   tocsin-server rules backtest my-rules/disk.yml --last 30d

@@ -7,6 +7,7 @@ from tocsin_server.access import standing, totp
 from tocsin_server.access.attempts import forget
 from tocsin_server.access.audit import Act, Deed
 from tocsin_server.access.auditlog import record
+from tocsin_server.access.grants import Grant, grant
 from tocsin_server.access.people import add_person, issue_session
 from tocsin_server.access.standing import Wish, change, disable, enable, end_sessions
 from tocsin_server.access.store import PersonRow
@@ -78,23 +79,26 @@ def retire(session: Session, client: Client, name: str, now_ms: int) -> None:
 
 
 def new_person(
-    session: Session, login: str, name: str, password: str | None, role: Role, now_ms: int
+    session: Session, login: str, name: str, password: str | None, role: Role, now_ms: int, *, sees: Grant
 ) -> PersonRow:
-    """Somebody who is added."""
+    """Somebody who is added, with the clients that they see."""
     person = add_person(session, login, name, password, role, now_ms)
-    details = {"name": person.name, "role": role.value}
+    grant(session, person, sees)
+    details = {"name": person.name, "role": role.value, "clients": sees.told}
     record(session, Deed(Act.PERSON_ADDED, login, by=operator(), at_ms=now_ms, details=details))
     return person
 
 
 def changed_person(session: Session, login: str, wish: Wish, now_ms: int) -> tuple[PersonRow, int]:
-    """Somebody whose name, role or password is another; the log knows that the password is, and no more."""
+    """Somebody whose name, role, password or clients are other ones; of the password the log knows no more."""
     person, ended = change(session, login, wish)
     details: dict[str, object] = {
         name: value
         for name, value in (("name", person.name), ("role", person.role.value))
         if getattr(wish, name) is not None
     }
+    if wish.sees is not None:
+        details["clients"] = wish.sees.told
     if wish.password_hash is not None:
         details |= {"password": "new", "sessions": ended}
     record(session, Deed(Act.PERSON_CHANGED, login, by=operator(), at_ms=now_ms, details=details))

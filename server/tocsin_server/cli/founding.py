@@ -9,6 +9,7 @@ import re
 from sqlmodel import Session
 
 from tocsin_protocol.vocabulary import HostKind, Role
+from tocsin_server.access.grants import Grant
 from tocsin_server.access.people import person_named
 from tocsin_server.cli.command import Commands, Options, command, from_one
 from tocsin_server.cli.deeds import new_client, new_invitation, new_person, new_site, unlimited_session
@@ -97,7 +98,9 @@ def _demo(session: Session, options: Options, url: str, now_ms: int) -> dict[str
 def _first_session(session: Session, now_ms: int) -> str:
     """A session of whoever runs this, who becomes the first technician."""
     login, name = _first_technician()
-    person = person_named(session, login) or new_person(session, login, name, None, Role.ADMIN, now_ms)
+    person = person_named(session, login) or new_person(
+        session, login, name, None, Role.ADMIN, now_ms, sees=Grant(all_clients=True)
+    )
     return unlimited_session(session, person, now_ms)
 
 

@@ -1,5 +1,6 @@
 """`user`: the people who sign in. Done in the database; a running server knows of it at once."""
 
+import argparse
 import getpass
 import json
 from collections.abc import Iterator, Sequence
@@ -7,6 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from tocsin_protocol.vocabulary import Role
+from tocsin_server.access.grants import Grant
 from tocsin_server.access.passwords import Passwords
 from tocsin_server.access.standing import Stand, Wish, everybody
 from tocsin_server.cli import signin
@@ -26,14 +28,17 @@ from tocsin_server.errors import Misconfigured
 
 ADD_EXAMPLES = """\
 examples:
-  tocsin-server user add alice --name 'Alice Martin'
-  tocsin-server user add carol --role viewer --password-file /run/carol
+  tocsin-server user add alice --name 'Alice Martin' --all-clients
+  tocsin-server user add bob --role dispatcher --client acme --client globex
+  tocsin-server user add carol --role client_viewer --client acme --password-file /run/carol
 
-An admin may do everything a technician does and release others' tickets; a viewer may read only.
+What each role may do is in docs/operations.md. Somebody sees the clients that are named, or all there are and
+will be; a client's own people, client_viewer and client_approver, see those that are named only.
 """
 CHANGE_EXAMPLES = """\
 examples:
   tocsin-server user change alice --role admin
+  tocsin-server user change bob --client acme                 (and no other, from his next request on)
   tocsin-server user change alice --password                  (asks for it; ends all of her sessions)
   tocsin-server user change alice --password-file /run/alice --name 'Alice Durand'
 """
@@ -45,7 +50,7 @@ His sessions end with it. What he has done stays his, and so do his open tickets
 them: tocsin shows them with 'owner:bob'. 'user enable' lets him in again.
 """
 
-_HEADING = ("login", "role", "state", "sessions", "last used", "name")
+_HEADING = ("login", "role", "clients", "state", "sessions", "last used", "name")
 _ROLES = [role.value for role in Role]
 
 
@@ -56,15 +61,19 @@ def add_commands(commands: Commands) -> None:
     adding.add_argument("login")
     adding.add_argument("--name", help="full name")
     adding.add_argument("--role", choices=_ROLES, default=Role.TECHNICIAN.value)
+    _add_clients(adding, required=True)
     adding.add_argument(
         "--password-file", type=Path, help="read the password from here; otherwise it is asked for"
     )
     listing = command(words, "list", _list, "who there is, and who is signed in")
     listing.add_argument("--json", action="store_true", help="for programs")
-    changing = command(words, "change", _change, "another name, role or password", examples=CHANGE_EXAMPLES)
+    changing = command(
+        words, "change", _change, "another name, role or password, other clients", examples=CHANGE_EXAMPLES
+    )
     changing.add_argument("login")
     changing.add_argument("--name", help="full name")
     changing.add_argument("--role", choices=_ROLES)
+    _add_clients(changing, required=False)
     password = changing.add_mutually_exclusive_group()
     password.add_argument("--password", action="store_true", help="ask for a new one")
     password.add_argument("--password-file", type=Path, help="read a new one from here")
@@ -77,11 +86,27 @@ def add_commands(commands: Commands) -> None:
     signin.add_to(words)
 
 
+def _add_clients(parser: argparse.ArgumentParser, *, required: bool) -> None:
+    seen = parser.add_mutually_exclusive_group(required=required)
+    seen.add_argument(
+        "--client", metavar="SLUG", action="append", help="a client that they see; again for more"
+    )
+    seen.add_argument("--all-clients", action="store_true", help="they see all clients, later ones too")
+    seen.add_argument("--no-clients", action="store_true", help="they see none")
+
+
+def _grant(options: Options) -> Grant | None:
+    if not (options.client or options.all_clients or options.no_clients):
+        return None
+    return Grant(tuple(options.client or ()), options.all_clients)
+
+
 def _add(options: Options) -> int:
     now_ms = SystemClock().now_ms()
     password = _read(options.password_file) if options.password_file else _typed()
     name = options.name or options.login
-    write(options, lambda s: new_person(s, options.login, name, password, Role(options.role), now_ms))
+    role, sees = Role(options.role), _grant(options) or Grant()
+    write(options, lambda s: new_person(s, options.login, name, password, role, now_ms, sees=sees))
     print(f"{options.role} {options.login} added")
     return 0
 
@@ -98,9 +123,10 @@ def _list(options: Options) -> int:
 def _change(options: Options) -> int:
     role = None if options.role is None else Role(options.role)
     password = _new_password(options)
-    if options.name is None and role is None and password is None:
-        raise Misconfigured("nothing is to be changed", remedy="give --name, --role or --password")
-    wish = Wish(options.name, role, None if password is None else Passwords().hash(password))
+    sees = _grant(options)
+    if options.name is None and role is None and password is None and sees is None:
+        raise Misconfigured("nothing is to be changed", remedy="give --name, --role, --client or --password")
+    wish = Wish(options.name, role, None if password is None else Passwords().hash(password), sees)
     now_ms = SystemClock().now_ms()
     who, ended = write(options, lambda s: changed_person(s, options.login, wish, now_ms))
     print(f"{who.role.value} {who.login} changed{_sessions(ended) if password is not None else ''}")
@@ -141,7 +167,8 @@ def _cells(of: Stand) -> tuple[str, ...]:
     if of.disabled_ms is not None:
         state = f"disabled {_day(of.disabled_ms)}"
     used = "–" if of.used_ms is None else f"{moment(of.used_ms):%Y-%m-%d %H:%M}Z"
-    return of.login, of.role.value, state, str(of.sessions), used, shown(of.name)
+    clients = of.clients if isinstance(of.clients, str) else ",".join(of.clients) or "none"
+    return of.login, of.role.value, clients, state, str(of.sessions), used, shown(of.name)
 
 
 def _day(ms: int) -> str:

@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from sqlmodel import Session
 
+from tocsin_server.access.scope import EVERYWHERE
 from tocsin_server.cli.command import AT, Commands, Options, command, from_one, group
 from tocsin_server.cli.eventfile import A_MOMENT, load_events, moment_ms
 from tocsin_server.cli.explained import as_json, lines
@@ -114,7 +115,7 @@ def _of_ticket(options: Options) -> tuple[Contract, Sequence[Event]]:
     )
 
     def ask(session: Session) -> tuple[str, Promised | None]:
-        client = ticket_row(session, options.ticket).client
+        client = ticket_row(session, EVERYWHERE, options.ticket).client
         return client, promised(session, [options.ticket], terms).get(options.ticket)
 
     client, found = look(options.data, ask)

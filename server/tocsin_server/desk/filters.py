@@ -10,16 +10,19 @@ one stretch of an index.
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement
+from sqlalchemy import ColumnElement, select
 from sqlmodel import Session
 
 from tocsin_protocol.vocabulary import TicketKind
+from tocsin_server.access.scope import Scope
+from tocsin_server.access.store import PersonRow
 from tocsin_server.desk.scope import client_id_of, person_id_of
 from tocsin_server.desk.store import IS_NO_INCIDENT, IS_OPEN, IS_OVER, TICKETS
 from tocsin_server.desk.ticket import PRIORITIES
 from tocsin_server.errors import Unprocessable
 
 _T = TICKETS.c
+_PEOPLE = PersonRow.metadata.tables["person"]
 STATES = {"open": IS_OPEN, "solved": IS_OVER, "all": None}
 
 
@@ -56,13 +59,13 @@ class Filters:
             return sorted(set(self.priorities or PRIORITIES))
         return []
 
-    def client_id(self, session: Session) -> int | None:
-        """The client that is asked for; raises `NotFound` where there is none of that name."""
-        return client_id_of(session, self.client) if self.client else None
+    def client_id(self, session: Session, scope: Scope) -> int | None:
+        """The client that is asked for; raises `NotFound` where none of that name is seen."""
+        return client_id_of(session, scope, self.client) if self.client else None
 
-    def conditions(self, session: Session, client_id: int | None) -> list[ColumnElement[bool]]:
+    def conditions(self, session: Session, scope: Scope, client_id: int | None) -> list[ColumnElement[bool]]:
         """All but words, priorities and age. A name that nobody has is `NotFound`."""
-        found: list[ColumnElement[bool]] = []
+        found: list[ColumnElement[bool]] = [scope.within(_T.client_id)]
         condition = STATES[self.state]
         if condition is not None:
             found.append(condition)
@@ -71,7 +74,7 @@ class Filters:
         if self.host_id is not None:
             found.append(_T.host_id == self.host_id)
         if self.owner:
-            found.append(_T.owner_id == person_id_of(session, self.owner))
+            found.append(_is_owned_by(session, scope, self.owner))
         if self.team:
             found.append(_T.team == self.team)
         if self.kind is not None:
@@ -79,3 +82,10 @@ class Filters:
             if self.kind is not TicketKind.INCIDENT:
                 found.append(IS_NO_INCIDENT)
         return found
+
+
+def _is_owned_by(session: Session, scope: Scope, login: str) -> ColumnElement[bool]:
+    """From outside nobody learns who signs in: a login that nobody has is one that owns nothing."""
+    if scope.is_inside:
+        return _T.owner_id == person_id_of(session, login)
+    return _T.owner_id == select(_PEOPLE.c.id).where(_PEOPLE.c.login == login).scalar_subquery()

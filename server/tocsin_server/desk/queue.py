@@ -16,11 +16,13 @@ from sqlmodel import Session
 
 from tocsin_protocol.api import MAX_PAGE, TicketCounts, TicketDetail, TicketEvent, TicketPage, TicketRow
 from tocsin_protocol.vocabulary import OPEN_TICKET_STATES, AlertState
+from tocsin_server.access.scope import Scope
 from tocsin_server.access.store import PersonRow
 from tocsin_server.clock import moment
 from tocsin_server.desk.alarms import LiveValue, alerts_of_ticket, known_severity, worst_states
 from tocsin_server.desk.due import NOTHING, dues, first_due
 from tocsin_server.desk.filters import Filters
+from tocsin_server.desk.outside import events_outside
 from tocsin_server.desk.promised import NO_TERMS, Due, Promised, Terms, clocks_told, promised
 from tocsin_server.desk.scope import client_id_of
 from tocsin_server.desk.store import EVENTS, IS_OPEN, TICKETS
@@ -88,6 +90,7 @@ class OpenTickets:
 
 def ticket_page(
     session: Session,
+    scope: Scope,
     filters: Filters = _ALL_OPEN,
     *,
     limit: int = 100,
@@ -98,48 +101,60 @@ def ticket_page(
     """One page. `seen` is the newest event that was published before this was asked."""
     limit = max(1, min(limit, MAX_PAGE))
     page_of = _searched if filters.text else _queued
-    rows, last = page_of(session, filters, cursor, limit)
+    rows, last = page_of(session, scope, filters, cursor, limit)
     return TicketPage(
         tickets=_told(session, rows, terms),
-        counts=ticket_counts(session),
+        counts=ticket_counts(session, scope),
         next=last,
         seen=seen,
     )
 
 
-def ticket_rows(session: Session, ids: Iterable[int], terms: Terms = NO_TERMS) -> dict[int, TicketRow]:
+def ticket_rows(
+    session: Session, scope: Scope, ids: Iterable[int], terms: Terms = NO_TERMS
+) -> dict[int, TicketRow]:
     """The rows of these tickets, as they are now."""
-    found = session.execute(_ROWS.where(_T.id.in_(list(ids)))).all()
+    found = session.execute(_ROWS.where(_T.id.in_(list(ids)), scope.within(_T.client_id))).all()
     return {row.id: row for row in _told(session, found, terms)}
 
 
-def ticket_row(session: Session, ticket_id: int) -> TicketRow:
+def ticket_row(session: Session, scope: Scope, ticket_id: int) -> TicketRow:
     """One ticket's row, without what is due."""
-    (told,) = _told(session, [_row(session, ticket_id)], NO_TERMS)
+    (told,) = _told(session, [_row(session, scope, ticket_id)], NO_TERMS)
     return told
 
 
 def ticket_detail(
-    session: Session, ticket_id: int, *, live_value: LiveValue | None = None, terms: Terms = NO_TERMS
+    session: Session,
+    scope: Scope,
+    ticket_id: int,
+    *,
+    live_value: LiveValue | None = None,
+    terms: Terms = NO_TERMS,
 ) -> TicketDetail:
-    """One ticket with its timeline, oldest first, its alerts, worst first, and its clocks."""
+    """One ticket with its timeline, oldest first, its alerts, worst first, and its clocks.
+
+    From outside its timeline is what `desk/outside.py` leaves of it.
+    """
+    row = _row(session, scope, ticket_id)
     by_contract = promised(session, [ticket_id], terms).get(ticket_id, Promised())
-    row = _row(session, ticket_id)
     due = first_due(by_contract.clocks) if row.state in OPEN_TICKET_STATES else NOTHING
     alert_state = worst_states(session, [ticket_id]).get(ticket_id)
+    events = _events(session, ticket_id)
     return TicketDetail(
         ticket=_ticket(row, alert_state, due, terms.now_ms),
-        events=_events(session, ticket_id),
-        alerts=alerts_of_ticket(session, ticket_id, live_value=live_value),
+        events=events if scope.is_inside else events_outside(events),
+        alerts=alerts_of_ticket(session, scope, ticket_id, live_value=live_value),
         clocks=clocks_told(by_contract),
-        unclocked=by_contract.why,
+        unclocked=by_contract.why if scope.is_inside else "",
     )
 
 
-def ticket_counts(session: Session) -> TicketCounts:
-    """All open tickets, of all clients."""
+def ticket_counts(session: Session, scope: Scope) -> TicketCounts:
+    """All open tickets of the clients that are seen."""
     unowned = func.sum(case((_T.owner_id.is_(None), 1), else_=0))
-    asked = select(_T.priority, func.count(), unowned).where(IS_OPEN).group_by(_T.priority)
+    of_scope = (IS_OPEN, scope.within(_T.client_id))
+    asked = select(_T.priority, func.count(), unowned).where(*of_scope).group_by(_T.priority)
     by_priority = dict.fromkeys(PRIORITIES, 0)
     nobodys = 0
     for priority, count, free in session.execute(asked):
@@ -152,18 +167,20 @@ def ticket_counts(session: Session) -> TicketCounts:
     )
 
 
-def open_by_host(session: Session, *, client: str | None = None) -> dict[int, OpenTickets]:
+def open_by_host(session: Session, scope: Scope, *, client: str | None = None) -> dict[int, OpenTickets]:
     """What is open on each host that has anything open."""
-    asked = select(_T.host_id, func.count(), func.min(_T.priority)).where(IS_OPEN, _T.host_id.is_not(None))
+    asked = select(_T.host_id, func.count(), func.min(_T.priority)).where(
+        IS_OPEN, _T.host_id.is_not(None), scope.within(_T.client_id)
+    )
     if client:
-        asked = asked.where(_T.client_id == client_id_of(session, client))
+        asked = asked.where(_T.client_id == client_id_of(session, scope, client))
     return {
         host: OpenTickets(count, worst) for host, count, worst in session.execute(asked.group_by(_T.host_id))
     }
 
 
 def open_by_client(session: Session) -> dict[tuple[str, int], int]:
-    """How many tickets each client has open of each priority; for the server's metrics."""
+    """How many tickets each client has open of each priority, of all; for the server's metrics."""
     asked = (
         select(_CLIENTS.c.slug, _T.priority, func.count())
         .join_from(TICKETS, _CLIENTS, _CLIENTS.c.id == _T.client_id)
@@ -177,9 +194,9 @@ _Page = tuple[Sequence[Row[Any]], str | None]
 """Its rows, and the cursor of the next."""
 
 
-def _queued(session: Session, filters: Filters, cursor: str | None, limit: int) -> _Page:
+def _queued(session: Session, scope: Scope, filters: Filters, cursor: str | None, limit: int) -> _Page:
     """A page in the queue's order."""
-    conditions = filters.conditions(session, filters.client_id(session))
+    conditions = filters.conditions(session, scope, filters.client_id(session, scope))
     asked = _ROWS.where(*conditions).order_by(*_PLACE)
     place = _place(cursor, len(_PLACE)) if cursor else ()
     rows: list[Row[Any]] = []
@@ -206,15 +223,19 @@ def _stretches(filters: Filters, place: tuple[int, ...]) -> Iterator[list[Column
         yield stretch
 
 
-def _searched(session: Session, filters: Filters, cursor: str | None, limit: int) -> _Page:
+def _searched(session: Session, scope: Scope, filters: Filters, cursor: str | None, limit: int) -> _Page:
     """A page of what has the words that are looked for."""
-    client_id = filters.client_id(session)
+    client_id = filters.client_id(session, scope)
+    of_scope = None if scope.is_everywhere else scope.clients
     looked_for = terms(
-        filters.text or "", clients=None if client_id is None else [client_id], is_open=filters.state == "open"
+        filters.text or "",
+        clients=of_scope if client_id is None else [client_id],
+        is_open=filters.state == "open",
+        is_public=not scope.is_inside,
     )
     there = found(session, looked_for)
     asked = select(there.id).join_from(there.table, TICKETS, _T.id == there.id).where(there.condition)
-    asked = asked.where(*filters.conditions(session, client_id))
+    asked = asked.where(*filters.conditions(session, scope, client_id))
     if filters.priorities:
         asked = asked.where(_T.priority.in_(filters.priorities))
     if filters.since_ms is not None:
@@ -238,8 +259,8 @@ def _place(cursor: str, numbers: int) -> tuple[int, ...]:
     return tuple(int(part) for part in parts)
 
 
-def _row(session: Session, ticket_id: int) -> Row[Any]:
-    row = session.execute(_ROWS.where(_T.id == ticket_id)).first()
+def _row(session: Session, scope: Scope, ticket_id: int) -> Row[Any]:
+    row = session.execute(_ROWS.where(_T.id == ticket_id, scope.within(_T.client_id))).first()
     if row is None:
         raise NotFound(f"there is no ticket {ticket_id}")
     return row

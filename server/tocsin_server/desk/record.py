@@ -247,7 +247,9 @@ def _worded(record: Record) -> Worded:
 def _said(record: Record) -> Iterator[Said]:
     """What is looked for: what the ticket was opened with, and what people say. Alerts repeat themselves."""
     for entry, _ in record.entries:
-        is_of_people = entry.actor.kind is ActorKind.PERSON or entry.kind is TicketEventKind.OPENED
+        is_of_people = (
+            entry.actor.kind in (ActorKind.PERSON, ActorKind.CLIENT) or entry.kind is TicketEventKind.OPENED
+        )
         if entry.text and is_of_people:
             yield Said(entry.text, entry.public)
 

@@ -9,7 +9,8 @@ from dataclasses import KW_ONLY, dataclass, field, replace
 from sqlalchemy import ColumnElement
 from sqlmodel import Session, col, select
 
-from tocsin_protocol.vocabulary import Role, TeamAssign
+from tocsin_protocol.vocabulary import TeamAssign
+from tocsin_server.access.permissions import Permission, may
 from tocsin_server.access.standing import person
 from tocsin_server.access.store import PersonRow
 from tocsin_server.desk.store import TeamMemberRow, TeamRow
@@ -101,8 +102,8 @@ def change_team(session: Session, slug: str, wish: Wish) -> Team:
 def join(session: Session, slug: str, login: str, wish: MemberWish, now_ms: int) -> Member:
     """Somebody comes into a team; `Conflict` where they are there, or may not do a ticket's work."""
     team, who = team_row(session, slug), person(session, login)
-    if who.role is Role.VIEWER or who.disabled_ms is not None:
-        what = "is disabled" if who.disabled_ms is not None else "may read only"
+    if not may(who.role, Permission.WORK) or who.disabled_ms is not None:
+        what = "is disabled" if who.disabled_ms is not None else f"may not work on tickets as {who.role.value}"
         raise Conflict(f"{login} {what}", remedy="tocsin-server user enable, or user change --role, mends it")
     if _membership(session, team, who) is not None:
         raise Conflict(f"{login} is in {slug} already", remedy="change what is to be another")
@@ -148,7 +149,8 @@ def team(session: Session, slug: str) -> Team:
 def member_of(session: Session, slug: str, login: str) -> Technician:
     """Somebody of a team who can be given a ticket; raises `NotFound`, `Unprocessable` where they are not."""
     row, who = team_row(session, slug), person(session, login)
-    if _membership(session, row, who) is None or who.disabled_ms is not None or who.role is Role.VIEWER:
+    is_there = _membership(session, row, who) is not None and who.disabled_ms is None
+    if not (is_there and may(who.role, Permission.WORK)):
         raise Unprocessable(f"{login} does no work in {slug}", remedy="tocsin-server team list shows who does")
     return Technician(known(who.id), who.login)
 

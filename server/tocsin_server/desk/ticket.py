@@ -57,10 +57,12 @@ class Technician:
 
     id: int
     login: str
+    kind: ActorKind = ActorKind.PERSON
+    """`client` for one of the client's own people, who may say something and never owns a ticket."""
 
     @property
     def actor(self) -> Actor:
-        return Actor(ActorKind.PERSON, self.login)
+        return Actor(self.kind, self.login)
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,7 +238,7 @@ def release(was: Standing, who: Technician, now_ms: int, *, course: Course, may_
         if not may_release_others:
             raise Conflict(
                 f"{_name(was)} is owned by {owner.login}",
-                remedy=f"only {owner.login} or an administrator can release it",
+                remedy=f"only {owner.login}, a dispatcher or an administrator can release it",
             )
         text = f"from {owner.login}"
     return _changed(now, Entry(now_ms, TicketEventKind.RELEASED, who.actor, text))

@@ -3,7 +3,7 @@
 Whoever may not see a client is told of its alerts and tickets what is told of those that are not there.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,7 @@ from sqlmodel import Session
 from tocsin_protocol.api import Alert, Suppression, TicketRow
 from tocsin_protocol.vocabulary import AlertState
 from tocsin_protocol.why import AlertStep
+from tocsin_server.access.scope import Scope
 from tocsin_server.alerts.alert import REASON
 from tocsin_server.alerts.state import ACTIVE
 from tocsin_server.alerts.store import ALERTS, TRANSITIONS, AlertRow
@@ -48,28 +49,26 @@ class Case:
     """Moments in between that matter."""
 
 
-def alert_case(
-    session: Session, alert_id: int, *, seen: Collection[int], live_value: LiveValue | None = None
-) -> Case:
+def alert_case(session: Session, scope: Scope, alert_id: int, *, live_value: LiveValue | None = None) -> Case:
     """One alert of the clients that are seen."""
     row = session.get(AlertRow, alert_id)
-    if row is None or row.client_id not in seen:
+    if row is None or not scope.sees(row.client_id):
         raise NotFound(
             f"there is no alert {alert_id}", remedy="tocsin-server rules why names those that are active"
         )
-    return _case(session, row, alert_view(session, alert_id, live_value=live_value))
+    return _case(session, row, alert_view(session, scope, alert_id, live_value=live_value))
 
 
 def ticket_cases(
-    session: Session, ticket_id: int, *, seen: Collection[int], live_value: LiveValue | None = None
+    session: Session, scope: Scope, ticket_id: int, *, live_value: LiveValue | None = None
 ) -> tuple[TicketRow, list[Case], int]:
     """A ticket, the worst of its alerts, and how many more there are."""
     owner = session.execute(select(TICKETS.c.client_id).where(TICKETS.c.id == ticket_id)).scalar()
-    if owner not in seen:
+    if owner is None or not scope.sees(owner):
         raise NotFound(f"there is no ticket {ticket_id}", remedy="take its number as the console shows it")
-    alerts = alerts_of_ticket(session, ticket_id, live_value=live_value)
+    alerts = alerts_of_ticket(session, scope, ticket_id, live_value=live_value)
     cases = [_case(session, session.get_one(AlertRow, alert.id), alert) for alert in alerts[:MOST_ALERTS]]
-    return ticket_row(session, ticket_id), cases, len(alerts) - len(cases)
+    return ticket_row(session, scope, ticket_id), cases, len(alerts) - len(cases)
 
 
 def _case(session: Session, row: AlertRow, alert: Alert) -> Case:

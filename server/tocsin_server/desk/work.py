@@ -1,7 +1,8 @@
 """What people do to tickets.
 
-Each act reads the ticket, decides by `ticket.py` and writes by compare-and-set. With `versions`, a ticket that
-has none of them any more is refused as `Stale`, and the message says what has happened meanwhile.
+Each act reads the ticket, decides by `ticket.py` and writes by compare-and-set. A ticket of a client that the
+person does not see is `NotFound`, as one that is not there. With `versions`, a ticket that has none of them any
+more is refused as `Stale`, and the message says what has happened meanwhile.
 """
 
 from collections.abc import Callable, Collection
@@ -14,7 +15,9 @@ from sqlmodel import Session
 
 from tocsin_protocol.api import NewTicket, Person, Prioritisation
 from tocsin_protocol.teams import Assign
-from tocsin_protocol.vocabulary import Role
+from tocsin_protocol.vocabulary import CLIENT_ROLES, ActorKind
+from tocsin_server.access.permissions import Permission, may
+from tocsin_server.access.scope import Scope
 from tocsin_server.alerts.store import ALERTS
 from tocsin_server.decisions.folder import NO_TABLES, Tables
 from tocsin_server.desk import ticket
@@ -30,7 +33,7 @@ from tocsin_server.desk.store import EVENTS, IS_OPEN, TICKET_ALERTS, TICKETS
 from tocsin_server.desk.text import MAX_TITLE, given_text, required_text
 from tocsin_server.desk.ticket import ALARMING, PRIORITIES, Change, Technician
 from tocsin_server.desk.worlds import worlds_of
-from tocsin_server.errors import Conflict, NotFound, Stale, Unprocessable
+from tocsin_server.errors import Conflict, Forbidden, NotFound, Stale, Unprocessable
 from tocsin_server.estate.store import Host, Site
 from tocsin_server.sla.register import NO_CONTRACTS, Contracts
 
@@ -41,9 +44,10 @@ _IS_ALARMING = ALERTS.c.state.in_(ALARMING)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hand:
-    """Who acts, when, by which lifecycle and tables, and on which versions of a ticket, where that matters."""
+    """Who acts, for which clients, when, by which lifecycle and tables, and on which versions of a ticket."""
 
     person: Person
+    scope: Scope
     now_ms: int
     lifecycle: Lifecycle
     tables: Tables
@@ -51,7 +55,7 @@ class Hand:
 
     @property
     def who(self) -> Technician:
-        return Technician(self.person.id, self.person.login)
+        return technician(self.person)
 
     def course(self, record: Record, *, text: str = "", reason: str = "") -> Course:
         """What is lawful for that ticket, done by this person, who says this."""
@@ -85,15 +89,21 @@ class Hand:
         }
 
 
+def technician(person: Person) -> Technician:
+    """The person as a ticket knows them: one of the client's own, or the provider's."""
+    kind = ActorKind.CLIENT if person.role in CLIENT_ROLES else ActorKind.PERSON
+    return Technician(person.id, person.login, kind)
+
+
 def take(session: Session, ticket_id: int, hand: Hand) -> Happening:
     """Make it the person's; `Conflict` names the owner where it is somebody else's."""
     return _act(session, ticket_id, hand, ticket.take)
 
 
 def release(session: Session, ticket_id: int, hand: Hand) -> Happening:
-    """Give it back to all. An administrator frees it from an owner who is away."""
-    may = hand.person.role is Role.ADMIN
-    return _act(session, ticket_id, hand, partial(ticket.release, may_release_others=may))
+    """Give it back to all. Who dispatches frees it from an owner who is away."""
+    may_release = may(hand.person.role, Permission.DISPATCH)
+    return _act(session, ticket_id, hand, partial(ticket.release, may_release_others=may_release))
 
 
 def wait(
@@ -143,7 +153,7 @@ def resolve(session: Session, ticket_id: int, hand: Hand, *, text: str = "") -> 
 
 def reopen(session: Session, ticket_id: int, hand: Hand) -> Happening:
     """Say that it is not mended; `Conflict` names the open ticket of the same trouble where there is one."""
-    record = _read(session, ticket_id)
+    record = _read(session, hand.scope, ticket_id)
     other = _open_of_same_key(session, record)
     if other is not None and not record.standing.is_open:
         raise Conflict(f"ticket {other} is open for the same trouble", remedy=f"go on with ticket {other}")
@@ -164,6 +174,10 @@ def close(session: Session, ticket_id: int, hand: Hand) -> Happening:
 def comment(session: Session, ticket_id: int, hand: Hand, *, text: str, public: bool = False) -> Happening:
     """Say something, `public` where it is for who asked; from now on the ticket is not solved by itself."""
     said = required_text(text, what="the comment")
+    if not (public or hand.scope.is_inside):
+        raise Forbidden(
+            "a note among technicians is not the client's to write", remedy="say it with public: true"
+        )
     return _say(session, ticket_id, hand, partial(ticket.comment, text=said, public=public))
 
 
@@ -197,17 +211,17 @@ def acknowledge(session: Session, ticket_id: int, hand: Hand, *, text: str = "")
 
 
 def open_ticket(
-    session: Session, new: NewTicket, *, person: Person, now_ms: int, tables: Tables = NO_TABLES
+    session: Session, scope: Scope, new: NewTicket, *, person: Person, now_ms: int, tables: Tables = NO_TABLES
 ) -> Happening:
-    """Open a ticket by hand; the host, where one is given, must be the client's."""
+    """Open a ticket by hand for a client that is seen; the host, where one is given, must be the client's."""
     priority = _known_priority(new.priority)
     title = " ".join(required_text(new.title, what="the title", most=MAX_TITLE).split())
     text = given_text(new.text, what="the text")
-    client_id = client_id_of(session, new.client)
+    client_id = client_id_of(session, scope, new.client)
     place = None if new.host_id is None else _place(session, new.host_id, client_id)
     world = World(new.client) if place is None else World(new.client, place.site, host_kind=place.kind)
     change = ticket.opened_by_person(
-        Technician(person.id, person.login),
+        technician(person),
         now_ms,
         priority=priority,
         text=text,
@@ -257,9 +271,9 @@ def _say(session: Session, ticket_id: int, hand: Hand, act: Callable[..., Change
 
 
 def _change(session: Session, ticket_id: int, hand: Hand, decide: Callable[[Record], Change]) -> Happening:
-    record = _read(session, ticket_id)
+    record = _read(session, hand.scope, ticket_id)
     if hand.versions is not None and record.read_version not in hand.versions:
-        raise _stale(session, record, hand.versions)
+        raise _stale(session, hand.scope, record, hand.versions)
     record.take_in(decide(record))
     (done,) = written(session, [record])
     return done
@@ -295,14 +309,14 @@ def _of_ticket(ticket_id: int) -> ColumnElement[bool]:
     return ALERTS.c.id.in_(select(TICKET_ALERTS.c.alert_id).where(TICKET_ALERTS.c.ticket_id == ticket_id))
 
 
-def _read(session: Session, ticket_id: int) -> Record:
-    records = read_records(session, TICKETS.c.id == ticket_id)
+def _read(session: Session, scope: Scope, ticket_id: int) -> Record:
+    records = read_records(session, (TICKETS.c.id == ticket_id) & scope.within(TICKETS.c.client_id))
     if not records:
         raise NotFound(f"there is no ticket {ticket_id}")
     return records[0]
 
 
-def _stale(session: Session, record: Record, versions: Collection[int]) -> Stale:
+def _stale(session: Session, scope: Scope, record: Record, versions: Collection[int]) -> Stale:
     if not versions:
         return Stale(
             f"none of the tags is a version of ticket {record.ticket_id}",
@@ -310,14 +324,14 @@ def _stale(session: Session, record: Record, versions: Collection[int]) -> Stale
         )
     last = max((each for each in versions if each < record.read_version), default=max(versions))
     return Stale(
-        f"ticket {record.ticket_id} has changed since version {last}: {_since(session, record, last)}",
+        f"ticket {record.ticket_id} has changed since version {last}: {_since(session, scope, record, last)}",
         remedy="look at it again and repeat",
     )
 
 
-def _since(session: Session, record: Record, version: int) -> str:
-    """What has happened since that version: one event is one version, so it counts the events known."""
-    if not 0 < version < record.read_version:
+def _since(session: Session, scope: Scope, record: Record, version: int) -> str:
+    """What has happened since that version, for who is inside: one event is one version, so it counts those."""
+    if not (scope.is_inside and 0 < version < record.read_version):
         return f"it has version {record.read_version}"
     asked = (
         select(EVENTS.c.kind, EVENTS.c.actor)

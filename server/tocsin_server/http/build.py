@@ -2,7 +2,8 @@
 
 Agents' requests are dispatched by path before anything else sees them: theirs are most, and none of what
 people need applies to them. Everything under `/api/v1` asks for a session but signing in; a query and a why are
-answered to the operator at this machine too; what Prometheus reads asks for its token.
+answered to the operator at this machine too; what Prometheus reads asks for its token. Where a route does not
+say who may call it, and with which permission, no server starts (`permitted.py`).
 """
 
 import asyncio
@@ -17,6 +18,7 @@ from litestar.openapi.config import OpenAPIConfig
 from litestar.types import Receive, Scope, Send
 
 from tocsin_protocol.api import PREFIX
+from tocsin_server.access.permissions import Permission
 from tocsin_server.http import (
     alerts,
     bulk,
@@ -41,6 +43,7 @@ from tocsin_server.http.deps import Deps
 from tocsin_server.http.description import completed
 from tocsin_server.http.needs import Asgi
 from tocsin_server.http.once import Repeated, repeated_response
+from tocsin_server.http.permitted import PRINCIPAL, Principal, needs, require_all_said
 from tocsin_server.http.problems import EXCEPTION_HANDLERS
 
 AGENT_PREFIX = "/agent/v1/"
@@ -61,8 +64,10 @@ def build(deps: Deps) -> Asgi:
 
 
 def routes(deps: Deps) -> Litestar:
-    """Everything but the agents' part."""
-    return _litestar(deps, [_open(), _for_people(deps), _for_whoever_asks(deps), _for_prometheus(deps)])
+    """Everything but the agents' part; raises `Misconfigured` where a route is for nobody knows whom."""
+    app = _litestar(deps, [_open(), _for_people(deps), _for_whoever_asks(deps), _for_prometheus(deps)])
+    require_all_said(app)
+    return app
 
 
 def _litestar(deps: Deps, routers: list[Router], openapi_config: OpenAPIConfig | None = None) -> Litestar:
@@ -77,12 +82,17 @@ def _litestar(deps: Deps, routers: list[Router], openapi_config: OpenAPIConfig |
 
 
 def _open() -> Router:
-    return Router("/", route_handlers=[healthz.healthz, Router(PREFIX, route_handlers=[signin.login])])
+    return Router(
+        "/",
+        opt={PRINCIPAL: Principal.ANYBODY},
+        route_handlers=[healthz.healthz, Router(PREFIX, route_handlers=[signin.login])],
+    )
 
 
 def _for_people(deps: Deps) -> Router:
     return Router(
         PREFIX,
+        opt={PRINCIPAL: Principal.PERSON},
         guards=[sessions.signed_in(deps)],
         response_headers={"cache-control": "no-store"},
         route_handlers=[
@@ -107,6 +117,7 @@ def _for_whoever_asks(deps: Deps) -> Router:
     """For people, and for the operator at this machine."""
     return Router(
         PREFIX,
+        opt={PRINCIPAL: Principal.ASKER},
         guards=[query.may_ask(deps)],
         response_headers={"cache-control": "no-store"},
         route_handlers=[query.instant_query, ranges.range_query, *why.ROUTES],
@@ -116,6 +127,7 @@ def _for_whoever_asks(deps: Deps) -> Router:
 def _for_prometheus(deps: Deps) -> Router:
     return Router(
         "/",
+        opt={PRINCIPAL: Principal.SCRAPER},
         guards=[prometheus.may_scrape(deps)],
         include_in_schema=False,
         route_handlers=[metrics.own_metrics, *prometheus.ROUTES],
@@ -135,7 +147,7 @@ def _description(deps: Deps) -> HTTPRouteHandler:
         asked = _litestar(deps, [_open(), _for_people(deps), _for_whoever_asks(deps)], config)
         return completed(asked.openapi_schema.to_schema())
 
-    @get("/openapi.json", include_in_schema=False)
+    @get("/openapi.json", include_in_schema=False, opt=needs(Permission.READ))
     async def openapi() -> dict[str, Any]:
         return await asyncio.to_thread(describe)
 

@@ -15,13 +15,16 @@ from sqlmodel import Session
 
 from tocsin_protocol.api import BulkAct, BulkAnswer, BulkResult, BulkTicket
 from tocsin_server.access.auditlog import record
+from tocsin_server.access.permissions import Permission
 from tocsin_server.desk import attested, work
 from tocsin_server.desk.happening import Happening
 from tocsin_server.errors import Refused, Unprocessable
 from tocsin_server.http.deps import Deps, Wired
 from tocsin_server.http.once import Done, once
+from tocsin_server.http.permitted import needs
 from tocsin_server.http.problems import problem_of
 from tocsin_server.http.questions import instant
+from tocsin_server.http.scoped import narrowed
 from tocsin_server.http.sessions import SignedIn, actor
 from tocsin_server.http.tickets import hand_of
 
@@ -42,7 +45,7 @@ _FIELDS = {
 """What each act takes; the others take nothing."""
 
 
-@post("/tickets/bulk", status_code=200)
+@post("/tickets/bulk", status_code=200, opt=needs(Permission.WORK))
 async def bulk(deps: Wired, request: SignedIn, data: JSONBody[BulkAct]) -> BulkAnswer:
     """Do the same to each of up to 200 tickets, and say what has come of each."""
     verb = _verb(data)
@@ -71,8 +74,10 @@ def _on_all(
 
 def _on_one(deps: Deps, request: SignedIn, verb: Verb, ticket: BulkTicket, session: Session) -> Happening:
     hand = hand_of(deps, request, None if ticket.version is None else {ticket.version})
-    happening = verb(session, ticket_id=ticket.id, hand=hand)
-    record(session, attested.deed(session, happening, by=actor(request), at_ms=hand.now_ms))
+    with narrowed(session, hand.scope):
+        happening = verb(session, ticket_id=ticket.id, hand=hand)
+        deed = attested.deed(session, happening, by=actor(request), at_ms=hand.now_ms)
+    record(session, deed)
     return happening
 
 

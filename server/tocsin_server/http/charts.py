@@ -15,13 +15,18 @@ from litestar import get
 from sqlmodel import Session
 
 from tocsin_protocol.query import Chart
+from tocsin_server.access.permissions import Permission
+from tocsin_server.access.scope import Scope
 from tocsin_server.alerts.store import AlertRow
 from tocsin_server.clock import moment
 from tocsin_server.errors import NotFound
 from tocsin_server.estate.estate import HostFacts
 from tocsin_server.http.deps import Deps, Wired
 from tocsin_server.http.looks import looks
+from tocsin_server.http.permitted import needs
 from tocsin_server.http.questions import Id, Minutes, VitalName
+from tocsin_server.http.scoped import asked_soon
+from tocsin_server.http.sessions import SignedIn, scope_of
 from tocsin_server.http.vitals import VITALS
 from tocsin_server.promql import Comparison, Expression, Line, comparison, evaluate_range, parse
 from tocsin_server.series.arrays import Floats, stale
@@ -56,25 +61,29 @@ def steps_until(now_ms: int, minutes: int, interval_ms: int) -> Steps:
     return Steps(end_ms - step_ms * (count - 1), step_ms, count)
 
 
-@get("/alerts/{alert_id:int}/chart")
-async def alert_chart(deps: Wired, alert_id: Id, minutes: Minutes = DEFAULT_MINUTES) -> Chart:
+@get("/alerts/{alert_id:int}/chart", opt=needs(Permission.READ))
+async def alert_chart(
+    deps: Wired, request: SignedIn, alert_id: Id, minutes: Minutes = DEFAULT_MINUTES
+) -> Chart:
     """The metric of an alert, from before the breach until now."""
-    alert = await deps.storage.read_soon(partial(_alert, alert_id=alert_id))
+    alert = await asked_soon(deps.storage, scope_of(request), partial(_alert, alert_id=alert_id))
     return await asyncio.to_thread(_alert_chart, deps, alert, minutes)
 
 
-@get("/hosts/{host_id:int}/chart")
-async def host_chart(deps: Wired, host_id: Id, vital: VitalName, minutes: Minutes = DEFAULT_MINUTES) -> Chart:
+@get("/hosts/{host_id:int}/chart", opt=needs(Permission.READ))
+async def host_chart(
+    deps: Wired, request: SignedIn, host_id: Id, vital: VitalName, minutes: Minutes = DEFAULT_MINUTES
+) -> Chart:
     """One vital of a host."""
     host = deps.estate.host(host_id)
-    if host is None:
+    if host is None or not scope_of(request).sees(host.client_id):
         raise NotFound(f"there is no host {host_id} in service")
     return await asyncio.to_thread(_host_chart, deps, host, vital, minutes)
 
 
-def _alert(session: Session, *, alert_id: int) -> AlertRow:
+def _alert(session: Session, scope: Scope, *, alert_id: int) -> AlertRow:
     alert = session.get(AlertRow, alert_id)
-    if alert is None:
+    if alert is None or not scope.sees(alert.client_id):
         raise NotFound(f"there is no alert {alert_id}")
     return alert
 

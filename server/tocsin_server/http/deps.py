@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from litestar.di import NamedDependency
 
-from tocsin_protocol.api import Person, RuleProblem
+from tocsin_protocol.api import RuleProblem
 from tocsin_server.access.passwords import Passwords
 from tocsin_server.access.ration import Ration
 from tocsin_server.access.vault import Vault
@@ -66,8 +66,6 @@ class Deps:
     """What decides on tickets."""
     terms: Callable[[], Terms] = lambda: NO_TERMS
     """By what tickets are clocked."""
-    sees: Callable[[Person], frozenset[int]] = lambda _person: frozenset()
-    """Whose clients' series somebody may ask for; nobody's where it is not said."""
     operator_token: str = ""
     """Of the pass in the data folder; empty opens nothing."""
     passwords: Passwords = field(default_factory=Passwords)

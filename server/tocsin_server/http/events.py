@@ -11,8 +11,10 @@ from typing import Any
 from litestar import Request, asgi
 from litestar.types import Receive, Scope, Send
 
+from tocsin_server.access.permissions import Permission
 from tocsin_server.http.broker import Broker, Told
 from tocsin_server.http.deps import Deps
+from tocsin_server.http.permitted import needs
 from tocsin_server.http.sessions import visit_of
 
 HEARTBEAT_S = 15.0
@@ -32,7 +34,7 @@ Question = Callable[[], Awaitable[bool]]
 def events(deps: Deps) -> asgi:
     """The route."""
 
-    @asgi("/events", copy_scope=False)
+    @asgi("/events", copy_scope=False, opt=needs(Permission.READ))
     async def listen(scope: Scope, receive: Receive, send: Send) -> None:
         request: Request[Any, Any, Any] = Request(scope, receive, send)
 

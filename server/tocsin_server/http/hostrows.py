@@ -5,16 +5,19 @@ Everything here may wait for the database or for the head, so it is not for the 
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from functools import partial
 
 from sqlmodel import Session, col, select
 
 from tocsin_protocol.api import HostRow, Vitals
 from tocsin_protocol.vocabulary import HostState
+from tocsin_server.access.scope import Scope
 from tocsin_server.clock import Clock, moment
 from tocsin_server.desk.queue import OpenTickets, open_by_host
 from tocsin_server.estate.estate import Estate, HostFacts
 from tocsin_server.estate.store import Client, Host, Site, known
 from tocsin_server.http.needs import Presence
+from tocsin_server.http.scoped import asked
 from tocsin_server.http.vitals import UNKNOWN, VitalSigns
 from tocsin_server.storage.engine import Storage
 
@@ -33,39 +36,42 @@ class HostRows:
         self._vitals = vitals
         self._clock = clock
 
-    def all(self, client: str | None = None) -> list[HostRow]:
-        """Every host in service, or those of the client with this slug."""
-        load = self._storage.read(open_by_host)
+    def all(self, scope: Scope, client: str | None = None) -> list[HostRow]:
+        """Every host in service that is seen, or those of the client with this slug."""
+        load = asked(self._storage, scope, open_by_host)
         vitals = self._vitals.of_all()
         return [
             self._row(host, self.state(host.id), load, vitals)
             for host in self._estate.hosts()
-            if client is None or host.client == client
+            if scope.sees(host.client_id) and (client is None or host.client == client)
         ]
 
-    def one(self, host_id: int) -> HostRow | None:
-        """One host."""
-        return self.some([host_id]).get(host_id)
+    def one(self, scope: Scope, host_id: int) -> HostRow | None:
+        """One host, where it is seen."""
+        return self.some(scope, [host_id]).get(host_id)
 
-    def some(self, host_ids: Iterable[int]) -> dict[int, HostRow]:
-        """These hosts, retired ones too: tickets still speak of them. What is open is asked once for all."""
-        load = self._storage.read(open_by_host)
+    def some(self, scope: Scope, host_ids: Iterable[int]) -> dict[int, HostRow]:
+        """Those of these hosts that are seen, retired ones too: tickets still speak of them.
+
+        What is open is asked once for all.
+        """
+        load = asked(self._storage, scope, open_by_host)
         vitals = self._vitals.of_all()
-        found = {host_id: self._known(host_id) for host_id in host_ids}
+        found = {host_id: self._known(scope, host_id) for host_id in host_ids}
         return {
             host_id: self._row(*known, load, vitals) for host_id, known in found.items() if known is not None
         }
 
-    def _known(self, host_id: int) -> tuple[HostFacts, HostState] | None:
+    def _known(self, scope: Scope, host_id: int) -> tuple[HostFacts, HostState] | None:
         host = self._estate.host(host_id)
         if host is not None:
-            return host, self.state(host_id)
-        retired = self._storage.read(lambda session: _retired(session, host_id))
+            return (host, self.state(host_id)) if scope.sees(host.client_id) else None
+        retired = asked(self._storage, scope, partial(_retired, host_id=host_id))
         return None if retired is None else (retired, HostState.RETIRED)
 
-    def states(self) -> Counter[HostState]:
-        """How many hosts in service are in each state."""
-        return Counter(self.state(host.id) for host in self._estate.hosts())
+    def states(self, scope: Scope) -> Counter[HostState]:
+        """How many hosts in service that are seen are in each state."""
+        return Counter(self.state(host.id) for host in self._estate.hosts() if scope.sees(host.client_id))
 
     def state(self, host_id: int) -> HostState:
         """What is known of a host in service by its pushes."""
@@ -96,7 +102,7 @@ class HostRows:
         )
 
 
-def _retired(session: Session, host_id: int) -> HostFacts | None:
+def _retired(session: Session, scope: Scope, host_id: int) -> HostFacts | None:
     """A host that is no longer in service, from the tables."""
     row = session.exec(
         select(Host, Client.slug, Site.slug)
@@ -104,7 +110,7 @@ def _retired(session: Session, host_id: int) -> HostFacts | None:
         .join(Site, col(Site.id) == Host.site_id)
         .where(Host.id == host_id)
     ).one_or_none()
-    if row is None:
+    if row is None or not scope.sees(row[0].client_id):
         return None
     host, client, site = row
     return HostFacts(

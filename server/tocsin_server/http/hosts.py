@@ -9,6 +9,8 @@ from litestar import get
 from sqlmodel import Session
 
 from tocsin_protocol.api import Alert, HostDetail, HostPage, Reading, TicketRow
+from tocsin_server.access.permissions import Permission
+from tocsin_server.access.scope import Scope
 from tocsin_server.clock import moment
 from tocsin_server.desk.alarms import LiveValue, alert_page
 from tocsin_server.desk.filters import Filters
@@ -17,28 +19,31 @@ from tocsin_server.desk.queue import ticket_page
 from tocsin_server.errors import NotFound
 from tocsin_server.http.deps import Deps, Wired
 from tocsin_server.http.needs import Sample
+from tocsin_server.http.permitted import needs
 from tocsin_server.http.questions import Id, Slug
+from tocsin_server.http.scoped import asked_soon
+from tocsin_server.http.sessions import SignedIn, scope_of
 from tocsin_server.series.schema import TARGET_LABELS
 
 MAX_TICKETS = 50
 
 
-@get("/hosts")
-async def host_page(deps: Wired, client: Slug = None) -> HostPage:
+@get("/hosts", opt=needs(Permission.READ))
+async def host_page(deps: Wired, request: SignedIn, client: Slug = None) -> HostPage:
     """Every host in service, or one client's."""
-    return HostPage(hosts=await asyncio.to_thread(deps.hosts.all, client))
+    return HostPage(hosts=await asyncio.to_thread(deps.hosts.all, scope_of(request), client))
 
 
-@get("/hosts/{host_id:int}")
-async def host_detail(deps: Wired, host_id: Id) -> HostDetail:
+@get("/hosts/{host_id:int}", opt=needs(Permission.READ))
+async def host_detail(deps: Wired, request: SignedIn, host_id: Id) -> HostDetail:
     """One host with its last readings, its active alerts and its open tickets."""
-    row = await asyncio.to_thread(deps.hosts.one, host_id)
+    scope = scope_of(request)
+    row = await asyncio.to_thread(deps.hosts.one, scope, host_id)
     if row is None:
         raise NotFound(f"there is no host {host_id}")
     samples = await asyncio.to_thread(samples_of, deps, host_id)
-    alerts, tickets = await deps.storage.read_soon(
-        partial(_about, host_id=host_id, live_value=deps.judge.live_value, terms=deps.terms())
-    )
+    ask = partial(_about, host_id=host_id, live_value=deps.judge.live_value, terms=deps.terms())
+    alerts, tickets = await asked_soon(deps.storage, scope, ask)
     parents, probed_by = _reached(deps, host_id)
     return HostDetail(
         host=row,
@@ -66,11 +71,12 @@ def _reached(deps: Deps, host_id: int) -> tuple[list[str], str | None]:
 
 
 def _about(
-    session: Session, *, host_id: int, live_value: LiveValue, terms: Terms
+    session: Session, scope: Scope, *, host_id: int, live_value: LiveValue, terms: Terms
 ) -> tuple[list[Alert], list[TicketRow]]:
     """The host's active alerts and its open tickets."""
-    alerts = alert_page(session, host_id=host_id, live_value=live_value).alerts
-    return alerts, ticket_page(session, Filters(host_id=host_id), limit=MAX_TICKETS, terms=terms).tickets
+    alerts = alert_page(session, scope, host_id=host_id, live_value=live_value).alerts
+    about = Filters(host_id=host_id)
+    return alerts, ticket_page(session, scope, about, limit=MAX_TICKETS, terms=terms).tickets
 
 
 def _reading(sample: Sample) -> Reading:

@@ -9,6 +9,7 @@ from prometheus_client.exposition import choose_encoder
 from sqlmodel import Session, col, func, select
 
 from tocsin_protocol.vocabulary import AlertState, HostState, SilenceState
+from tocsin_server.access.scope import EVERYWHERE
 from tocsin_server.alerts.store import AlertRow
 from tocsin_server.desk.queue import open_by_client
 from tocsin_server.http.deps import Deps, Wired
@@ -40,7 +41,7 @@ def refresh(deps: Deps) -> None:
     health.rule_problems.set(len(file_problems(deps)))
     now_ms = deps.clock.now_ms()
     health.silences.set(sum(each.state(now_ms) is SilenceState.ACTIVE for each in deps.silences.kept()))
-    hosts = deps.hosts.states()
+    hosts = deps.hosts.states(EVERYWHERE)
     for state in (HostState.UP, HostState.SILENT, HostState.AWAITED):
         health.hosts.labels(state).set(hosts[state])
     alerts, tickets = deps.storage.read(_count)

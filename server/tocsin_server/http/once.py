@@ -18,12 +18,13 @@ from litestar import Request, Response
 from litestar.enums import MediaType
 from sqlmodel import Session
 
-from tocsin_protocol.api import Person
 from tocsin_protocol.messages import Message
 from tocsin_server.access.answers import KeptAnswer, answer_under, keep_answer
+from tocsin_server.access.scope import Scope
 from tocsin_server.errors import NotFound, Refused, Unprocessable
 from tocsin_server.http.deps import Deps
 from tocsin_server.http.inwork import Mark
+from tocsin_server.http.sessions import SignedIn, scope_of
 
 A = TypeVar("A", bound=Message)
 T = TypeVar("T")
@@ -51,9 +52,7 @@ class Done(Generic[A, T]):
     happened: T
 
 
-async def once(
-    deps: Deps, request: Request[Person, Any, Any], act: Callable[[Session], Done[A, T]]
-) -> Done[A, T]:
+async def once(deps: Deps, request: SignedIn, act: Callable[[Session], Done[A, T]]) -> Done[A, T]:
     """Do it, unless the request has a key under which it has been done: then that answer is given.
 
     Raises `Unprocessable` where the key was used for another request, and `StillInWork` where that one goes on.
@@ -62,11 +61,11 @@ async def once(
     if mark is None:
         return await deps.storage.write_soon(act)
     now_ms = deps.clock.now_ms()
-    sees = deps.sees(request.user)
+    scope = scope_of(request)
     status = request.route_handler.status_code
 
     def run(session: Session) -> Done[A, T]:
-        _give_again(answer_under(session, mark.person_id, mark.key, now_ms), mark, sees)
+        _give_again(answer_under(session, mark.person_id, mark.key, now_ms), mark, scope)
         done = act(session)
         body = msgspec.json.encode(done.answer)
         keep_answer(
@@ -103,19 +102,19 @@ def read_key(lines: list[str]) -> str | None:
     return key
 
 
-def _give_again(kept: KeptAnswer | None, mark: Mark, sees: frozenset[int]) -> None:
+def _give_again(kept: KeptAnswer | None, mark: Mark, scope: Scope) -> None:
     if kept is None:
         return
     if kept.fingerprint != mark.fingerprint:
         raise Unprocessable(
             f"the key {mark.key!r} was used for another request", remedy="take a new key for each request"
         )
-    if kept.client_id is not None and kept.client_id not in sees:
+    if kept.client_id is not None and not scope.sees(kept.client_id):
         raise NotFound("what was done under this key is not to be seen any more")
     raise Repeated(kept)
 
 
-async def _mark(request: Request[Person, Any, Any]) -> Mark | None:
+async def _mark(request: SignedIn) -> Mark | None:
     key = read_key(request.headers.getall(HEADER, []))
     if key is None:
         return None

@@ -12,16 +12,17 @@ import threading
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any
 
 import numpy as np
-from litestar import Request, get
+from litestar import get
 from litestar.handlers import BaseRouteHandler
 from litestar.types import Guard
 
-from tocsin_protocol.api import Person
 from tocsin_protocol.query import QueryAnswer, QueryRow
 from tocsin_server.access.operator import OPERATOR
+from tocsin_server.access.people import Visit
+from tocsin_server.access.permissions import Permission
+from tocsin_server.access.scope import EVERYWHERE, Scope
 from tocsin_server.alerts.lint import recorded_names
 from tocsin_server.alerts.proclaim import ALERTS, SINCE
 from tocsin_server.clock import moment
@@ -30,10 +31,11 @@ from tocsin_server.estate.estate import HostFacts
 from tocsin_server.http.deps import Deps, Wired
 from tocsin_server.http.looks import Span
 from tocsin_server.http.moments import moment_ms
+from tocsin_server.http.permitted import check, needs
 from tocsin_server.http.portion import Portion
 from tocsin_server.http.questions import Query, Rows, Slug, Word
 from tocsin_server.http.reach import looks_back, may_concern, within
-from tocsin_server.http.sessions import Connection, bearer, is_same, signed_in
+from tocsin_server.http.sessions import Connection, SignedIn, bearer, is_same, scope_of, signed_in
 from tocsin_server.http.vitals import vital_windows
 from tocsin_server.promql import Expression, Row, Vector, evaluate, parse
 from tocsin_server.promql.budget import Budget, TooCostly
@@ -50,6 +52,7 @@ LONGEST_S = 2.0
 """What one evaluation may take, with the head's lock held: rules wait meanwhile."""
 AT_ONCE = 2
 
+_OPERATORS = Visit(person=OPERATOR, scope=EVERYWHERE, digest="", is_touch_due=False)
 _turns = threading.BoundedSemaphore(AT_ONCE)
 
 
@@ -75,17 +78,19 @@ def may_ask(deps: Deps) -> Guard:
 
     async def guard(connection: Connection, handler: BaseRouteHandler) -> None:
         if is_same(bearer(connection), deps.operator_token):
+            check(handler, _OPERATORS)
             connection.scope["user"] = OPERATOR
+            connection.scope["auth"] = _OPERATORS
         else:
             await as_person(connection, handler)
 
     return guard
 
 
-@get("/query")
+@get("/query", opt=needs(Permission.QUERY))
 async def instant_query(
     deps: Wired,
-    request: Request[Person, Any, Any],
+    request: SignedIn,
     promql: Query,
     time: Word = None,
     client: Slug = None,
@@ -93,27 +98,24 @@ async def instant_query(
 ) -> QueryAnswer:
     """What an expression gives now, or at a time: Unix seconds, RFC 3339, or `-5m`."""
     with a_turn():
-        return await asyncio.to_thread(_answer, deps, request.user, promql, time, client, limit)
+        return await asyncio.to_thread(_answer, deps, scope_of(request), promql, time, client, limit)
 
 
 def _answer(
-    deps: Deps, person: Person, promql: str, time: str | None, client: str | None, limit: int
+    deps: Deps, scope: Scope, promql: str, time: str | None, client: str | None, limit: int
 ) -> QueryAnswer:
     now_ms = deps.clock.now_ms()
     at_ms = now_ms if time is None else moment_ms(time, now_ms)
-    question = Question(parse(promql), at_ms, now_ms, clients_seen(deps, person, client))
+    question = Question(parse(promql), at_ms, now_ms, clients_seen(deps, scope, client))
     asked = looks_back(question.expression, at_ms, now_ms)
     if within(asked, _kept(deps)):
         return _from_head(deps, question, limit)
     return _from_kept(deps, question, asked, limit)
 
 
-def clients_seen(deps: Deps, person: Person, slug: str | None = None) -> dict[int, str]:
-    """The clients that are asked about, of those that the person sees; the operator sees all."""
-    clients = deps.estate.clients()
-    if person is not OPERATOR:
-        seen = deps.sees(person)
-        clients = [client for client in clients if client.id in seen]
+def clients_seen(deps: Deps, scope: Scope, slug: str | None = None) -> dict[int, str]:
+    """The clients that are asked about, of those in the scope: their slugs by id."""
+    clients = [client for client in deps.estate.clients() if scope.sees(client.id)]
     asked = {client.id: client.slug for client in clients if slug is None or client.slug == slug}
     if slug is not None and not asked:
         raise NotFound(f"no client is called {slug!r}", remedy="take the slug as the list of hosts shows it")

@@ -7,17 +7,18 @@ at a range that is shorter than four of their buckets.
 import asyncio
 import math
 from itertools import islice
-from typing import Any
 
-from litestar import Request, get
+from litestar import get
 
-from tocsin_protocol.api import Person
 from tocsin_protocol.query import QueryLine, RangeAnswer
+from tocsin_server.access.permissions import Permission
+from tocsin_server.access.scope import Scope
 from tocsin_server.clock import moment
 from tocsin_server.errors import Unprocessable
 from tocsin_server.http.charts import shortest_range_ms
 from tocsin_server.http.deps import Deps, Wired
 from tocsin_server.http.moments import moment_ms
+from tocsin_server.http.permitted import needs
 from tocsin_server.http.query import (
     DEFAULT_ROWS,
     MOST_SAMPLES,
@@ -28,6 +29,7 @@ from tocsin_server.http.query import (
 )
 from tocsin_server.http.questions import Query, Rows, Slug, StepSeconds, Time, Word
 from tocsin_server.http.reach import looks_back
+from tocsin_server.http.sessions import SignedIn, scope_of
 from tocsin_server.promql import Line, evaluate_range, parse
 from tocsin_server.promql.budget import Budget
 from tocsin_server.promql.spelling import decimal
@@ -39,10 +41,10 @@ LONGEST_S = 10.0
 """What one evaluation may take; it holds no lock."""
 
 
-@get("/query_range")
+@get("/query_range", opt=needs(Permission.QUERY))
 async def range_query(
     deps: Wired,
-    request: Request[Person, Any, Any],
+    request: SignedIn,
     promql: Query,
     start: Time,
     step: StepSeconds,
@@ -52,12 +54,14 @@ async def range_query(
 ) -> RangeAnswer:
     """What an expression gave from a time on, each step of so many seconds."""
     with a_turn():
-        return await asyncio.to_thread(_answer, deps, request.user, promql, (start, end), step, client, limit)
+        return await asyncio.to_thread(
+            _answer, deps, scope_of(request), promql, (start, end), step, client, limit
+        )
 
 
 def _answer(
     deps: Deps,
-    person: Person,
+    scope: Scope,
     promql: str,
     ends: tuple[str, str | None],
     step_s: float,
@@ -71,7 +75,7 @@ def _answer(
         raise Unprocessable(
             f"that is {len(steps)} steps", remedy=f"name an end after the start, and {MOST_STEPS} steps at most"
         )
-    clients = clients_seen(deps, person, client)
+    clients = clients_seen(deps, scope, client)
     asked = looks_back(expression, start_ms, end_ms)
     refuse_what_is_made_here(deps, asked)
     source = kept_source(

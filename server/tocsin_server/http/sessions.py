@@ -1,7 +1,8 @@
 """Who asks: the guard before every route of the API, and signing out.
 
-Without a valid session there is nobody; a viewer may read, and only who is more may change. An agent's
-session is kept elsewhere under other names, so here an agent is nobody.
+Without a valid session there is nobody. With one come the role, which has to have the route's permission, and
+the clients that are seen, both as they are now. An agent's session is kept elsewhere under other names, so here
+an agent is nobody.
 """
 
 import contextlib
@@ -16,18 +17,18 @@ from litestar.handlers import BaseRouteHandler
 from sqlmodel import Session
 
 from tocsin_protocol.api import Person
-from tocsin_protocol.vocabulary import Role
 from tocsin_server.access.audit import Act, Actor, Deed, Party
 from tocsin_server.access.auditlog import record
 from tocsin_server.access.people import Visit, log_out, touch, who
-from tocsin_server.errors import Forbidden, Unauthenticated, Unavailable
+from tocsin_server.access.scope import Scope
+from tocsin_server.errors import Unauthenticated, Unavailable
 from tocsin_server.http.deps import Deps, Wired
 from tocsin_server.http.fitness import ENROLLING, OWN, require_fit
+from tocsin_server.http.permitted import OWN_SESSION, check
 
 SignedIn = Request[Person, Visit, Any]
 Connection = ASGIConnection[Any, Any, Any, Any]
 
-_READING = frozenset({"GET", "HEAD", "OPTIONS"})
 _MAX_TOKEN = 200
 
 
@@ -64,16 +65,17 @@ def signed_in(deps: Deps) -> Callable[[Connection, BaseRouteHandler], Awaitable[
             raise Unauthenticated(
                 "nobody is signed in", remedy="sign in; a session ends when it is long unused"
             )
-        is_change = connection.scope.get("method") not in _READING and not handler.opt.get("for_viewers")
-        if is_change and visit.person.role is Role.VIEWER:
-            raise Forbidden(
-                f"{visit.person.login} may read only", remedy="ask an administrator for another role"
-            )
+        check(handler, visit)
         require_fit(connection, handler, visit, deps.settings.require_totp)
         connection.scope["user"] = visit.person
         connection.scope["auth"] = visit
 
     return guard
+
+
+def scope_of(request: SignedIn) -> Scope:
+    """Which clients whoever asks sees."""
+    return request.auth.scope
 
 
 def actor(request: SignedIn) -> Actor:
@@ -86,7 +88,7 @@ def source_of(request: Request[Any, Any, Any]) -> str:
     return request.client.host if request.client else ""
 
 
-@post("/logout", status_code=204, opt={"for_viewers": True, **OWN, **ENROLLING})
+@post("/logout", status_code=204, opt={**OWN_SESSION, **OWN, **ENROLLING})
 async def logout(request: SignedIn, deps: Wired) -> None:
     """End this session."""
     deed = Deed(Act.PERSON_SIGNED_OUT, request.user.login, by=actor(request), at_ms=deps.clock.now_ms())
@@ -98,7 +100,7 @@ async def logout(request: SignedIn, deps: Wired) -> None:
     await deps.storage.write_soon(act)
 
 
-@get("/me", opt=ENROLLING)
+@get("/me", opt={**OWN_SESSION, **ENROLLING})
 async def me(request: SignedIn) -> Person:
     """Who is signed in."""
     return request.user

@@ -1,7 +1,8 @@
 """`/api/v1/silences…`: who asks that nobody be woken by such alerts for some time.
 
 What somebody does not see is not there for them: neither a client nor its silences. A silence for all clients
-is everybody's to see, for it is about their alerts too; only who sees all clients makes, changes or ends one.
+is every technician's to see, for it is about their alerts too; only who sees all clients makes, changes or ends
+one.
 """
 
 import asyncio
@@ -19,6 +20,7 @@ from tocsin_protocol.api import NewSilence, SilencePage
 from tocsin_protocol.vocabulary import SilenceState
 from tocsin_server.access.audit import Act, Actor
 from tocsin_server.access.auditlog import record
+from tocsin_server.access.permissions import Permission
 from tocsin_server.alerts import silenced
 from tocsin_server.alerts.matchertext import parse_matchers, spelled
 from tocsin_server.alerts.silences import MAX_COMMENT, Silence, Wish, deed
@@ -27,8 +29,9 @@ from tocsin_server.desk.text import given_text
 from tocsin_server.errors import Forbidden, NotFound, Unavailable, Unprocessable
 from tocsin_server.http.deps import Deps, Wired
 from tocsin_server.http.once import Done, once
+from tocsin_server.http.permitted import needs
 from tocsin_server.http.questions import MAX_ID, Id, SilencesShown, Slug, instant
-from tocsin_server.http.sessions import SignedIn, actor
+from tocsin_server.http.sessions import SignedIn, actor, scope_of
 from tocsin_server.series.matchers import Matchers
 
 
@@ -70,7 +73,7 @@ class Reach:
         return silence_view(of, None if of.client_id is None else self.clients[of.client_id], now_ms)
 
 
-@get("/silences")
+@get("/silences", opt=needs(Permission.INSPECT))
 async def listed(
     deps: Wired, request: SignedIn, shown: SilencesShown = "active", client: Slug = None
 ) -> SilencePage:
@@ -81,7 +84,7 @@ async def listed(
     return SilencePage(silences=[reach.told(each, now_ms) for each in await deps.storage.read_soon(ask)])
 
 
-@get("/silences/{silence_id:int}")
+@get("/silences/{silence_id:int}", opt=needs(Permission.INSPECT))
 async def one(deps: Wired, request: SignedIn, silence_id: Id) -> api.Silence:
     """One silence, expired or not."""
     reach = _reach(deps, request)
@@ -89,7 +92,7 @@ async def one(deps: Wired, request: SignedIn, silence_id: Id) -> api.Silence:
     return reach.told(found, deps.clock.now_ms())
 
 
-@post("/silences")
+@post("/silences", opt=needs(Permission.SILENCE))
 async def keep(deps: Wired, request: SignedIn, data: JSONBody[NewSilence]) -> api.Silence:
     """Make one, or change one that is there."""
     reach, now_ms = _reach(deps, request), deps.clock.now_ms()
@@ -109,7 +112,7 @@ async def keep(deps: Wired, request: SignedIn, data: JSONBody[NewSilence]) -> ap
     return await _done(deps, request, reach, act)
 
 
-@delete("/silences/{silence_id:int}", status_code=200)
+@delete("/silences/{silence_id:int}", status_code=200, opt=needs(Permission.SILENCE))
 async def expire(deps: Wired, request: SignedIn, silence_id: Id) -> api.Silence:
     """End one now; one that has ended stays as it is."""
     reach = _reach(deps, request)
@@ -173,11 +176,11 @@ def _expire(session: Session, *, reach: Reach, by: Actor, silence_id: int, now_m
 
 
 def _reach(deps: Deps, request: SignedIn) -> Reach:
-    clients, seen = deps.estate.clients(), deps.sees(request.user)
+    scope = scope_of(request)
     return Reach(
         request.user.login,
-        {client.id: client.slug for client in clients if client.id in seen},
-        is_everywhere=all(client.id in seen for client in clients),
+        {client.id: client.slug for client in deps.estate.clients() if scope.sees(client.id)},
+        is_everywhere=scope.is_everywhere,
     )
 
 

@@ -5,14 +5,16 @@ from functools import partial
 from litestar import get
 
 from tocsin_protocol import teams as api
+from tocsin_server.access.permissions import Permission
 from tocsin_server.clock import moment
 from tocsin_server.desk.teams import Member, Team, team, teams
 from tocsin_server.http.deps import Wired
+from tocsin_server.http.permitted import needs
 from tocsin_server.http.questions import Flag, SlugInPath
 from tocsin_server.http.sessions import SignedIn
 
 
-@get("/teams")
+@get("/teams", opt=needs(Permission.INSPECT))
 async def listed(deps: Wired, request: SignedIn, *, mine: Flag = False) -> api.TeamPage:
     """All of them with their members, or those that whoever asks is in."""
     person_id = request.user.id if mine else None
@@ -20,7 +22,7 @@ async def listed(deps: Wired, request: SignedIn, *, mine: Flag = False) -> api.T
     return api.TeamPage(teams=[team_view(each) for each in found])
 
 
-@get("/teams/{slug:str}")
+@get("/teams/{slug:str}", opt=needs(Permission.INSPECT))
 async def one(deps: Wired, slug: SlugInPath) -> api.Team:
     """One team."""
     return team_view(await deps.storage.read_soon(partial(team, slug=slug)))

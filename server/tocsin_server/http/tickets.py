@@ -24,6 +24,7 @@ from tocsin_protocol.api import (
 )
 from tocsin_protocol.teams import Assign
 from tocsin_server.access.auditlog import record
+from tocsin_server.access.permissions import Permission
 from tocsin_server.desk import attested, work
 from tocsin_server.desk.filters import Filters
 from tocsin_server.desk.happening import Happening
@@ -31,6 +32,7 @@ from tocsin_server.desk.queue import ticket_detail, ticket_page
 from tocsin_server.http.deps import Deps, Wired
 from tocsin_server.http.etags import etag, opaque_of, read_tags, unchanged, wanted_version
 from tocsin_server.http.once import Done, once
+from tocsin_server.http.permitted import needs
 from tocsin_server.http.questions import (
     HostId,
     Id,
@@ -43,14 +45,16 @@ from tocsin_server.http.questions import (
     Word,
     instant,
 )
-from tocsin_server.http.sessions import SignedIn, actor
+from tocsin_server.http.scoped import asked_soon, narrowed
+from tocsin_server.http.sessions import SignedIn, actor, scope_of
 
 DEFAULT_PAGE = 100
 
 
-@get("/tickets")
+@get("/tickets", opt=needs(Permission.READ))
 async def queue(
     deps: Wired,
+    request: SignedIn,
     which: TicketStates = "open",
     client: Slug = None,
     host: HostId = None,
@@ -83,43 +87,49 @@ async def queue(
         seen=deps.broker.newest_id(),  # asked before the page: what is told after this is an event as well
         terms=deps.terms(),
     )
-    return await deps.storage.read_soon(ask)
+    return await asked_soon(deps.storage, scope_of(request), ask)
 
 
-@get("/tickets/{ticket_id:int}")
+@get("/tickets/{ticket_id:int}", opt=needs(Permission.READ))
 async def ticket(deps: Wired, request: SignedIn, ticket_id: Id) -> Response[TicketDetail]:
     """A ticket with its timeline, its alerts and its clocks."""
     known = read_tags("If-None-Match", request.headers.getall("if-none-match", []))
-    detail = await deps.storage.read_soon(
-        partial(ticket_detail, ticket_id=ticket_id, live_value=deps.judge.live_value, terms=deps.terms())
-    )
+    ask = partial(ticket_detail, ticket_id=ticket_id, live_value=deps.judge.live_value, terms=deps.terms())
+    detail = await asked_soon(deps.storage, scope_of(request), ask)
     headers = {"etag": etag(detail.ticket.version)}
     if known is not None and known.match(opaque_of(detail.ticket.version)):
         return unchanged(headers)
     return Response(detail, headers=headers)
 
 
-@post("/tickets")
+@post("/tickets", opt=needs(Permission.OPEN))
 async def open_ticket(deps: Wired, request: SignedIn, data: JSONBody[NewTicket]) -> TicketDetail:
     """Open one by hand."""
     now_ms, tables = deps.clock.now_ms(), deps.tables()
-    act = partial(work.open_ticket, new=data, person=request.user, now_ms=now_ms, tables=tables)
+    act = partial(
+        work.open_ticket,
+        scope=scope_of(request),
+        new=data,
+        person=request.user,
+        now_ms=now_ms,
+        tables=tables,
+    )
     return await _done(deps, request, act)
 
 
-@post("/tickets/{ticket_id:int}/take", status_code=200)
+@post("/tickets/{ticket_id:int}/take", status_code=200, opt=needs(Permission.WORK))
 async def take(deps: Wired, request: SignedIn, ticket_id: Id, data: JSONBody[Change]) -> TicketDetail:
     """Make it mine."""
     return await _change(deps, request, ticket_id, work.take, version=data.version)
 
 
-@post("/tickets/{ticket_id:int}/release", status_code=200)
+@post("/tickets/{ticket_id:int}/release", status_code=200, opt=needs(Permission.WORK))
 async def release(deps: Wired, request: SignedIn, ticket_id: Id, data: JSONBody[Change]) -> TicketDetail:
     """Give it back to the queue."""
     return await _change(deps, request, ticket_id, work.release, version=data.version)
 
 
-@post("/tickets/{ticket_id:int}/wait", status_code=200)
+@post("/tickets/{ticket_id:int}/wait", status_code=200, opt=needs(Permission.WORK))
 async def wait(deps: Wired, request: SignedIn, ticket_id: Id, data: JSONBody[Wait]) -> TicketDetail:
     """Let it wait for something, at most until a time."""
     until_ms = None if data.until is None else instant("until", data.until)
@@ -127,27 +137,27 @@ async def wait(deps: Wired, request: SignedIn, ticket_id: Id, data: JSONBody[Wai
     return await _change(deps, request, ticket_id, verb, version=data.version)
 
 
-@post("/tickets/{ticket_id:int}/assign", status_code=200)
+@post("/tickets/{ticket_id:int}/assign", status_code=200, opt=needs(Permission.WORK))
 async def assign(deps: Wired, request: SignedIn, ticket_id: Id, data: JSONBody[Assign]) -> TicketDetail:
     """Give it to a team, to somebody of one, or to a supplier."""
     verb = partial(work.assign, wish=data, contracts=deps.terms().contracts)
     return await _change(deps, request, ticket_id, verb, version=data.version)
 
 
-@post("/tickets/{ticket_id:int}/resume", status_code=200)
+@post("/tickets/{ticket_id:int}/resume", status_code=200, opt=needs(Permission.WORK))
 async def resume(deps: Wired, request: SignedIn, ticket_id: Id, data: JSONBody[Change]) -> TicketDetail:
     """Go on with it."""
     return await _change(deps, request, ticket_id, work.resume, version=data.version)
 
 
-@post("/tickets/{ticket_id:int}/comment", status_code=200)
+@post("/tickets/{ticket_id:int}/comment", status_code=200, opt=needs(Permission.COMMENT))
 async def comment(deps: Wired, request: SignedIn, ticket_id: Id, data: JSONBody[NewComment]) -> TicketDetail:
     """Say something, among technicians or to who asked."""
     verb = partial(work.comment, text=data.text, public=data.public)
     return await _change(deps, request, ticket_id, verb, version=data.version)
 
 
-@post("/tickets/{ticket_id:int}/prioritise", status_code=200)
+@post("/tickets/{ticket_id:int}/prioritise", status_code=200, opt=needs(Permission.WORK))
 async def prioritise(
     deps: Wired, request: SignedIn, ticket_id: Id, data: JSONBody[Prioritisation]
 ) -> TicketDetail:
@@ -156,7 +166,7 @@ async def prioritise(
     return await _change(deps, request, ticket_id, verb, version=data.version)
 
 
-@post("/tickets/{ticket_id:int}/acknowledge", status_code=200)
+@post("/tickets/{ticket_id:int}/acknowledge", status_code=200, opt=needs(Permission.WORK))
 async def acknowledge(
     deps: Wired, request: SignedIn, ticket_id: Id, data: JSONBody[Acknowledgement]
 ) -> TicketDetail:
@@ -165,19 +175,19 @@ async def acknowledge(
     return await _change(deps, request, ticket_id, verb, version=data.version)
 
 
-@post("/tickets/{ticket_id:int}/resolve", status_code=200)
+@post("/tickets/{ticket_id:int}/resolve", status_code=200, opt=needs(Permission.WORK))
 async def resolve(deps: Wired, request: SignedIn, ticket_id: Id, data: JSONBody[Resolution]) -> TicketDetail:
     """Solve it, and say how."""
     return await _change(deps, request, ticket_id, partial(work.resolve, text=data.text), version=data.version)
 
 
-@post("/tickets/{ticket_id:int}/reopen", status_code=200)
+@post("/tickets/{ticket_id:int}/reopen", status_code=200, opt=needs(Permission.WORK))
 async def reopen(deps: Wired, request: SignedIn, ticket_id: Id, data: JSONBody[Change]) -> TicketDetail:
     """It was not solved."""
     return await _change(deps, request, ticket_id, work.reopen, version=data.version)
 
 
-@post("/tickets/{ticket_id:int}/close", status_code=200)
+@post("/tickets/{ticket_id:int}/close", status_code=200, opt=needs(Permission.WORK))
 async def close(deps: Wired, request: SignedIn, ticket_id: Id, data: JSONBody[Change]) -> TicketDetail:
     """It is over for good."""
     return await _change(deps, request, ticket_id, work.close, version=data.version)
@@ -195,6 +205,7 @@ def hand_of(deps: Deps, request: SignedIn, versions: Collection[int] | None) -> 
     """Who asks, as the desk knows them."""
     return work.Hand(
         person=request.user,
+        scope=scope_of(request),
         now_ms=deps.clock.now_ms(),
         lifecycle=deps.lifecycle(),
         tables=deps.tables(),
@@ -204,15 +215,15 @@ def hand_of(deps: Deps, request: SignedIn, versions: Collection[int] | None) -> 
 
 async def _done(deps: Deps, request: SignedIn, act: Callable[[Session], Happening]) -> TicketDetail:
     """Do it, record it, tell everybody, and give the ticket as it is now."""
-    who, now_ms = actor(request), deps.clock.now_ms()
+    scope, who, now_ms = scope_of(request), actor(request), deps.clock.now_ms()
+    ask = partial(ticket_detail, live_value=deps.judge.live_value, terms=deps.terms())
 
     def run(session: Session) -> Done[TicketDetail, Happening]:
-        happening = act(session)
-        deed = attested.deed(session, happening, by=who, at_ms=now_ms)
+        with narrowed(session, scope):
+            happening = act(session)
+            deed = attested.deed(session, happening, by=who, at_ms=now_ms)
+            detail = ask(session, scope, happening.ticket_id)
         record(session, deed)
-        detail = ticket_detail(
-            session, happening.ticket_id, live_value=deps.judge.live_value, terms=deps.terms()
-        )
         return Done(detail, deed.client_id, happening)
 
     done = await once(deps, request, run)

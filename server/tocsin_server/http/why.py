@@ -9,12 +9,12 @@ Several alerts share what one query may cost.
 import asyncio
 from collections.abc import Sequence
 from functools import partial
-from typing import Any
 
-from litestar import Request, get
+from litestar import get
 
-from tocsin_protocol.api import AlertPage, Person
+from tocsin_protocol.api import AlertPage
 from tocsin_protocol.why import JudgedRule, TicketWhy, Why
+from tocsin_server.access.permissions import Permission
 from tocsin_server.alerts.lint import recorded_names
 from tocsin_server.alerts.rules import AlertingRule, Group, RuleSet
 from tocsin_server.clock import moment
@@ -22,8 +22,11 @@ from tocsin_server.desk.alarms import alert_page
 from tocsin_server.desk.why import Case, alert_case, ticket_cases
 from tocsin_server.http.deps import Deps, Wired
 from tocsin_server.http.findings import Findings, Question, Share, findings
-from tocsin_server.http.query import a_turn, clients_seen
+from tocsin_server.http.permitted import needs
+from tocsin_server.http.query import a_turn
 from tocsin_server.http.questions import Id
+from tocsin_server.http.scoped import asked_soon
+from tocsin_server.http.sessions import SignedIn, scope_of
 from tocsin_server.promql import BadExpression, parse
 
 BEFORE_MS = 300_000
@@ -32,35 +35,30 @@ BEFORE_MS = 300_000
 _Found = tuple[Group, AlertingRule]
 
 
-@get("/why")
-async def active_alerts(deps: Wired, request: Request[Person, Any, Any]) -> AlertPage:
+@get("/why", opt=needs(Permission.INSPECT))
+async def active_alerts(deps: Wired, request: SignedIn) -> AlertPage:
     """The alerts that may be asked about: the worst that are active."""
-    seen = frozenset(clients_seen(deps, request.user).values())
-    page = await deps.storage.read_soon(partial(alert_page, live_value=deps.judge.live_value))
-    return AlertPage(alerts=[alert for alert in page.alerts if alert.client in seen])
+    ask = partial(alert_page, live_value=deps.judge.live_value)
+    return await asked_soon(deps.storage, scope_of(request), ask)
 
 
-@get("/alerts/{alert_id:int}/why")
-async def alert_why(deps: Wired, request: Request[Person, Any, Any], alert_id: Id) -> Why:
+@get("/alerts/{alert_id:int}/why", opt=needs(Permission.INSPECT))
+async def alert_why(deps: Wired, request: SignedIn, alert_id: Id) -> Why:
     """Why one alert stands as it does."""
-    ask = partial(alert_case, alert_id=alert_id, **_asking(deps, request.user))
-    case = await deps.storage.read_soon(ask)
+    ask = partial(alert_case, alert_id=alert_id, live_value=deps.judge.live_value)
+    case = await asked_soon(deps.storage, scope_of(request), ask)
     with a_turn():
         return await asyncio.to_thread(_why, deps, case, Share.of(1))
 
 
-@get("/tickets/{ticket_id:int}/why")
-async def ticket_why(deps: Wired, request: Request[Person, Any, Any], ticket_id: Id) -> TicketWhy:
+@get("/tickets/{ticket_id:int}/why", opt=needs(Permission.INSPECT))
+async def ticket_why(deps: Wired, request: SignedIn, ticket_id: Id) -> TicketWhy:
     """Why of each of a ticket's alerts, the worst first."""
-    ask = partial(ticket_cases, ticket_id=ticket_id, **_asking(deps, request.user))
-    row, cases, left_out = await deps.storage.read_soon(ask)
+    ask = partial(ticket_cases, ticket_id=ticket_id, live_value=deps.judge.live_value)
+    row, cases, left_out = await asked_soon(deps.storage, scope_of(request), ask)
     with a_turn():
         whys = await asyncio.to_thread(_whys, deps, cases)
     return TicketWhy(ticket=row, whys=whys, left_out=left_out)
-
-
-def _asking(deps: Deps, person: Person) -> dict[str, Any]:
-    return {"seen": frozenset(clients_seen(deps, person)), "live_value": deps.judge.live_value}
 
 
 def _whys(deps: Deps, cases: Sequence[Case]) -> list[Why]:

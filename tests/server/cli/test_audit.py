@@ -134,7 +134,7 @@ def with_password(operator: Operator) -> None:
 
 def with_bob(operator: Operator) -> None:
     with_password(operator)
-    operator.types(f"user add bob --password-file {operator.data}/password")
+    operator.types(f"user add bob --all-clients --password-file {operator.data}/password")
 
 
 def without_bob(operator: Operator) -> None:
@@ -147,7 +147,7 @@ ACTS: list[tuple[Callable[[Operator], None], str, list[tuple[str, str | None]]]]
     (nothing, "site add acme rome", [("site.added", "acme")]),
     (nothing, "enrol-token create --client acme --site berlin", [("invitation.made", "acme")]),
     (nothing, "host retire acme atlas", [("host.retired", "acme"), ("agent.revoked", "acme")]),
-    (with_password, "user add bob --password-file {}/password", [("person.added", None)]),
+    (with_password, "user add bob --all-clients --password-file {}/password", [("person.added", None)]),
     (with_bob, "user change bob --role viewer", [("person.changed", None)]),
     (with_bob, "user disable bob", [("person.disabled", None)]),
     (without_bob, "user enable bob", [("person.enabled", None)]),
@@ -209,7 +209,7 @@ def test_a_silence_that_had_expired_is_not_ended_again(atlas: Operator) -> None:
 
 def test_neither_a_password_nor_an_invitation_is_in_the_log(acme: Operator) -> None:
     with_password(acme)
-    acme.types(f"user add bob --password-file {acme.data}/password")
+    acme.types(f"user add bob --all-clients --password-file {acme.data}/password")
     word = acme.types("enrol-token create --client acme --site berlin --quiet").strip()
 
     told = acme.types("audit list --json")

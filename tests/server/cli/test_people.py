@@ -41,9 +41,9 @@ def test_everybody_is_listed(operator: Operator) -> None:
     operator.types("disable root")
 
     assert operator.types("list").splitlines() == [
-        "login  role        state                sessions  last used          name",
-        "alice  technician  active               2         2023-11-14 22:13Z  Alice",
-        "root   admin       disabled 2023-11-14  0         –                  Root",
+        "login  role        clients  state                sessions  last used          name",
+        "alice  technician  none     active               2         2023-11-14 22:13Z  Alice",
+        "root   admin       none     disabled 2023-11-14  0         –                  Root",
     ]
     told = json.loads(operator.types("list --json"))
     assert [(each["login"], each["sessions"], each["has_password"]) for each in told] == [
@@ -91,9 +91,18 @@ def test_a_new_password_is_asked_for_and_a_short_one_changes_nothing(
 @pytest.mark.parametrize(
     ("line", "why"),
     [
-        ("change alice", "nothing is to be changed: give --name, --role or --password"),
+        ("change alice", "nothing is to be changed: give --name, --role, --client or --password"),
         ("change eve --role admin", "there is no login 'eve': tocsin-server user list shows them"),
-        ("change alice --role king", "invalid choice: 'king' (choose from 'admin', 'technician', 'viewer')"),
+        (
+            "change alice --role king",
+            f"invalid choice: 'king' (choose from {', '.join(repr(role.value) for role in Role)})",
+        ),
+        ("change alice --client nobody", "there is no client 'nobody': tocsin-server client add nobody"),
+        ("change alice --client a --all-clients", "argument --all-clients: not allowed with argument --client"),
+        (
+            "change alice --role client_viewer --all-clients",
+            "a client_viewer is one client's and cannot see all: name the client: --client SLUG",
+        ),
         ("enable root", "root is not disabled: there is nothing to do"),
     ],
 )

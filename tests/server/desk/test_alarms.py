@@ -8,6 +8,7 @@ from tests.server.desk.world import NOW, World
 
 from tocsin_protocol.api import Alert
 from tocsin_protocol.vocabulary import AlertState, Severity
+from tocsin_server.access.scope import EVERYWHERE
 from tocsin_server.clock import moment
 from tocsin_server.desk.alarms import alert_page, alert_view
 from tocsin_server.errors import NotFound, Unprocessable
@@ -26,7 +27,7 @@ def make_busy(world: World) -> None:
 
 
 def alerts(world: World, **asked: object) -> list[Alert]:
-    return world.storage.read(lambda session: alert_page(session, **asked)).alerts
+    return world.storage.read(lambda session: alert_page(session, EVERYWHERE, **asked)).alerts
 
 
 @pytest.mark.parametrize(
@@ -47,7 +48,7 @@ def test_the_worst_come_first_within_what_was_asked(
 
 
 def test_an_alert_says_what_a_technician_needs_to_judge_it(busy: World) -> None:
-    alert = busy.storage.read(lambda session: alert_view(session, 5))
+    alert = busy.storage.read(lambda session: alert_view(session, EVERYWHERE, 5))
 
     assert (alert.client, alert.host, alert.host_id, alert.ticket_id) == ("globex", "atlas", 2, 4)
     assert (alert.rule_file, alert.rule_group) == ("datacenter.yml", "datacenter-filesystem")
@@ -56,7 +57,7 @@ def test_an_alert_says_what_a_technician_needs_to_judge_it(busy: World) -> None:
 
 
 def test_an_alert_that_never_rang_has_no_ticket(busy: World) -> None:
-    assert busy.storage.read(lambda session: alert_view(session, 1)).ticket_id is None
+    assert busy.storage.read(lambda session: alert_view(session, EVERYWHERE, 1)).ticket_id is None
 
 
 @pytest.mark.parametrize(
@@ -74,7 +75,7 @@ def test_file_and_group_are_read_off_the_rules_key(busy: World, key: str, place:
         )
     )
 
-    alert = busy.storage.read(lambda session: alert_view(session, 5))
+    alert = busy.storage.read(lambda session: alert_view(session, EVERYWHERE, 5))
 
     assert (alert.rule_file, alert.rule_group) == place
 
@@ -86,11 +87,13 @@ def test_file_and_group_are_read_off_the_rules_key(busy: World, key: str, place:
 def test_the_live_value_stands_before_the_last_one_written(
     busy: World, live: float | None, expected: float | None
 ) -> None:
-    assert busy.storage.read(lambda s: alert_view(s, 5, live_value=lambda _id: live)).value == expected
+    assert (
+        busy.storage.read(lambda s: alert_view(s, EVERYWHERE, 5, live_value=lambda _id: live)).value == expected
+    )
 
 
 def test_a_resolved_alert_keeps_the_value_that_was_written(busy: World) -> None:
-    assert busy.storage.read(lambda s: alert_view(s, 4, live_value=lambda _id: 0.9)).value == 0.02
+    assert busy.storage.read(lambda s: alert_view(s, EVERYWHERE, 4, live_value=lambda _id: 0.9)).value == 0.02
 
 
 def test_a_question_that_makes_no_sense_is_refused(busy: World) -> None:
@@ -99,4 +102,4 @@ def test_a_question_that_makes_no_sense_is_refused(busy: World) -> None:
     with pytest.raises(NotFound, match="'initech'"):
         alerts(busy, client="initech")
     with pytest.raises(NotFound, match="no alert 99"):
-        busy.storage.read(lambda session: alert_view(session, 99))
+        busy.storage.read(lambda session: alert_view(session, EVERYWHERE, 99))

@@ -10,6 +10,7 @@ from tests.server.desk.world import ALICE, NOW, QUIET_MS, World
 
 from tocsin_protocol.api import NewTicket
 from tocsin_protocol.vocabulary import AlertState, HostKind, TicketEventKind, TicketKind, TicketState
+from tocsin_server.access.scope import EVERYWHERE
 from tocsin_server.decisions.folder import NO_TABLES
 from tocsin_server.desk import closing, ruling, work
 from tocsin_server.desk.closing import PUT_OFF_MS, close_due
@@ -122,7 +123,7 @@ def test_without_tables_nothing_closes_by_itself(busy: World) -> None:
 
 
 def test_who_reads_the_ticket_sees_when_it_closes(busy: World) -> None:
-    row = busy.storage.read(lambda session: ticket_row(session, 2))
+    row = busy.storage.read(lambda session: ticket_row(session, EVERYWHERE, 2))
 
     assert row.closes_at is not None
     assert round(row.closes_at.timestamp() * 1000) == NOW + 3 * DAY_MS
@@ -133,7 +134,9 @@ def test_tables_are_told_of_a_ticket_what_they_were_when_it_was_opened(world: Wo
     world.fire(severity="warning")
     world.consume()
     new = NewTicket(client="globex", title="the printer is jammed")
-    world.storage.write(lambda session: work.open_ticket(session, new, person=ALICE, now_ms=NOW, tables=TABLES))
+    world.storage.write(
+        lambda session: work.open_ticket(session, EVERYWHERE, new, person=ALICE, now_ms=NOW, tables=TABLES)
+    )
 
     told = world.storage.read(lambda session: worlds_of(session, [1, 2]))
 

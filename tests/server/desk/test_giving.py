@@ -10,6 +10,7 @@ from tests.server.desk.world import ALICE, BOB, NOW, World
 
 from tocsin_protocol.api import NewTicket
 from tocsin_protocol.vocabulary import ActorKind, TeamAssign, TicketEventKind, TicketState
+from tocsin_server.access.scope import EVERYWHERE
 from tocsin_server.access.standing import disable
 from tocsin_server.desk import teams, work
 from tocsin_server.desk.requests import open_request, request_of
@@ -143,7 +144,9 @@ def test_one_who_is_in_two_teams_is_counted_for_both(world: World) -> None:
 def test_a_ticket_that_a_person_opens_is_given_too(world: World) -> None:
     new = NewTicket(client="acme", title="it is slow", host_id=1)
 
-    done = world.storage.write(lambda s: work.open_ticket(s, new, person=ALICE, now_ms=NOW, tables=TABLES))
+    done = world.storage.write(
+        lambda s: work.open_ticket(s, EVERYWHERE, new, person=ALICE, now_ms=NOW, tables=TABLES)
+    )
 
     assert (done.kind, world.ticket().owner_id) == (TicketEventKind.OPENED, ALICE.id)
 

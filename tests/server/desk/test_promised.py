@@ -14,6 +14,7 @@ from tocsin_protocol.api import NewTicket, TicketDetail, TicketPage
 from tocsin_protocol.clocks import TicketClock
 from tocsin_protocol.teams import Assign
 from tocsin_protocol.vocabulary import TicketKind
+from tocsin_server.access.scope import EVERYWHERE
 from tocsin_server.decisions.folder import NO_TABLES
 from tocsin_server.decisions.tablefile import read_table
 from tocsin_server.desk import due, queue, teams, work
@@ -35,7 +36,7 @@ def terms(world: World, **changes: Any) -> Terms:
 
 def detail(world: World, ticket_id: int = 1, **changes: Any) -> TicketDetail:
     return world.storage.read(
-        lambda session: queue.ticket_detail(session, ticket_id, terms=terms(world, **changes))
+        lambda session: queue.ticket_detail(session, EVERYWHERE, ticket_id, terms=terms(world, **changes))
     )
 
 
@@ -52,7 +53,9 @@ def clock_of(world: World, kind: str, party: str) -> TicketClock:
 
 
 def page(world: World, held: Terms) -> TicketPage:
-    return world.storage.read(lambda session: queue.ticket_page(session, Filters(state="all"), terms=held))
+    return world.storage.read(
+        lambda session: queue.ticket_page(session, EVERYWHERE, Filters(state="all"), terms=held)
+    )
 
 
 def times_read(world: World, held: Terms, *, state: str = "open") -> int:
@@ -64,7 +67,7 @@ def times_read(world: World, held: Terms, *, state: str = "open") -> int:
             statements.append(told[2])
 
         event.listen(session.get_bind(), "before_cursor_execute", note)
-        queue.ticket_page(session, Filters(state=state), terms=held)
+        queue.ticket_page(session, EVERYWHERE, Filters(state=state), terms=held)
         event.remove(session.get_bind(), "before_cursor_execute", note)
 
     world.storage.read(ask)
@@ -73,7 +76,7 @@ def times_read(world: World, held: Terms, *, state: str = "open") -> int:
 
 def open_by_hand(world: World, **said: Any) -> None:
     new = NewTicket(client="acme", title="it is slow", **said)
-    world.storage.write(lambda session: work.open_ticket(session, new, person=ALICE, now_ms=NOW))
+    world.storage.write(lambda session: work.open_ticket(session, EVERYWHERE, new, person=ALICE, now_ms=NOW))
 
 
 @pytest.fixture
@@ -204,7 +207,9 @@ def given(world: World) -> World:
     world.storage.write(made)
     world.move(seconds=9 * 3600 + 46 * 60 + 40)
     new = NewTicket(client="acme", title="it is slow", host_id=1, priority=2)
-    world.storage.write(lambda session: work.open_ticket(session, new, person=ALICE, now_ms=world.now_ms))
+    world.storage.write(
+        lambda session: work.open_ticket(session, EVERYWHERE, new, person=ALICE, now_ms=world.now_ms)
+    )
     return world
 
 

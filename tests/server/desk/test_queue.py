@@ -13,6 +13,7 @@ from tests.server.desk.world import ALICE, BOB, NOW, World
 
 from tocsin_protocol.api import TicketPage, TicketRow
 from tocsin_protocol.vocabulary import AlertState, Severity, TicketEventKind, TicketKind, TicketState
+from tocsin_server.access.scope import EVERYWHERE
 from tocsin_server.clock import moment
 from tocsin_server.desk import queue, work
 from tocsin_server.desk.filters import Filters
@@ -23,7 +24,7 @@ from tocsin_server.errors import NotFound, Unprocessable
 
 def page(world: World, *, limit: int = 100, cursor: str | None = None, **asked: Any) -> TicketPage:
     return world.storage.read(
-        lambda session: queue.ticket_page(session, Filters(**asked), limit=limit, cursor=cursor)
+        lambda session: queue.ticket_page(session, EVERYWHERE, Filters(**asked), limit=limit, cursor=cursor)
     )
 
 
@@ -124,7 +125,7 @@ def test_the_counts_are_of_all_open_tickets_whatever_the_page(busy: World) -> No
 
 
 def test_an_empty_desk_has_an_empty_page(world: World) -> None:
-    empty = world.storage.read(lambda session: queue.ticket_page(session, seen="17"))
+    empty = world.storage.read(lambda session: queue.ticket_page(session, EVERYWHERE, seen="17"))
 
     assert (empty.tickets, empty.next, empty.seen) == ([], None, "17")
     assert (empty.counts.open, empty.counts.unowned) == (0, 0)
@@ -224,7 +225,7 @@ def test_a_page_is_read_off_an_index_and_never_sorted(
 
     def ask(session: Session) -> list[str]:
         event.listen(session.get_bind(), "before_cursor_execute", note)
-        queue.ticket_page(session, Filters(state=state, **whose), cursor=cursor)
+        queue.ticket_page(session, EVERYWHERE, Filters(state=state, **whose), cursor=cursor)
         event.remove(session.get_bind(), "before_cursor_execute", note)
         asked, given_to_it = next(one for one in statements if "ORDER BY" in one[0])
         return plan_of(session, asked, given_to_it)
@@ -248,15 +249,18 @@ def plan_of(session: Session, statement: str, parameters: object) -> list[str]:
 
 
 def test_rows_are_had_by_id_for_those_that_are_there(busy: World) -> None:
-    rows = busy.storage.read(lambda session: queue.ticket_rows(session, [4, 1, 99]))
+    rows = busy.storage.read(lambda session: queue.ticket_rows(session, EVERYWHERE, [4, 1, 99]))
 
     assert {number: row.id for number, row in rows.items()} == {1: 1, 4: 4}
-    assert busy.storage.read(lambda session: queue.ticket_rows(session, [])) == {}
+    assert busy.storage.read(lambda session: queue.ticket_rows(session, EVERYWHERE, [])) == {}
 
 
 def test_open_tickets_of_all_hosts_are_one_question(busy: World) -> None:
-    assert busy.storage.read(queue.open_by_host) == {1: OpenTickets(3, 1), 2: OpenTickets(1, 1)}
-    assert busy.storage.read(lambda session: queue.open_by_host(session, client="globex")) == {
+    assert busy.storage.read(lambda session: queue.open_by_host(session, EVERYWHERE)) == {
+        1: OpenTickets(3, 1),
+        2: OpenTickets(1, 1),
+    }
+    assert busy.storage.read(lambda session: queue.open_by_host(session, EVERYWHERE, client="globex")) == {
         2: OpenTickets(1, 1)
     }
 
@@ -273,7 +277,7 @@ def test_open_tickets_of_all_clients_are_counted_by_priority(busy: World) -> Non
 def test_a_ticket_in_full_has_its_timeline_oldest_first_and_its_alerts(busy: World) -> None:
     busy.act(work.comment, 4, person=BOB, text="on it")
 
-    detail = busy.storage.read(lambda session: queue.ticket_detail(session, 4))
+    detail = busy.storage.read(lambda session: queue.ticket_detail(session, EVERYWHERE, 4))
 
     assert detail.ticket.id == 4
     assert [told.kind for told in detail.events] == [
@@ -291,24 +295,24 @@ def test_a_timeline_that_never_ends_shows_its_newest_part(busy: World, monkeypat
     for word in "abcd":
         busy.act(work.comment, 1, text=word)
 
-    detail = busy.storage.read(lambda session: queue.ticket_detail(session, 1))
+    detail = busy.storage.read(lambda session: queue.ticket_detail(session, EVERYWHERE, 1))
 
     assert [told.text for told in detail.events] == ["b", "c", "d"]
 
 
 def test_a_ticket_that_is_not_there_is_said_to_be(busy: World) -> None:
     with pytest.raises(NotFound, match="no ticket 99"):
-        busy.storage.read(lambda session: queue.ticket_detail(session, 99))
+        busy.storage.read(lambda session: queue.ticket_detail(session, EVERYWHERE, 99))
 
 
 def test_a_ticket_says_recovered_only_once_a_person_is_asked_to_confirm(busy: World) -> None:
     busy.act(work.comment, 1, text="why?")
     busy.clear(severity="warning", mountpoint="/a")
     busy.consume()
-    before = busy.storage.read(lambda session: queue.ticket_row(session, 1))
+    before = busy.storage.read(lambda session: queue.ticket_row(session, EVERYWHERE, 1))
     busy.move(seconds=60)
     busy.settle()
-    after = busy.storage.read(lambda session: queue.ticket_row(session, 1))
+    after = busy.storage.read(lambda session: queue.ticket_row(session, EVERYWHERE, 1))
 
     assert (before.recovered, before.alert_state) == (False, AlertState.RESOLVED)
     assert (after.recovered, after.state) == (True, TicketState.NEW)
@@ -318,8 +322,14 @@ def test_the_worst_of_its_alerts_stands_in_the_row(busy: World) -> None:
     busy.fire(severity="critical", mountpoint="/a")
     busy.clear(severity="warning", mountpoint="/a")
     busy.consume()
-    assert busy.storage.read(lambda session: queue.ticket_row(session, 1)).alert_state is AlertState.FIRING
+    assert (
+        busy.storage.read(lambda session: queue.ticket_row(session, EVERYWHERE, 1)).alert_state
+        is AlertState.FIRING
+    )
 
     busy.alert(AlertState.UNKNOWN, severity="critical", mountpoint="/a")
     busy.consume()
-    assert busy.storage.read(lambda session: queue.ticket_row(session, 1)).alert_state is AlertState.UNKNOWN
+    assert (
+        busy.storage.read(lambda session: queue.ticket_row(session, EVERYWHERE, 1)).alert_state
+        is AlertState.UNKNOWN
+    )

@@ -10,6 +10,7 @@ from tests.server.desk.world import World
 
 from tocsin_protocol.vocabulary import ActorKind, TicketEventKind, TicketKind, TicketState
 from tocsin_protocol.wire import MAX_QUESTION_CHARACTERS
+from tocsin_server.access.scope import EVERYWHERE
 from tocsin_server.desk import work
 from tocsin_server.desk.happening import Happening
 from tocsin_server.desk.queue import ticket_detail
@@ -49,7 +50,7 @@ def test_it_is_a_request_of_that_host_with_its_readings_in_the_entry_that_opens_
 def test_consoles_see_what_kind_of_ticket_it_is(world: World) -> None:
     number, _ = brought(world, asked())
 
-    detail = world.storage.read(lambda session: ticket_detail(session, number))
+    detail = world.storage.read(lambda session: ticket_detail(session, EVERYWHERE, number))
 
     assert detail.ticket.kind is TicketKind.REQUEST
     assert detail.events[0].actor_kind is ActorKind.HOST

@@ -15,6 +15,7 @@ from tests.server.desk.world import ALICE, NOW, World
 
 from tocsin_protocol.api import NewTicket
 from tocsin_protocol.vocabulary import TicketKind
+from tocsin_server.access.scope import EVERYWHERE
 from tocsin_server.desk import work
 from tocsin_server.desk.store import TEXTS
 from tocsin_server.desk.texts import found
@@ -25,7 +26,9 @@ from tocsin_server.errors import NotFound, Unprocessable
 def opened(world: World, title: str, **more: Any) -> int:
     new = NewTicket(**{"client": "acme", "title": title, "text": "", **more})
     return world.storage.write(
-        lambda session: work.open_ticket(session, new, person=ALICE, now_ms=world.now_ms, tables=TABLES)
+        lambda session: work.open_ticket(
+            session, EVERYWHERE, new, person=ALICE, now_ms=world.now_ms, tables=TABLES
+        )
     ).ticket_id
 
 

@@ -127,7 +127,7 @@ def test_who_is_disabled_or_may_only_read_joins_no_team(do: Do) -> None:
 
     do(dora_reads)
 
-    for login, why in (("dora", "may read only"), ("alice", "is disabled")):
+    for login, why in (("dora", "may not work on tickets as viewer"), ("alice", "is disabled")):
         with pytest.raises(Conflict, match=f"{login} {why}"):
             do(lambda s, login=login: teams.join(s, "servers", login, MemberWish(), NOW))
 

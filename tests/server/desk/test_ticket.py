@@ -71,7 +71,7 @@ def test_a_released_ticket_is_new_and_nobodys() -> None:
 def test_only_its_owner_releases_a_ticket_or_who_may_for_others() -> None:
     alices = a_ticket(state=TicketState.IN_PROGRESS, owner=ALICE)
 
-    with pytest.raises(Conflict, match="only alice or an administrator"):
+    with pytest.raises(Conflict, match="only alice, a dispatcher or an administrator"):
         ticket.release(alices, BOB, NOW, may_release_others=False, course=COURSE)
     assert ticket.release(alices, BOB, NOW, may_release_others=True, course=COURSE).entry.text == "from alice"
 

@@ -6,6 +6,7 @@ from tests.server.desk.world import ALICE, BOB, CHARLIE, NOW, World
 
 from tocsin_protocol.api import MAX_TEXT, NewTicket, Prioritisation
 from tocsin_protocol.vocabulary import ActorKind, TicketEventKind, TicketState
+from tocsin_server.access.scope import EVERYWHERE
 from tocsin_server.desk import work
 from tocsin_server.desk.happening import Happening
 from tocsin_server.errors import Conflict, NotFound, Stale, TooLarge, Unprocessable
@@ -122,7 +123,9 @@ def test_an_unknown_ticket_is_not_there(world: World) -> None:
 
 def opened(world: World, **more: object) -> Happening:
     new = NewTicket(**{"client": "acme", "title": "the printer is jammed", **more})
-    return world.storage.write(lambda session: work.open_ticket(session, new, person=ALICE, now_ms=NOW))
+    return world.storage.write(
+        lambda session: work.open_ticket(session, EVERYWHERE, new, person=ALICE, now_ms=NOW)
+    )
 
 
 def test_a_person_opens_a_ticket_on_a_host_of_the_client(world: World) -> None:
@@ -201,7 +204,7 @@ def test_a_ticket_of_a_persons_has_their_priority_and_the_tables_team(world: Wor
     new = NewTicket(client="acme", title="The bell is silent", host_id=1, priority=1)
 
     opened = world.storage.write(
-        lambda session: work.open_ticket(session, new, person=ALICE, now_ms=NOW, tables=TABLES)
+        lambda session: work.open_ticket(session, EVERYWHERE, new, person=ALICE, now_ms=NOW, tables=TABLES)
     )
 
     ticket = world.ticket(opened.ticket_id)

@@ -8,6 +8,7 @@ from tests.lifecycle import SHIPPED, TABLES
 
 from tocsin_protocol.api import Person
 from tocsin_protocol.vocabulary import AlertState, HostKind, Role, TicketEventKind
+from tocsin_server.access.scope import EVERYWHERE
 from tocsin_server.access.store import PersonRow
 from tocsin_server.alerts.store import AlertRow, Transition
 from tocsin_server.desk.happening import Happening
@@ -95,6 +96,7 @@ class World:
         version = more.pop("version", None)
         hand = Hand(
             person=more.pop("person", ALICE),
+            scope=more.pop("scope", EVERYWHERE),
             now_ms=self.now_ms,
             lifecycle=more.pop("lifecycle", SHIPPED),
             tables=more.pop("tables", TABLES),

@@ -12,8 +12,10 @@ from tests.lifecycle import SHIPPED, TABLES
 
 from tocsin_protocol.api import RuleProblem
 from tocsin_protocol.vocabulary import AlertState, HostKind, Role, SeriesKind
+from tocsin_server.access.grants import Grant
 from tocsin_server.access.passwords import Passwords
 from tocsin_server.access.people import add_person, issue_session
+from tocsin_server.access.standing import Wish, change
 from tocsin_server.access.vault import Vault
 from tocsin_server.alerts.silenced import Silences
 from tocsin_server.alerts.store import AlertRow
@@ -156,6 +158,14 @@ class Rig:
             **options,
         )
 
+    def sees(self, *clients: str, who: str = "alice", role: Role | None = None) -> None:
+        """Somebody sees these clients only, from now on."""
+
+        def act(session: Session) -> None:
+            change(session, who, Wish(role=role, sees=Grant(clients)))
+
+        self.storage.write(act)
+
     def host_id(self, client: str, name: str) -> int:
         return next(host.id for host in self.estate.hosts() if (host.client, host.name) == (client, name))
 
@@ -260,7 +270,6 @@ def make_rig(storage: Storage, tokens: dict[str, str]) -> Rig:
         ails=lambda: ails,
         lifecycle=lambda: SHIPPED,
         tables=lambda: TABLES,
-        sees=lambda _person: frozenset(client.id for client in estate.clients()),
         operator_token=OPERATOR_TOKEN,
         passwords=CHEAP,
     )
@@ -279,7 +288,9 @@ def _people(session: Session) -> dict[str, str]:
     """Alice works, Bob administers, Charlie may only look; their tokens."""
     tokens = {}
     for login, role in (("alice", Role.TECHNICIAN), ("bob", Role.ADMIN), ("charlie", Role.VIEWER)):
-        person = add_person(session, login, login.title(), PASSWORD, role, NOW, passwords=CHEAP)
+        person = add_person(
+            session, login, login.title(), PASSWORD, role, NOW, passwords=CHEAP, all_clients=True
+        )
         tokens[login] = issue_session(session, person, NOW)
     return tokens
 

@@ -4,9 +4,16 @@ import re
 from functools import cache
 
 import pytest
+from litestar import get
 from litestar.enums import ScopeType
+from sqlalchemy import text
 from tests.server.http.rig import _CURRENT, SCRAPE_TOKEN, Rig
 
+from tocsin_protocol.vocabulary import CLIENT_ROLES, Role
+from tocsin_server.access.permissions import Permission, may
+from tocsin_server.access.standing import Wish, change
+from tocsin_server.errors import Misconfigured, Unprocessable
+from tocsin_server.http import alerts
 from tocsin_server.http.build import routes
 
 OWN = ("/api/v1/logout", "/api/v1/me")
@@ -72,7 +79,7 @@ async def test_a_viewer_reads_but_changes_nothing(rig: Rig) -> None:
     refused = {path for path, answer in answers.items() if answer.status_code == 403}
     assert refused == {path for _, path in changes}
     assert len(refused) >= 6
-    assert answers["/api/v1/tickets"].json()["detail"] == "charlie may read only"
+    assert answers["/api/v1/tickets"].json()["detail"] == "charlie may not do this as viewer"
 
 
 async def test_agents_requests_go_to_their_own_part_whole(rig: Rig) -> None:
@@ -88,3 +95,42 @@ async def test_another_origin_is_told_nothing_that_would_let_it_in(rig: Rig) -> 
         answers = [await alice.get("/api/v1/me"), await alice.options("/api/v1/me")]
 
     assert not [name for answer in answers for name in answer.headers if name.startswith("access-control")]
+
+
+def test_no_server_starts_with_a_route_that_does_not_say_who_may_call_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    @get("/forgotten")
+    async def forgotten() -> None: ...
+
+    monkeypatch.setattr(alerts, "ROUTES", (*alerts.ROUTES, forgotten))
+
+    with pytest.raises(Misconfigured, match="GET /api/v1/forgotten does not say who may call it"):
+        routes(_CURRENT)
+
+
+@pytest.mark.parametrize("role", Role)
+def test_each_role_has_a_line_in_the_one_table_of_permissions(role: Role) -> None:
+    assert may(role, Permission.READ)
+    assert not (role in CLIENT_ROLES and may(role, Permission.INSPECT))
+
+
+async def test_what_is_granted_holds_from_the_next_request_on_in_an_open_session(rig: Rig) -> None:
+    async with rig.client("alice") as alice:
+        everybodys = [host["client"] for host in (await alice.get("/api/v1/hosts")).json()["hosts"]]
+        rig.sees("globex")
+        one = [host["client"] for host in (await alice.get("/api/v1/hosts")).json()["hosts"]]
+        rig.sees()
+        none = (await alice.get("/api/v1/hosts")).json()["hosts"]
+
+    assert (everybodys, one, none) == (["acme", "globex"], ["globex"], [])
+
+
+async def test_a_clients_person_sees_what_is_granted_by_name_whatever_else_their_row_says(rig: Rig) -> None:
+    with pytest.raises(Unprocessable, match="cannot see all"):
+        rig.storage.write(lambda session: change(session, "alice", Wish(role=Role.CLIENT_VIEWER)))
+    statement = text("UPDATE person SET role = 'client_viewer' WHERE login = 'alice'")
+    rig.storage.write(lambda session: session.execute(statement) and None)
+
+    async with rig.client("alice") as alice:
+        assert (await alice.get("/api/v1/hosts")).json()["hosts"] == []

@@ -198,7 +198,7 @@ async def test_an_answer_about_a_client_that_is_not_seen_any_more_is_not_given(r
     async with rig.client() as alice:
         path = f"{TICKETS}/{(await opened(alice))['id']}/comment"
         await alice.post(path, json={"text": "secret"}, headers=KEY)
-    object.__setattr__(rig.deps, "sees", lambda _person: frozenset({2}))
+    rig.sees("globex")
 
     async with rig.client() as alice:
         again = await alice.post(path, json={"text": "secret"}, headers=KEY)

@@ -76,7 +76,7 @@ async def test_a_body_that_is_too_large_is_refused_before_it_is_read(alice: http
 async def test_a_mistake_of_ours_is_logged_and_not_told(
     rig: Rig, alice: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(rig.deps.hosts, "all", lambda client: 1 / 0)
+    monkeypatch.setattr(rig.deps.hosts, "all", lambda scope, client: 1 / 0)
 
     told = problem(await alice.get("/api/v1/hosts"))
 

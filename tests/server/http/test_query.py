@@ -130,7 +130,7 @@ async def test_a_server_without_a_pass_has_no_operator(rig: Rig) -> None:
 
 async def test_the_operator_asks_but_does_nothing_else(rig: Rig) -> None:
     both_push(rig)
-    rig.deps = replace(rig.deps, sees=lambda _person: frozenset())
+    rig.sees()
     async with rig.client(None, headers={"authorization": f"Bearer {OPERATOR_TOKEN}"}) as operator:
         assert of(await ask(operator, "node_load1")) == {("acme", "0"), ("globex", "100")}
         for path in ("/api/v1/tickets", "/api/v1/hosts", "/api/v1/me", "/metrics"):
@@ -176,8 +176,7 @@ async def test_who_sees_one_client_sees_nothing_of_another(
     twins: Readings = {("twin", (("a", "1"),)): 1.0, ("twin", (("a", "2"),)): 2.0}
     rig.push(rig.host_id("globex", "atlas"), twins, at_ms=NOW + 1)
     rig.clock.move(seconds=1)
-    acme = next(client.id for client in rig.estate.clients() if client.slug == "acme")
-    rig.deps = replace(rig.deps, sees=lambda _person: frozenset({acme}))
+    rig.sees("acme")
     more = {} if time is None else {"time": time}
     async with rig.client() as limited:
         answer = await ask(limited, text, **more)
@@ -190,7 +189,7 @@ async def test_who_sees_one_client_sees_nothing_of_another(
 
 
 async def test_a_client_that_is_not_seen_is_as_if_it_were_not_there(rig: Rig) -> None:
-    rig.deps = replace(rig.deps, sees=lambda _person: frozenset())
+    rig.sees()
     async with rig.client() as limited:
         unseen = await refusal(limited, "up", client="globex")
         absent = await refusal(limited, "up", client="nobody")
@@ -198,14 +197,6 @@ async def test_a_client_that_is_not_seen_is_as_if_it_were_not_there(rig: Rig) ->
 
     assert unseen[:2] == absent[:2] == (404, "not-found")
     assert (everything["rows"], everything["total"]) == ([], 0)
-
-
-async def test_a_server_that_does_not_say_who_sees_what_tells_nothing(rig: Rig) -> None:
-    both_push(rig)
-    fields = {name: getattr(rig.deps, name) for name in rig.deps.__slots__ if name != "sees"}
-    rig.deps = type(rig.deps)(**fields)
-    async with rig.client() as client:
-        assert (await ask(client, "node_load1"))["rows"] == []
 
 
 # -- when

@@ -22,6 +22,7 @@ from tocsin_protocol import wire
 from tocsin_protocol.api import TicketDetail
 from tocsin_protocol.vocabulary import ActorKind, Role, TicketKind, TicketState
 from tocsin_server.access.people import add_person
+from tocsin_server.access.scope import EVERYWHERE
 from tocsin_server.desk import work
 from tocsin_server.desk.filters import Filters
 from tocsin_server.desk.queue import ticket_detail, ticket_page
@@ -75,10 +76,11 @@ class DeskRig(Rig):
         self.presence.heard(host_id, at_ms=now_ms, skew_ms=0)
 
     def ticket(self, number: int) -> TicketDetail:
-        return self.storage.read(lambda session: ticket_detail(session, number))
+        return self.storage.read(lambda session: ticket_detail(session, EVERYWHERE, number))
 
     def tickets(self, client: str | None = None) -> list[int]:
-        page = self.storage.read(lambda session: ticket_page(session, Filters(state="all", client=client)))
+        asked = Filters(state="all", client=client)
+        page = self.storage.read(lambda session: ticket_page(session, EVERYWHERE, asked))
         return sorted(ticket.id for ticket in page.tickets)
 
 
@@ -312,7 +314,9 @@ def solve(rig: DeskRig, number: int) -> None:
     def act(session: Any) -> None:
         person = add_person(session, "bob", "Bob", None, Role.TECHNICIAN, 0)
         from_api = work.Person(id=person.id, login="bob", name="Bob", role=Role.TECHNICIAN)
-        hand = work.Hand(person=from_api, now_ms=rig.clock.now_ms(), lifecycle=SHIPPED, tables=TABLES)
+        hand = work.Hand(
+            person=from_api, scope=EVERYWHERE, now_ms=rig.clock.now_ms(), lifecycle=SHIPPED, tables=TABLES
+        )
         work.resolve(session, number, hand, text="mended")
 
     rig.storage.write(act)

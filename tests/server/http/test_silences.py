@@ -1,7 +1,6 @@
 """Silences over HTTP: made, changed, ended, in force before the answer, and of clients that one sees only."""
 
 import contextlib
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -46,7 +45,7 @@ async def ids(via: httpx.AsyncClient, **question: str) -> list[int]:
 @pytest.fixture
 def acmes(rig: Rig) -> Rig:
     """Where people see Acme only."""
-    rig.deps = replace(rig.deps, sees=lambda _person: frozenset({1}))
+    rig.sees("acme")
     return rig
 
 
@@ -226,7 +225,7 @@ async def test_a_viewer_reads_silences_and_makes_none(rig: Rig, alice: httpx.Asy
 
 async def test_a_foreign_silence_is_as_one_that_nobody_has(rig: Rig, alice: httpx.AsyncClient) -> None:
     foreign = (await made(alice, client="globex"))["id"]
-    rig.deps = replace(rig.deps, sees=lambda _person: frozenset({1}))
+    rig.sees("acme")
     async with rig.client() as narrow:
 
         async def tries(silence_id: int) -> list[tuple[int, str]]:
@@ -242,7 +241,7 @@ async def test_a_foreign_silence_is_as_one_that_nobody_has(rig: Rig, alice: http
         assert {status for status, _ in await tries(foreign)} == {404}
         assert await ids(narrow, which="all") == []
 
-    rig.deps = replace(rig.deps, sees=lambda _person: frozenset({2}))
+    rig.sees("globex")
     async with rig.client() as globex:
         assert (await globex.get(f"{SILENCES}/{foreign}")).json()["state"] == "active"
 
@@ -272,7 +271,7 @@ async def test_only_who_sees_all_clients_makes_or_ends_a_silence_for_all(
     rig: Rig, alice: httpx.AsyncClient
 ) -> None:
     everywhere = await made(alice, client=None)
-    rig.deps = replace(rig.deps, sees=lambda _person: frozenset({1}))
+    rig.sees("acme")
 
     async with rig.client() as narrow:
         own = await made(narrow)

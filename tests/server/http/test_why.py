@@ -537,7 +537,7 @@ async def test_the_active_alerts_of_the_clients_that_are_seen_are_named(rig: Rig
     alert_id = high_load(rig)
     high_load(rig, fingerprint="a", state=AlertState.RESOLVED, resolved_ms=NOW)
     high_load(rig, client_id=2, host_id=rig.host_id("globex", "atlas"))
-    rig.deps = replace(rig.deps, sees=lambda _person: frozenset([1]))
+    rig.sees("acme")
     async with rig.client() as limited:
         mine = (await limited.get("/api/v1/why")).json()["alerts"]
     async with rig.client(None, headers={"authorization": f"Bearer {OPERATOR_TOKEN}"}) as operator:
@@ -583,7 +583,7 @@ async def test_what_is_not_there_is_said(alice: httpx.AsyncClient) -> None:
 async def test_the_operator_and_a_viewer_may_ask(rig: Rig) -> None:
     alert_id = high_load(rig)
     number = ticket(rig, alert_id)
-    rig.deps = replace(rig.deps, sees=lambda person: frozenset([1] if person.login == "charlie" else []))
+    rig.sees("acme", who="charlie")
     async with rig.client(None, headers={"authorization": f"Bearer {OPERATOR_TOKEN}"}) as operator:
         assert (await ask(operator, f"/alerts/{alert_id}"))["alert"]["id"] == alert_id
         assert len((await ask(operator, f"/tickets/{number}"))["whys"]) == 1
@@ -594,7 +594,7 @@ async def test_the_operator_and_a_viewer_may_ask(rig: Rig) -> None:
 async def test_who_does_not_see_a_client_is_told_what_is_told_of_what_is_not_there(rig: Rig) -> None:
     alert_id = high_load(rig)
     number = ticket(rig, alert_id)
-    rig.deps = replace(rig.deps, sees=lambda _person: frozenset([2]))
+    rig.sees("globex")
     async with rig.client() as limited:
         alert = await limited.get(f"/api/v1/alerts/{alert_id}/why")
         of_ticket = await limited.get(f"/api/v1/tickets/{number}/why")

@@ -18,6 +18,7 @@ import tocsin_server.desk.store
 import tocsin_server.estate.store  # noqa: F401 - its tables
 from tocsin_protocol.api import TicketPage
 from tocsin_server.access.auditlog import entries
+from tocsin_server.access.scope import EVERYWHERE
 from tocsin_server.access.verification import verdict
 from tocsin_server.desk.filters import Filters
 from tocsin_server.desk.queue import ticket_page
@@ -183,7 +184,7 @@ def test_tickets_that_were_there_before_are_found_by_their_words(tmp_path: Path)
 
 
 def _search(session: Session, text: str) -> TicketPage:
-    return ticket_page(session, Filters(state="all", text=text))
+    return ticket_page(session, EVERYWHERE, Filters(state="all", text=text))
 
 
 def test_a_migration_folds_words_as_the_desk_does() -> None:
