@@ -432,7 +432,7 @@ class Story:
 
     async def _listen(self) -> None:
         broker = self.server.broker
-        while self._place < int(broker.newest_id().rpartition("-")[2]):
+        while self._place < broker.count:
             told = await broker.after(self._place)
             assert told.place is not None, "a console that listens all the time is never cut"
             self._place = told.place

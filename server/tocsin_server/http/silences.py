@@ -68,9 +68,13 @@ class Reach:
                 f"{self.login} does not work for all clients", remedy="make a silence of one client's"
             )
 
+    def slug(self, client_id: int | None) -> str | None:
+        """The client's; nothing for all clients."""
+        return None if client_id is None else self.clients[client_id]
+
     def told(self, of: Silence, now_ms: int) -> api.Silence:
         """A silence as they are told of it."""
-        return silence_view(of, None if of.client_id is None else self.clients[of.client_id], now_ms)
+        return silence_view(of, self.slug(of.client_id), now_ms)
 
 
 @get("/silences", opt=needs(Permission.INSPECT))
@@ -144,7 +148,7 @@ async def _done(deps: Deps, request: SignedIn, reach: Reach, act: Callable[[Sess
     done = await once(deps, request, run)
     with contextlib.suppress(Unavailable):  # it is written, and a job will look soon
         await asyncio.to_thread(deps.silences.reload)
-    deps.broker.publish("rules", None)
+    deps.broker.publish("rules", None, client=reach.slug(done.client_id))
     return done.answer
 
 

@@ -1,6 +1,7 @@
 """Events reach every listener once and in order, and what a listener has missed it is told."""
 
 import asyncio
+import re
 import threading
 
 import msgspec
@@ -51,7 +52,9 @@ async def test_an_event_is_written_as_the_standard_says() -> None:
 
     assert place is not None
     told = await broker.after(place)
-    assert told.text == f'id: {broker.newest_id()}\nevent: ticket\ndata: {{"number":1}}\n\n'.encode()
+    (event,) = told.events
+    assert told.text == f'id: {event.id}\nevent: ticket\ndata: {{"number":1}}\n\n'.encode()
+    assert broker.join(event.id).place == told.place
 
 
 async def test_an_event_without_a_message_carries_an_empty_object() -> None:
@@ -77,6 +80,25 @@ async def test_every_listener_hears_what_other_threads_publish_once_and_in_order
     assert await asyncio.gather(*listening) == [list(range(1, 501))] * 3
 
 
+async def test_an_id_counts_nothing() -> None:
+    broker = Broker()
+    broker.publish("ticket", Rang(1))
+
+    ids = {broker.newest_id() for _ in range(10)}
+
+    assert len(ids) == 10
+    assert {broker.join(each).place for each in ids} == {1}
+
+
+async def test_an_id_that_was_tampered_with_is_none_of_ours() -> None:
+    broker = Broker()
+    sealed = broker.newest_id()
+
+    for place in range(0, len(sealed), 7):
+        other = "B" if sealed[place] == "A" else "A"
+        assert b"event: reset" in broker.join(sealed[:place] + other + sealed[place + 1 :]).text
+
+
 async def test_who_comes_back_hears_what_was_missed() -> None:
     broker = Broker()
     broker.publish("ticket", Rang(1))
@@ -97,7 +119,9 @@ async def test_an_id_of_another_run_means_a_new_snapshot(last_id: str) -> None:
 
     told = broker.join(last_id)
 
-    assert told.text == f"id: {broker.newest_id()}\nevent: reset\ndata: {{}}\n\n".encode()
+    said = re.fullmatch(rb"id: (\S+)\nevent: reset\ndata: {}\n\n", told.text)
+    assert said is not None
+    assert broker.join(said[1].decode()).place == told.place
     broker.publish("ticket", Rang(2))
     assert await heard(broker, told.place, until=2) == [2]
 

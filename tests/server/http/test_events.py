@@ -3,6 +3,7 @@
 import asyncio
 import socket
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import httpx
@@ -10,10 +11,11 @@ import pytest
 import uvicorn
 from tests.server.http.rig import Rig
 
+from tocsin_server.access.scope import EVERYWHERE, Scope
 from tocsin_server.http import events
-from tocsin_server.http.broker import Broker
+from tocsin_server.http.broker import Broker, Event
 from tocsin_server.http.build import build
-from tocsin_server.http.events import Stream, while_there
+from tocsin_server.http.events import Look, Stream, while_there
 
 
 class Wire:
@@ -43,13 +45,21 @@ class Wire:
                 await self.came.wait()
 
 
-async def yes() -> bool:
-    return True
+async def yes() -> Scope:
+    return EVERYWHERE
+
+
+async def words(_scope: Scope, events: Sequence[Event]) -> bytes:
+    return b"".join(event.text for event in events)
+
+
+def stream(broker: Broker, send: Any, *, look: Look = yes, **more: Any) -> Stream:
+    return Stream(broker, send, look=look, words=words, **more)
 
 
 async def test_it_begins_at_once_with_what_a_console_needs_to_come_back() -> None:
     broker, wire = Broker(), Wire()
-    running = asyncio.create_task(Stream(broker, wire.send, is_welcome=yes).run(None))
+    running = asyncio.create_task(stream(broker, wire.send).run(None))
     await wire.until(b"retry: 1000\n\n")
     broker.publish("rules", None)
     await wire.until(b"event: rules")
@@ -63,7 +73,7 @@ async def test_it_begins_at_once_with_what_a_console_needs_to_come_back() -> Non
 
 async def test_a_comment_keeps_a_quiet_line_open() -> None:
     broker, wire = Broker(), Wire()
-    running = asyncio.create_task(Stream(broker, wire.send, is_welcome=yes, heartbeat_s=0.001).run(None))
+    running = asyncio.create_task(stream(broker, wire.send, heartbeat_s=0.001).run(None))
 
     await wire.until(b": \n\n: \n\n")
 
@@ -75,11 +85,11 @@ async def test_a_comment_keeps_a_quiet_line_open() -> None:
 async def test_it_ends_when_its_session_has_ended(*, is_busy: bool) -> None:
     broker, wire = Broker(), Wire()
 
-    async def no() -> bool:
-        return False
+    async def no() -> None:
+        return None
 
-    stream = asyncio.create_task(Stream(broker, wire.send, is_welcome=no, heartbeat_s=0.001).run(None))
-    while not stream.done():
+    ending = asyncio.create_task(stream(broker, wire.send, look=no, heartbeat_s=0.001).run(None))
+    while not ending.done():
         if is_busy:
             broker.publish("rules", None)
         await asyncio.sleep(0)
@@ -89,9 +99,7 @@ async def test_it_ends_when_its_session_has_ended(*, is_busy: bool) -> None:
 
 async def test_it_ends_when_the_console_leaves() -> None:
     broker, wire = Broker(), Wire()
-    running = asyncio.create_task(
-        while_there(Stream(broker, wire.send, is_welcome=yes).run(None), wire.receive)
-    )
+    running = asyncio.create_task(while_there(stream(broker, wire.send).run(None), wire.receive))
     await wire.until(b"retry")
 
     wire.left.set()
@@ -107,7 +115,7 @@ async def test_a_console_that_takes_nothing_is_cut(monkeypatch: pytest.MonkeyPat
         if message["type"] == "http.response.body":
             await asyncio.Event().wait()
 
-    running = while_there(Stream(Broker(), stuck, is_welcome=yes).run(None), wire.receive)
+    running = while_there(stream(Broker(), stuck).run(None), wire.receive)
 
     await asyncio.wait_for(running, 5)
 
@@ -119,7 +127,7 @@ async def test_what_goes_wrong_is_not_hidden() -> None:
         raise ConnectionError(message["type"])
 
     with pytest.raises(ConnectionError):
-        await while_there(Stream(Broker(), broken, is_welcome=yes).run(None), wire.receive)
+        await while_there(stream(Broker(), broken).run(None), wire.receive)
 
 
 @pytest.mark.scenario
@@ -148,4 +156,5 @@ async def test_over_a_real_connection_it_is_heard_and_ends_with_the_server(rig: 
 
     await asyncio.wait_for(serving, 5)
     assert time.monotonic() - asked < 3
-    assert f"id: {rig.deps.broker.newest_id()}" in heard
+    ids = [line.removeprefix("id: ") for line in heard if line.startswith("id: ")]
+    assert rig.deps.broker.join(ids[-1]).place == rig.deps.broker.count

@@ -1,0 +1,49 @@
+"""What one console hears of what is published: of the clients that its person sees, with counts of those alone.
+
+of a client     who sees that client
+of no client    the provider's own people; with a message, who sees all clients
+"""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from tocsin_protocol.api import TicketChanged, TicketCounts
+from tocsin_server.access.scope import Scope
+from tocsin_server.desk.queue import ticket_counts
+from tocsin_server.estate.estate import Estate
+from tocsin_server.http.broker import Event, spoken
+from tocsin_server.http.scoped import asked_soon
+from tocsin_server.storage.engine import Storage
+
+
+class Hearing:
+    """Puts events into words for a scope."""
+
+    def __init__(self, storage: Storage, estate: Estate) -> None:
+        self._storage = storage
+        self._estate = estate
+
+    async def words(self, scope: Scope, events: Sequence[Event]) -> bytes:
+        """What is said of these events; nothing where none is heard."""
+        if scope.is_everywhere:
+            return b"".join(event.text for event in events)
+        slugs = {client.slug for client in self._estate.clients() if scope.sees(client.id)}
+        heard = [event for event in events if is_heard(event, scope, slugs)]
+        if not any(isinstance(event.message, TicketChanged) for event in heard):
+            return b"".join(event.text for event in heard)
+        counts = await asked_soon(self._storage, scope, ticket_counts)
+        return b"".join(_counted(event, counts) for event in heard)
+
+
+def is_heard(event: Event, scope: Scope, slugs: set[str]) -> bool:
+    """Whether who sees these clients hears of it."""
+    if event.client is not None:
+        return event.client in slugs and (event.message is not None or scope.is_inside)
+    return scope.is_everywhere or (scope.is_inside and event.message is None)
+
+
+def _counted(event: Event, counts: TicketCounts) -> bytes:
+    if not isinstance(event.message, TicketChanged):
+        return event.text
+    return spoken(event.id, event.name, msgspec.structs.replace(event.message, counts=counts))
