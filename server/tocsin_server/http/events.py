@@ -41,7 +41,6 @@ Words = Callable[[Scope, Sequence[Event]], Awaitable[bytes]]
 
 def events(deps: Deps) -> asgi:
     """The route."""
-    hearing = Hearing(deps.storage, deps.estate)
 
     @asgi("/events", copy_scope=False, opt=needs(Permission.READ))
     async def listen(scope: AsgiScope, receive: Receive, send: Send) -> None:
@@ -51,7 +50,8 @@ def events(deps: Deps) -> asgi:
             visit = await visit_of(request, deps)
             return None if visit is None else visit.scope
 
-        stream = Stream(deps.broker, send, look=look, words=hearing.words)
+        words = Hearing(deps.storage, deps.estate).words
+        stream = Stream(deps.broker, send, look=look, words=words)
         await while_there(stream.run(request.headers.get("last-event-id")), receive)
 
     return listen
