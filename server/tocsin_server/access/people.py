@@ -86,7 +86,9 @@ def add_person(
 
 
 def person_named(session: Session, login: str) -> PersonRow | None:
-    """The person of that login, disabled ones too."""
+    """The person of that login, disabled ones too; what can be no login is nobody's."""
+    if _LOGIN.fullmatch(login) is None:
+        return None
     return session.exec(select(PersonRow).where(PersonRow.login == login)).one_or_none()
 
 

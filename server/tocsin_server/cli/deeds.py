@@ -1,9 +1,11 @@
 """What commands do to the estate and to people: each act with its entry in the audit log, or neither."""
 
+from collections.abc import Collection
+
 from sqlmodel import Session, col, select
 
-from tocsin_protocol.vocabulary import HostKind, Role
-from tocsin_server.access import standing, totp
+from tocsin_protocol.vocabulary import HostKind, Role, TokenScope
+from tocsin_server.access import standing, tokens, totp
 from tocsin_server.access.attempts import forget
 from tocsin_server.access.audit import Act, Deed
 from tocsin_server.access.auditlog import record
@@ -135,6 +137,31 @@ def reset_codes(session: Session, login: str, now_ms: int) -> int:
     details = {"sessions": ended}
     record(session, Deed(Act.PERSON_CODES_RESET, login, by=operator(), at_ms=now_ms, details=details))
     return ended
+
+
+def new_token(
+    session: Session, *, login: str, name: str, scopes: Collection[TokenScope], days: int, now_ms: int
+) -> str:
+    """A program's token, as one of the people."""
+    person = standing.person(session, login)
+    if person.disabled_ms is not None:
+        raise Conflict(f"{login} is disabled, and so would be the token", remedy="enable them first")
+    token, row = tokens.make(session, person, name, scopes, days, now_ms)
+    details = tokens.told(row, person)
+    record(session, Deed(Act.TOKEN_MADE, known(row.id), by=operator(), at_ms=now_ms, details=details))
+    return token
+
+
+def revoked_tokens(session: Session, *, login: str, token_id: int | None, now_ms: int) -> int:
+    """One of somebody's tokens that is ended, or all; how many."""
+    person_id = known(standing.person(session, login).id)
+    good = tokens.tokens_of(session, person_id, now_ms)
+    ids = [known(row.id) for row in good] if token_id is None else [token_id]
+    for each in ids:
+        row = tokens.revoke(session, person_id, each, now_ms)
+        details = {"login": login, "name": row.name}
+        record(session, Deed(Act.TOKEN_REVOKED, each, by=operator(), at_ms=now_ms, details=details))
+    return len(ids)
 
 
 def unlocked_login(session: Session, login: str, vault: Vault, now_ms: int) -> None:

@@ -30,6 +30,7 @@ WORDS = {
     "audit": {"audit": "what was done by whom, and whether that record is whole"},
     "silences": {"silence": "times in which nobody is woken by such alerts"},
     "agents": {"agent": "the hosts' agents"},
+    "tokens": {"token": "programs' ways in, each as one of the people"},
     "people": {"user": "people who sign in"},
     "teams": {"team": "people who share tickets"},
     "estate": {

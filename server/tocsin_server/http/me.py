@@ -5,7 +5,7 @@ from functools import partial
 from typing import Any
 
 from litestar import delete, get, post
-from litestar.params import FromPath, JSONBody
+from litestar.params import JSONBody
 from sqlmodel import Session
 
 from tocsin_protocol.api import (
@@ -34,6 +34,7 @@ from tocsin_server.http.deps import Deps, Wired
 from tocsin_server.http.fitness import ENROLLING, OWN
 from tocsin_server.http.permitted import OWN_SESSION
 from tocsin_server.http.proof import Claim, Factor, Proof, prove, settle
+from tocsin_server.http.questions import Id, SlugInPath
 from tocsin_server.http.sessions import SignedIn, actor, source_of
 
 _OWN = {**OWN_SESSION, **OWN}
@@ -103,7 +104,7 @@ async def own_sessions(request: SignedIn, deps: Wired) -> SessionPage:
 
 
 @delete("/me/sessions/{name:str}", status_code=204, opt=_OWN)
-async def end_own_session(name: FromPath[str], request: SignedIn, deps: Wired) -> None:
+async def end_own_session(name: SlugInPath, request: SignedIn, deps: Wired) -> None:
     """Sign out there."""
     now_ms = deps.clock.now_ms()
 
@@ -150,7 +151,7 @@ async def make_token(data: JSONBody[NewToken], request: SignedIn, deps: Wired) -
 
 
 @delete("/me/tokens/{token_id:int}", status_code=204, opt=_OWN)
-async def revoke_token(token_id: FromPath[int], request: SignedIn, deps: Wired) -> None:
+async def revoke_token(token_id: Id, request: SignedIn, deps: Wired) -> None:
     """End one of one's tokens."""
     now_ms = deps.clock.now_ms()
 

@@ -207,3 +207,16 @@ async def test_a_session_that_the_operator_gives_needs_no_device(strict: Rig) ->
     token = strict.storage.write(lambda s: issue_session(s, person_named(s, "alice"), NOW, unlimited=True))
     async with strict.client(None, headers={"authorization": f"Bearer {token}"}) as alice:
         assert (await alice.get("/api/v1/tickets")).status_code == 200
+
+
+@pytest.mark.parametrize("login", ["\x00", "a\x00b", "é" * 70, "' OR 1=1 --", "x" * 10_000])
+async def test_what_can_be_no_login_is_answered_as_any_wrong_one(rig: Rig, login: str) -> None:
+    assert (await sign_in(rig, login=login)).json()["detail"] == "the login or the password is wrong"
+
+
+@pytest.mark.parametrize(
+    "path", ["tokens/99999999999999999999", "tokens/-1", "sessions/%00", "sessions/" + "x" * 999]
+)
+async def test_what_can_be_no_id_is_not_there(rig: Rig, path: str) -> None:
+    async with rig.client("alice") as alice:
+        assert (await alice.delete(f"/api/v1/me/{path}")).status_code in {400, 404}
