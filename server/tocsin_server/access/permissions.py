@@ -1,9 +1,9 @@
-"""What each role may do: the one table of it. Each route names the permission that it asks for."""
+"""What each role may do, and each scope of a token: the one table of it. Each route names its permission."""
 
 from collections.abc import Mapping
 from enum import StrEnum
 
-from tocsin_protocol.vocabulary import Role
+from tocsin_protocol.vocabulary import Role, TokenScope
 
 
 class Permission(StrEnum):
@@ -38,6 +38,21 @@ PERMISSIONS: Mapping[Role, frozenset[Permission]] = {
     Role.CLIENT_APPROVER: frozenset({Permission.READ, Permission.OPEN, Permission.COMMENT}),
     Role.CLIENT_VIEWER: frozenset({Permission.READ}),
 }
+
+
+SCOPES: Mapping[TokenScope, frozenset[Permission]] = {
+    TokenScope.READ: _LOOKING,
+    TokenScope.TICKETS_WRITE: frozenset(
+        {Permission.OPEN, Permission.COMMENT, Permission.WORK, Permission.DISPATCH}
+    ),
+    TokenScope.SILENCES_WRITE: frozenset({Permission.SILENCE}),
+}
+"""What a token is good for, of what its person may."""
+
+
+def scope_with(permission: Permission) -> TokenScope | None:
+    """The scope that a token needs for it; what is in none no token may."""
+    return next((scope for scope, permits in SCOPES.items() if permission in permits), None)
 
 
 def may(role: Role, permission: Permission) -> bool:

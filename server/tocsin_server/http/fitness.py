@@ -5,23 +5,21 @@ and who has no device yet may enrol one, and nothing else. A route says which it
 """
 
 from collections.abc import Collection
-from typing import Any, Final
+from typing import Final
 
-from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
 
-from tocsin_protocol.api import ENROLMENT_REQUIRED, PREFIX
+from tocsin_protocol.api import ENROLMENT_REQUIRED
 from tocsin_protocol.vocabulary import Role, TokenScope
 from tocsin_server.access.people import Visit
+from tocsin_server.access.permissions import Permission, scope_with
 from tocsin_server.errors import Forbidden
+from tocsin_server.http.permitted import PERMISSION
 
-OWN: Final = {"for_sessions": True}
-"""It is about one's own way in: no token gets there, to read neither."""
+TOKENS_TOO: Final = {"for_tokens": True}
+"""It is about the session itself, and a token that reads may know as well; of all else such no token may."""
 ENROLLING: Final = {"for_enrolling": True}
 """It is there for who has to enrol a device first."""
-
-READING = frozenset({"GET", "HEAD", "OPTIONS"})
-_WRITES = {f"{PREFIX}/tickets": TokenScope.TICKETS_WRITE, f"{PREFIX}/silences": TokenScope.SILENCES_WRITE}
 
 
 class EnrolmentRequired(Forbidden):
@@ -30,15 +28,10 @@ class EnrolmentRequired(Forbidden):
     kind = ENROLMENT_REQUIRED
 
 
-def require_fit(
-    connection: ASGIConnection[Any, Any, Any, Any],
-    handler: BaseRouteHandler,
-    visit: Visit,
-    require_totp: Collection[Role],
-) -> None:
+def require_fit(handler: BaseRouteHandler, visit: Visit, require_totp: Collection[Role]) -> None:
     """Raise `Forbidden` where the session or token is not for this."""
     if visit.scopes is not None:
-        _require_scope(connection, handler, visit.scopes)
+        _require_scope(handler, visit.scopes)
     if must_enrol(visit.person.role, require_totp, has_codes=visit.has_second_factor) and not handler.opt.get(
         "for_enrolling"
     ):
@@ -52,20 +45,17 @@ def must_enrol(role: Role, require_totp: Collection[Role], *, has_codes: bool) -
     return role in require_totp and not has_codes
 
 
-def scope_for(method: str, path: str) -> TokenScope | None:
-    """What a token has to be for; no token is for a change that is not listed here. `path` is the route's."""
-    if method in READING:
-        return TokenScope.READ
-    return next(
-        (scope for prefix, scope in _WRITES.items() if path == prefix or path.startswith(f"{prefix}/")), None
-    )
+def scope_for(handler: BaseRouteHandler) -> TokenScope | None:
+    """What a token has to be for; nothing where none gets there."""
+    asked = handler.opt.get(PERMISSION)
+    if isinstance(asked, Permission):
+        return scope_with(asked)
+    return TokenScope.READ if handler.opt.get("for_tokens") else None
 
 
-def _require_scope(
-    connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler, scopes: frozenset[TokenScope]
-) -> None:
-    wanted = scope_for(str(connection.scope.get("method")), connection.scope["path_template"])
-    if wanted is None or handler.opt.get("for_sessions"):
+def _require_scope(handler: BaseRouteHandler, scopes: frozenset[TokenScope]) -> None:
+    wanted = scope_for(handler)
+    if wanted is None:
         raise Forbidden("no token is for this", remedy="sign in with a password")
     if wanted not in scopes:
         raise Forbidden(f"this token is not for {wanted}", remedy=f"make one with the scope {wanted}")

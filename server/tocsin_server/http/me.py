@@ -31,16 +31,14 @@ from tocsin_server.access.store import ApiTokenRow, LoginSession, PersonRow
 from tocsin_server.clock import moment
 from tocsin_server.estate.store import known
 from tocsin_server.http.deps import Deps, Wired
-from tocsin_server.http.fitness import ENROLLING, OWN
+from tocsin_server.http.fitness import ENROLLING
 from tocsin_server.http.permitted import OWN_SESSION
 from tocsin_server.http.proof import Claim, Factor, Proof, prove, settle
 from tocsin_server.http.questions import Id, SlugInPath
 from tocsin_server.http.sessions import SignedIn, actor, source_of
 
-_OWN = {**OWN_SESSION, **OWN}
 
-
-@post("/me/password", status_code=200, opt=_OWN)
+@post("/me/password", status_code=200, opt=OWN_SESSION)
 async def change_password(data: JSONBody[NewPassword], request: SignedIn, deps: Wired) -> Ended:
     """Another password, for the old one and the code; all other sessions end."""
     now_ms = deps.clock.now_ms()
@@ -58,7 +56,7 @@ async def change_password(data: JSONBody[NewPassword], request: SignedIn, deps: 
     return await settle(deps, proof, act, now_ms)
 
 
-@get("/me/totp", opt={**_OWN, **ENROLLING})
+@get("/me/totp", opt={**OWN_SESSION, **ENROLLING})
 async def codes(request: SignedIn, deps: Wired) -> Totp:
     """Whether codes are asked of one, and how many recovery codes are left."""
     is_required = request.user.role in deps.settings.require_totp
@@ -68,7 +66,7 @@ async def codes(request: SignedIn, deps: Wired) -> Totp:
     return Totp(since=moment(found.since_ms), recovery_codes=found.recovery_codes, is_required=is_required)
 
 
-@post("/me/totp", status_code=200, opt={**_OWN, **ENROLLING})
+@post("/me/totp", status_code=200, opt={**OWN_SESSION, **ENROLLING})
 async def begin_codes(data: JSONBody[NewTotp], request: SignedIn, deps: Wired) -> TotpOffer:
     """A new secret, for the password and the code of a device that is enrolled, which holds until `confirm`."""
     now_ms = deps.clock.now_ms()
@@ -81,7 +79,7 @@ async def begin_codes(data: JSONBody[NewTotp], request: SignedIn, deps: Wired) -
     return await settle(deps, proof, act, now_ms)
 
 
-@post("/me/totp/confirm", status_code=200, opt={**_OWN, **ENROLLING})
+@post("/me/totp/confirm", status_code=200, opt={**OWN_SESSION, **ENROLLING})
 async def confirm_codes(data: JSONBody[TotpCode], request: SignedIn, deps: Wired) -> RecoveryCodes:
     """Put the new secret in force by its first code; all other sessions end, since they began without."""
     now_ms = deps.clock.now_ms()
@@ -95,7 +93,7 @@ async def confirm_codes(data: JSONBody[TotpCode], request: SignedIn, deps: Wired
     return await deps.storage.write_soon(act)
 
 
-@get("/me/sessions", opt=_OWN)
+@get("/me/sessions", opt=OWN_SESSION)
 async def own_sessions(request: SignedIn, deps: Wired) -> SessionPage:
     """Where one is signed in."""
     now_ms = deps.clock.now_ms()
@@ -103,7 +101,7 @@ async def own_sessions(request: SignedIn, deps: Wired) -> SessionPage:
     return SessionPage(sessions=[_session(each, request.auth.digest) for each in found])
 
 
-@delete("/me/sessions/{name:str}", status_code=204, opt=_OWN)
+@delete("/me/sessions/{name:str}", status_code=204, opt=OWN_SESSION)
 async def end_own_session(name: SlugInPath, request: SignedIn, deps: Wired) -> None:
     """Sign out there."""
     now_ms = deps.clock.now_ms()
@@ -115,7 +113,7 @@ async def end_own_session(name: SlugInPath, request: SignedIn, deps: Wired) -> N
     await deps.storage.write_soon(act)
 
 
-@post("/me/sessions/revoke-all", status_code=200, opt=_OWN)
+@post("/me/sessions/revoke-all", status_code=200, opt=OWN_SESSION)
 async def end_all_sessions(request: SignedIn, deps: Wired) -> Ended:
     """Sign out everywhere, here too."""
     now_ms = deps.clock.now_ms()
@@ -128,7 +126,7 @@ async def end_all_sessions(request: SignedIn, deps: Wired) -> Ended:
     return await deps.storage.write_soon(act)
 
 
-@get("/me/tokens", opt=_OWN)
+@get("/me/tokens", opt=OWN_SESSION)
 async def own_tokens(request: SignedIn, deps: Wired) -> TokenPage:
     """One's good tokens."""
     now_ms = deps.clock.now_ms()
@@ -136,7 +134,7 @@ async def own_tokens(request: SignedIn, deps: Wired) -> TokenPage:
     return TokenPage(tokens=[_token(each) for each in found])
 
 
-@post("/me/tokens", opt=_OWN)
+@post("/me/tokens", opt=OWN_SESSION)
 async def make_token(data: JSONBody[NewToken], request: SignedIn, deps: Wired) -> MadeToken:
     """A token for a program, for the password and the code."""
     now_ms = deps.clock.now_ms()
@@ -150,7 +148,7 @@ async def make_token(data: JSONBody[NewToken], request: SignedIn, deps: Wired) -
     return await settle(deps, proof, act, now_ms)
 
 
-@delete("/me/tokens/{token_id:int}", status_code=204, opt=_OWN)
+@delete("/me/tokens/{token_id:int}", status_code=204, opt=OWN_SESSION)
 async def revoke_token(token_id: Id, request: SignedIn, deps: Wired) -> None:
     """End one of one's tokens."""
     now_ms = deps.clock.now_ms()

@@ -23,7 +23,7 @@ from tocsin_server.access.people import Visit, log_out, touch, who
 from tocsin_server.access.scope import Scope
 from tocsin_server.errors import Unauthenticated, Unavailable
 from tocsin_server.http.deps import Deps, Wired
-from tocsin_server.http.fitness import ENROLLING, OWN, require_fit
+from tocsin_server.http.fitness import ENROLLING, TOKENS_TOO, require_fit
 from tocsin_server.http.permitted import OWN_SESSION, check
 
 SignedIn = Request[Person, Visit, Any]
@@ -66,7 +66,7 @@ def signed_in(deps: Deps) -> Callable[[Connection, BaseRouteHandler], Awaitable[
                 "nobody is signed in", remedy="sign in; a session ends when it is long unused"
             )
         check(handler, visit)
-        require_fit(connection, handler, visit, deps.settings.require_totp)
+        require_fit(handler, visit, deps.settings.require_totp)
         connection.scope["user"] = visit.person
         connection.scope["auth"] = visit
 
@@ -88,7 +88,7 @@ def source_of(request: Request[Any, Any, Any]) -> str:
     return request.client.host if request.client else ""
 
 
-@post("/logout", status_code=204, opt={**OWN_SESSION, **OWN, **ENROLLING})
+@post("/logout", status_code=204, opt={**OWN_SESSION, **ENROLLING})
 async def logout(request: SignedIn, deps: Wired) -> None:
     """End this session."""
     deed = Deed(Act.PERSON_SIGNED_OUT, request.user.login, by=actor(request), at_ms=deps.clock.now_ms())
@@ -100,7 +100,7 @@ async def logout(request: SignedIn, deps: Wired) -> None:
     await deps.storage.write_soon(act)
 
 
-@get("/me", opt={**OWN_SESSION, **ENROLLING})
+@get("/me", opt={**OWN_SESSION, **ENROLLING, **TOKENS_TOO})
 async def me(request: SignedIn) -> Person:
     """Who is signed in."""
     return request.user
