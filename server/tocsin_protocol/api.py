@@ -31,6 +31,7 @@ that they do not know, so an older console works with a newer server.
 | `POST /api/v1/tickets/{id}/assign` | `teams.Assign` | `TicketDetail` |
 | `GET /api/v1/teams?mine=` | | `teams.TeamPage` |
 | `GET /api/v1/teams/{slug}` | | `teams.Team` |
+| `POST /api/v1/tickets/{id}/watch`, `/unwatch` | | `TicketDetail` |
 | `POST /api/v1/tickets/bulk` | `BulkAct` | `BulkAnswer` |
 | `GET /api/v1/alerts?state=active\\|all&client=&host=` | | `AlertPage` |
 | `GET /api/v1/alerts/{id}` | | `Alert` |
@@ -365,6 +366,8 @@ class TicketDetail(Message, frozen=True, kw_only=True):
     """By its contract; those that others have taken the place of stand before them."""
     unclocked: str = ""
     """Why there are none though its client has a contract."""
+    watchers: list[str] = msgspec.field(default_factory=list)
+    """The logins of those who watch it."""
 
 
 class NewTicket(Question, frozen=True, kw_only=True):

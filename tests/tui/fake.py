@@ -244,6 +244,11 @@ class FakeServer(httpx.AsyncBaseTransport):
             return self._bulk(msgspec.json.decode(body))
         number, verb = re.fullmatch(r"/tickets/(\d+)/(\w+)", path).groups()
         detail = self.details[int(number)]
+        if verb in {"watch", "unwatch"}:
+            watchers = [login for login in detail.watchers if login != "alice"]
+            watchers += ["alice"] if verb == "watch" else []
+            self.details[int(number)] = msgspec.structs.replace(detail, watchers=watchers)
+            return _json(self.details[int(number)])
         said = msgspec.json.decode(body)
         row = detail.ticket
         if said.get("version") not in {None, row.version}:

@@ -83,6 +83,11 @@ class Acts:
             row, row, self._session.client.reopen(row.id, row.version), f"reopened #{row.id}"
         )
 
+    async def watch(self, row: TicketRow, *, on: bool) -> bool:
+        """Hear of a ticket that is not one's own, or not any more."""
+        done = f"watching #{row.id}" if on else f"watching #{row.id} no more"
+        return await self._act(row, row, self._session.client.watch(row.id, on=on), done)
+
     async def silence(self, wish: NewSilence) -> bool:
         """Have nobody be told of such alerts for some time."""
         made = await self._session.answer(self._session.client.silence(wish))

@@ -147,6 +147,11 @@ class Client:
         question = api.Resolution(text=text, version=version)
         return await self._post(f"/tickets/{ticket_id}/resolve", question, api.TicketDetail)
 
+    async def watch(self, ticket_id: int, *, on: bool) -> api.TicketDetail:
+        """Hear of a ticket that is not one's own, or not any more; twice is once, so it needs no key."""
+        verb = "watch" if on else "unwatch"
+        return await self._ask("POST", f"/tickets/{ticket_id}/{verb}", api.TicketDetail)
+
     async def bulk(self, act: api.BulkAct) -> api.BulkAnswer:
         """One act on many tickets; what has come of each."""
         return await self._post("/tickets/bulk", act, api.BulkAnswer)

@@ -28,6 +28,7 @@ from tocsin_server.desk.scope import client_id_of
 from tocsin_server.desk.store import EVENTS, IS_OPEN, TICKETS
 from tocsin_server.desk.texts import found
 from tocsin_server.desk.ticket import PRIORITIES
+from tocsin_server.desk.watching import watchers_of
 from tocsin_server.desk.words import terms
 from tocsin_server.errors import NotFound, Unprocessable
 from tocsin_server.estate.store import Client, Host, Site
@@ -147,7 +148,12 @@ def ticket_detail(
         alerts=alerts_of_ticket(session, scope, ticket_id, live_value=live_value),
         clocks=clocks_told(by_contract),
         unclocked=by_contract.why if scope.is_inside else "",
+        watchers=_watching(session, ticket_id) if scope.is_inside else [],
     )
+
+
+def _watching(session: Session, ticket_id: int) -> list[str]:
+    return [each.login for each in watchers_of(session, [ticket_id]).get(ticket_id, ())]
 
 
 def ticket_counts(session: Session, scope: Scope) -> TicketCounts:

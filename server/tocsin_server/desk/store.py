@@ -97,6 +97,16 @@ class Ticket(SQLModel, table=True):
     """The earlier ticket of the same trouble, where that one was solved too long ago to be reopened."""
 
 
+class TicketWatcher(SQLModel, table=True):
+    """Who watches a ticket (`desk/watching.py`)."""
+
+    __tablename__ = "ticket_watcher"
+    ticket_id: int = Field(foreign_key="ticket.id", primary_key=True, sa_type=RowId)
+    person_id: int = Field(foreign_key="person.id", primary_key=True, sa_type=RowId)
+    client_id: int = Field(foreign_key="client.id", sa_type=RowId)
+    since_ms: int = Field(sa_type=Millis)
+
+
 class TicketAlert(SQLModel, table=True):
     """Which alerts a ticket is about."""
 
@@ -204,6 +214,7 @@ class TicketText(SQLModel, table=True):
 
 
 TICKETS = Ticket.metadata.tables["ticket"]
+WATCHERS = Ticket.metadata.tables["ticket_watcher"]
 TICKET_ALERTS = Ticket.metadata.tables["ticket_alert"]
 EVENTS = Ticket.metadata.tables["ticket_event"]
 TOLD = Ticket.metadata.tables["told_threshold"]

@@ -37,6 +37,7 @@ from tocsin_server.http import (
     status,
     teams,
     tickets,
+    watching,
     why,
 )
 from tocsin_server.http.deps import Deps
@@ -102,6 +103,7 @@ def _for_people(deps: Deps) -> Router:
             status.server_status,
             *tickets.ROUTES,
             bulk.bulk,
+            *watching.ROUTES,
             *teams.ROUTES,
             *alerts.ROUTES,
             *silences.ROUTES,

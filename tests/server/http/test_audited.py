@@ -56,6 +56,8 @@ ACTS: list[tuple[list[str], str, str, Any, tuple[str, str, int | None]]] = [
     ([SILENCES], "DELETE", f"{SILENCES}/1", None, ("silence.ended", "1", 1)),
     ([], "POST", TICKETS, TICKET, ("ticket.opened", "1", 1)),
     ([TICKETS], "POST", f"{TICKETS}/1/take", {}, ("ticket.taken", "1", 1)),
+    ([TICKETS], "POST", f"{TICKETS}/1/watch", None, ("watch.begun", "1", 1)),
+    ([TICKETS, f"{TICKETS}/1/watch"], "POST", f"{TICKETS}/1/unwatch", None, ("watch.ended", "1", 1)),
     ([TICKETS], "POST", f"{TICKETS}/bulk", BULK, ("ticket.solved", "1", 1)),
     ([TICKETS], "POST", f"{TICKETS}/1/assign", {"team": "servers"}, ("ticket.assigned", "1", 1)),
     ([TICKETS], "POST", f"{TICKETS}/1/comment", {"text": "c"}, ("ticket.commented", "1", 1)),

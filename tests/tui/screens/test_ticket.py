@@ -206,3 +206,17 @@ async def test_a_request_says_so_and_who_has_asked_from_where_and_how_that_host_
         assert "▪ REQUEST · NEW" in text_of(app, "#what")
         assert "asked    carla on ws-0442  new starter on 2 December" in text_of(app, "#timeline")
         assert "the host: cpu 7.0 % · memory 41 % · disk 62 %" in text_of(app, "#timeline")
+
+
+async def test_w_in_capitals_watches_and_the_heading_says_who_does(server: FakeServer) -> None:
+    server.details[4812] = msgspec.structs.replace(server.details[4812], watchers=["bob"])
+    async with opened(server) as (app, pilot):
+        await pilot.press("enter")
+        await until(pilot, lambda: "watched by bob" in text_of(app, "#what"))
+        await pilot.press("W")
+        await until(pilot, lambda: "watched by you, bob" in text_of(app, "#what"))
+        assert "watching #4812" in text_of(app, "#message")
+        await pilot.press("W")
+        await until(pilot, lambda: "watched by bob" in text_of(app, "#what"))
+
+        assert server.details[4812].watchers == ["bob"]

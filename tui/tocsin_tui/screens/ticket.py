@@ -26,6 +26,9 @@ class TicketScreen(TicketPage):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("J", "step(1)", "next", show=False, id="ticket.next", tooltip="The next ticket of the queue"),
         Binding("K", "step(-1)", "previous", show=False, id="ticket.previous", tooltip="The ticket before"),
+        Binding(
+            "W", "watch", "watch", show=False, id="ticket.watch", tooltip="Watch the ticket, or not any more"
+        ),
         Binding("S", "silence", "silence", id="ticket.silence", tooltip="Silence alerts like its alert"),
         Binding("H", "host", "host", id="ticket.host", tooltip="The ticket's host"),
         Binding("q,escape,h,left,backspace", "back", "back", key_display="q", id="go.back", tooltip="Back"),
@@ -58,9 +61,16 @@ class TicketScreen(TicketPage):
             self.query_one("#what", Lines).show([line(dim("reading the ticket…"))])
             return
         session.want(row)
-        self.query_one("#what", Lines).show([*ticket.heading(row, me=session.login, now=session.now()), RULE])
+        heading = ticket.heading(row, me=session.login, now=session.now())
+        watched = [] if detail is None else ticket.watched(detail.watchers, me=session.login)
+        self.query_one("#what", Lines).show([*heading, *watched, RULE])
         self._show_chart(detail)
         self._show_story(detail)
+
+    def action_watch(self) -> None:
+        row, detail = self.in_hand(), self.session.details.get(self.ticket_id)
+        if row is not None and detail is not None:
+            self.run_worker(self.session.acts.watch(row, on=self.session.login not in detail.watchers))
 
     def action_step(self, by: int) -> None:
         tickets = self.session.tickets

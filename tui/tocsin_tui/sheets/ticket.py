@@ -139,6 +139,14 @@ def _closes(row: TicketRow, now: datetime) -> Iterable[Span]:
         yield dim(f" · closes itself {clock(row.closes_at, now)}")
 
 
+def watched(watchers: Sequence[str], *, me: str) -> list[Line]:
+    """Who watches it, in a line; nothing where nobody does."""
+    if not watchers:
+        return []
+    others = [login for login in watchers if login != me]
+    return [line(dim("watched by "), ", ".join([*(["you"] if me in watchers else []), *others]))]
+
+
 def preview(
     row: TicketRow, detail: TicketDetail | None, chart: Sequence[Line], *, me: str, now: datetime
 ) -> list[Line]:
