@@ -33,6 +33,10 @@ that they do not know, so an older console works with a newer server.
 | `GET /api/v1/teams/{slug}` | | `teams.Team` |
 | `POST /api/v1/tickets/{id}/watch`, `/unwatch` | | `TicketDetail` |
 | `POST /api/v1/tickets/bulk` | `BulkAct` | `BulkAnswer` |
+| `GET /api/v1/contracts?client=` | | `contracts.ContractPage` |
+| `GET /api/v1/contracts/{id}?version=` | | the contract, as its file would be |
+| `PUT /api/v1/contracts/{id}` | the contract, `If-Match` | `contracts.ContractVersion` |
+| `GET /api/v1/contracts/{id}/versions` | | `contracts.ContractVersions` |
 | `GET /api/v1/alerts?state=active\\|all&client=&host=` | | `AlertPage` |
 | `GET /api/v1/alerts/{id}` | | `Alert` |
 | `GET /api/v1/alerts/{id}/chart?minutes=` | | `Chart` |
@@ -89,6 +93,15 @@ MAX_BULK = 200
 """How many tickets one request may be about."""
 
 
+class WrongPart(Message, frozen=True, kw_only=True, omit_defaults=True):
+    """One thing that is wrong in a document: where, as a fragment of a URL (RFC 6901), and why."""
+
+    detail: str
+    pointer: str
+    key: str = ""
+    """Where, as a file's refusal has it: `agreements/gold`."""
+
+
 class Problem(Message, frozen=True, kw_only=True, omit_defaults=True):
     """RFC 9457. `type` is a stable word a program can test, such as `ticket-changed`."""
 
@@ -97,6 +110,8 @@ class Problem(Message, frozen=True, kw_only=True, omit_defaults=True):
     type: str = "about:blank"
     detail: str = ""
     remedy: str = ""
+    errors: list[WrongPart] = msgspec.field(default_factory=list)
+    """Of a document, all that is wrong in it."""
 
 
 class LoginRequest(Question, frozen=True, kw_only=True):

@@ -37,6 +37,7 @@ from tocsin_server.backfill import Backfill
 from tocsin_server.clock import Clock, SystemClock
 from tocsin_server.config import ServerConfig, find_config
 from tocsin_server.datafolder import TABLES, database, locked, make_database
+from tocsin_server.desk.kept import Keeping
 from tocsin_server.desk.promised import Terms
 from tocsin_server.desk.teams import team_slugs
 from tocsin_server.deskbook import Deskbook
@@ -158,6 +159,7 @@ class Server:
             lambda name: find_config(name, config),
             clients=self._slugs,
             teams=lambda: self.storage.read(team_slugs),
+            keeping=Keeping(self.storage.read),
             changed=self._rules_changed,
         )
         self.judge = self._judge()
@@ -303,6 +305,7 @@ class Server:
                 lifecycle=self.deskbook.lifecycle,
                 tables=self.deskbook.tables,
                 terms=self._terms,
+                contracts_of_files=self.deskbook.contracts_of_files,
                 rules_in_force=lambda: self.rulebook.rules,
                 operator_token=issue_pass(self._data, local_url(self._settings)).token,
             )

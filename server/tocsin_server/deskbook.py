@@ -14,11 +14,12 @@ import structlog
 from tocsin_protocol.api import RuleProblem
 from tocsin_server.decisions.folder import Tables, desk_shelf
 from tocsin_server.decisions.sheet import DecisionFileError
+from tocsin_server.desk.kept import Keeping, Merged, merge
 from tocsin_server.desk.lifecycle import Lifecycle, LifecycleError, load_lifecycle
 from tocsin_server.desk.named import missing_teams
 from tocsin_server.desk.promised import Kept, Terms
 from tocsin_server.sla.contractfile import ContractFileError
-from tocsin_server.sla.register import contract_shelf
+from tocsin_server.sla.register import Contracts, contract_shelf
 from tocsin_server.yaml_files import Shelf
 
 _log = structlog.get_logger()
@@ -33,12 +34,15 @@ class Deskbook:
         *,
         clients: Callable[[], Collection[str]],
         teams: Callable[[], Collection[str]] = tuple,
+        keeping: Keeping | None = None,
         changed: Callable[[], object],
     ) -> None:
-        """`clients` and `teams` are the slugs of those that there are."""
+        """`clients` and `teams` are the slugs of those that there are, `keeping` the database's contracts."""
         self._processes = Shelf(lambda: find("processes"), load_lifecycle, Lifecycle())
         self._decisions = desk_shelf(lambda: find("decisions"))
         self._contracts = contract_shelf(lambda: find("contracts"))
+        self._keeping = keeping
+        self._in_force = Merged()
         self._clients = clients
         self._teams = teams
         self._changed = changed
@@ -55,7 +59,11 @@ class Deskbook:
 
     def terms(self, now_ms: int) -> Terms:
         """By what tickets are clocked."""
-        return Terms(self._contracts.contents, self._decisions.contents, now_ms, self._kept)
+        return Terms(self._in_force.contracts, self._decisions.contents, now_ms, self._kept)
+
+    def contracts_of_files(self) -> Contracts:
+        """Those of the files alone."""
+        return self._contracts.contents
 
     @property
     def problems(self) -> list[RuleProblem]:
@@ -64,6 +72,7 @@ class Deskbook:
             *self._processes.problems(_of_lifecycle),
             *self._decisions.problems(_of_table),
             *self._contracts.problems(_of_contract),
+            *self._in_force.problems,
             *self._strange,
         ]
 
@@ -71,7 +80,7 @@ class Deskbook:
         """Look at the folders, and put what has changed in force."""
         had = self.problems
         self._processes.look()
-        has_new_tables, has_new_contracts = self._decisions.look(), self._contracts.look()
+        has_new_tables, has_new_contracts = self._decisions.look(), self._look_at_contracts()
         if has_new_tables or has_new_contracts:
             self._kept = {}
         self._strange = [*self._strangers(), *self._missing_teams()]
@@ -86,6 +95,16 @@ class Deskbook:
                 )
         self._changed()
 
+    def _look_at_contracts(self) -> bool:
+        """Whether others are in force, of files or of the database."""
+        has_new_files = self._contracts.look()
+        has_new_documents = self._keeping is not None and self._keeping.look()
+        if has_new_files or has_new_documents:
+            self._in_force = merge(
+                self._contracts.contents, () if self._keeping is None else self._keeping.documents
+            )
+        return has_new_files or has_new_documents
+
     def _strangers(self) -> Iterator[RuleProblem]:
         there = self._clients()
         folder = "" if self._contracts.folder is None else self._contracts.folder.name
@@ -95,7 +114,7 @@ class Deskbook:
                 yield RuleProblem(file=folder, rule=contracts[0].id, reason=reason)
 
     def _missing_teams(self) -> Iterator[RuleProblem]:
-        return missing_teams(self._decisions.contents, self._contracts.contents, self._teams())
+        return missing_teams(self._decisions.contents, self._in_force.contracts, self._teams())
 
 
 def _of_lifecycle(wrong: LifecycleError) -> RuleProblem:

@@ -3,7 +3,7 @@
 import os
 import shutil
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -16,6 +16,8 @@ from tocsin_server.alerts.suppressionfile import Suppressions, load_suppressions
 from tocsin_server.config import ServerConfig, find_config
 from tocsin_server.datafolder import TABLES, database, look
 from tocsin_server.decisions.folder import NO_TABLES, Tables, load_for_desk
+from tocsin_server.desk import kept
+from tocsin_server.desk.kept import Document, merge
 from tocsin_server.desk.lifecycle import Lifecycle, load_lifecycle
 from tocsin_server.desk.named import missing_teams
 from tocsin_server.desk.teams import team_slugs
@@ -244,16 +246,24 @@ def _contracts(config: Path | None) -> Iterator[Finding]:
 def _teams(data: Path, config: Path | None) -> Iterator[Finding]:
     """Teams that tables and contracts name, where there is a database to ask which there are."""
     try:
-        slugs = look(data, team_slugs) if revision(database(data)) == newest() else frozenset()
+        slugs, documents = _asked(data) if revision(database(data)) == newest() else (frozenset(), ())
         tables = _loaded(find_config("decisions", config), load_for_desk, NO_TABLES)
         contracts = _loaded(find_config("contracts", config), by_client, NO_CONTRACTS)
     except (TocsinError, DatabaseError, OSError):
         return  # the finding on the database or the files has said so
-    problems = list(missing_teams(tables, contracts, slugs))
+    merged = merge(contracts, documents)
+    for problem in merged.problems:
+        yield Finding(Colour.RED, "contracts", f"{problem.file}, {problem.rule}: {problem.reason}")
+    problems = list(missing_teams(tables, merged.contracts, slugs))
     for problem in problems:
         yield Finding(Colour.YELLOW, "teams", f"{problem.file}, {problem.rule}: {problem.reason}")
     if not problems:
         yield Finding(Colour.GREEN, "teams", counted(len(slugs), "team"))
+
+
+def _asked(data: Path) -> tuple[Collection[str], Sequence[Document]]:
+    """The teams there are, and the contracts that the database keeps."""
+    return look(data, lambda session: (team_slugs(session), kept.newest(session)))
 
 
 def _loaded(folder: Path | None, load: Callable[[Path], T], nothing: T) -> T:

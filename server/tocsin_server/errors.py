@@ -9,6 +9,7 @@
     │   ├── Stale              it has changed since you looked                   (412)
     │   ├── TooLarge           send less                                         (413)
     │   └── Unprocessable      the content makes no sense                        (422)
+    │       └── Malformed          a document, with all that is wrong in it
     ├── Unavailable        try again later                                       (429, 503)
     └── Misconfigured      an operator mends a file, a flag or the machine       (exit 2)
 
@@ -16,8 +17,8 @@ A message is lower-case, has no full stop, names the thing and the value; `remed
 """
 
 import difflib
-from collections.abc import Collection
-from typing import ClassVar
+from collections.abc import Collection, Sequence
+from typing import ClassVar, NamedTuple
 
 
 class TocsinError(Exception):
@@ -89,6 +90,26 @@ class Unprocessable(Refused):
 
     status = 422
     kind = "unprocessable"
+
+
+class Wrong(NamedTuple):
+    """One thing that is wrong in a document: why, where (RFC 6901), and by what name people know the place."""
+
+    detail: str
+    pointer: str
+    key: str = ""
+
+
+class Malformed(Unprocessable):
+    """A document that cannot be taken; its words tell the first of what is wrong."""
+
+    kind = "malformed"
+
+    def __init__(self, what: str, errors: Sequence[Wrong], *, remedy: str = "") -> None:
+        first = errors[0]
+        more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
+        super().__init__(f"{what}: {first.pointer or '/'}: {first.detail}{more}", remedy=remedy)
+        self.errors = errors
 
 
 class Unavailable(TocsinError):

@@ -74,6 +74,7 @@ class Act(StrEnum):
     WATCH_BEGUN = "watch.begun"
     """Somebody watches a ticket, which is the subject."""
     WATCH_ENDED = "watch.ended"
+    CONTRACT_KEPT = "contract.kept"
     SILENCE_MADE = "silence.made"
     SILENCE_CHANGED = "silence.changed"
     SILENCE_ENDED = "silence.ended"

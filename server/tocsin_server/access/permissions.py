@@ -22,6 +22,8 @@ class Permission(StrEnum):
     """Take tickets, let them wait, acknowledge, solve, reopen and close them."""
     DISPATCH = "dispatch"
     """Release a ticket that somebody else owns."""
+    CONTRACT = "contract"
+    """Write contracts."""
     SILENCE = "silence"
     """Make, change and end silences."""
 
@@ -30,7 +32,7 @@ _LOOKING = frozenset({Permission.READ, Permission.INSPECT, Permission.QUERY})
 _WORKING = _LOOKING | {Permission.OPEN, Permission.COMMENT, Permission.WORK, Permission.SILENCE}
 
 PERMISSIONS: Mapping[Role, frozenset[Permission]] = {
-    Role.ADMIN: _WORKING | {Permission.DISPATCH},
+    Role.ADMIN: _WORKING | {Permission.DISPATCH, Permission.CONTRACT},
     Role.DISPATCHER: _WORKING | {Permission.DISPATCH},
     Role.TECHNICIAN: _WORKING,
     Role.VIEWER: _LOOKING,

@@ -17,6 +17,7 @@ from tocsin_server.clock import SystemClock
 from tocsin_server.config import DEFAULT_DATA, find_config
 from tocsin_server.datafolder import look
 from tocsin_server.decisions.folder import NO_TABLES, load_for_desk
+from tocsin_server.desk.kept import Merged, merge, newest
 from tocsin_server.desk.promised import Promised, Terms, promised
 from tocsin_server.desk.queue import ticket_row
 from tocsin_server.errors import Misconfigured, TocsinError
@@ -24,7 +25,7 @@ from tocsin_server.sla.clock import clocks
 from tocsin_server.sla.contract import Contract
 from tocsin_server.sla.contractfile import ContractFileErrors, load_contract, load_contracts
 from tocsin_server.sla.events import Event
-from tocsin_server.sla.register import NO_CONTRACTS, by_client
+from tocsin_server.sla.register import NO_CONTRACTS, by_client, with_others
 
 T = TypeVar("T")
 
@@ -44,6 +45,7 @@ clocks stand, breached too, and 2 where a file or an event cannot be taken or no
 CHECK_EXAMPLES = """\
 examples:
   tocsin-server sla check
+  tocsin-server sla check --data /var/lib/tocsin        (with those that its database keeps)
   tocsin-server sla check config/contracts/examples
 """
 
@@ -81,6 +83,7 @@ def add_commands(commands: Commands) -> None:
         "files", type=Path, nargs="*", metavar="FILE", help="or a folder (default: config/contracts)"
     )
     check.add_argument("--config", type=Path, help="folder with contracts/ to look at")
+    check.add_argument("--data", type=Path, help="data folder whose database keeps contracts, too")
 
 
 def _explain(options: Options) -> int:
@@ -107,14 +110,11 @@ def _of_ticket(options: Options) -> tuple[Contract, Sequence[Event]]:
     """The contract of a ticket and its events; raises `Misconfigured` where it has no clocks."""
     if options.events is not None:
         raise Misconfigured("a ticket has its own events", remedy="leave out --events")
-    terms = Terms(
-        _read("contracts", options, by_client, NO_CONTRACTS),
-        _read("decisions", options, load_for_desk, NO_TABLES),
-        SystemClock().now_ms(),
-        {},
-    )
+    files = _read("contracts", options, by_client, NO_CONTRACTS)
+    tables = _read("decisions", options, load_for_desk, NO_TABLES)
 
     def ask(session: Session) -> tuple[str, Promised | None]:
+        terms = Terms(merge(files, newest(session)).contracts, tables, SystemClock().now_ms(), {})
         client = ticket_row(session, EVERYWHERE, options.ticket).client
         return client, promised(session, [options.ticket], terms).get(options.ticket)
 
@@ -143,10 +143,21 @@ def _check(options: Options) -> int:
         for wrong in refused.errors:
             print(shown(str(wrong)))
         return 1
-    for contract in found:
+    merged = _with_kept(options, found)
+    for contract in (each for theirs in merged.contracts.values() for each in theirs):
         print(shown(_told(contract)))
-    print(f"contracts: {len(found)}")
-    return 0
+    print(f"contracts: {sum(map(len, merged.contracts.values()))}")
+    for problem in merged.problems:
+        print(shown(f"{problem.file}, {problem.rule}: {problem.reason}"))
+    return 1 if merged.problems else 0
+
+
+def _with_kept(options: Options, files: Sequence[Contract]) -> Merged:
+    """Those of the database, too, where there is one."""
+    of_files = with_others(NO_CONTRACTS, files)
+    if options.data is None or options.files:
+        return Merged(of_files)
+    return look(options.data, lambda session: merge(of_files, newest(session)))
 
 
 def _told(contract: Contract) -> str:

@@ -32,6 +32,7 @@ WORDS = {
     "agents": {"agent": "the hosts' agents"},
     "tokens": {"token": "programs' ways in, each as one of the people"},
     "people": {"user": "people who sign in"},
+    "contracts": {"contract": "contracts, and those that the database keeps"},
     "teams": {"team": "people who share tickets"},
     "estate": {
         "client": "client organisations",

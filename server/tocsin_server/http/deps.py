@@ -24,6 +24,7 @@ from tocsin_server.http.hostrows import HostRows
 from tocsin_server.http.inwork import InWork
 from tocsin_server.http.needs import Asgi, Head, Judge, Notices, Presence
 from tocsin_server.http.sent import Sent
+from tocsin_server.sla.register import NO_CONTRACTS, Contracts
 from tocsin_server.storage.engine import Storage
 
 
@@ -66,6 +67,8 @@ class Deps:
     """What decides on tickets."""
     terms: Callable[[], Terms] = lambda: NO_TERMS
     """By what tickets are clocked."""
+    contracts_of_files: Callable[[], Contracts] = lambda: NO_CONTRACTS
+    """Contracts that are not in the database."""
     operator_token: str = ""
     """Of the pass in the data folder; empty opens nothing."""
     passwords: Passwords = field(default_factory=Passwords)

@@ -14,9 +14,11 @@ from tocsin_server.http.problems import CONTENT_TYPE
 OPEN = frozenset({"/healthz", f"{PREFIX}/login"})
 """What is asked without a token."""
 _CHANGING = frozenset({"post", "put", "patch", "delete"})
-_ONCE = (f"{PREFIX}/tickets", f"{PREFIX}/silences")
+_ONCE = (f"{PREFIX}/tickets", f"{PREFIX}/silences", f"{PREFIX}/contracts")
 """Whose changes take a key."""
 _TICKET = f"{PREFIX}/tickets/{{ticket_id}}"
+_CONTRACT = f"{PREFIX}/contracts/{{contract_id}}"
+_TAGGED = ((_CONTRACT, "get"), (_CONTRACT, "put"))
 _ALWAYS = (429, 500, 503)
 _SIGNED_IN = (401, 403)
 _ASKED = (400, 404, 422)
@@ -30,8 +32,15 @@ _PROBLEM: dict[str, Any] = {
         "type": {"type": "string"},
         "detail": {"type": "string"},
         "remedy": {"type": "string"},
+        "errors": {"type": "array", "items": {"$ref": "#/components/schemas/WrongPart"}},
     },
     "required": ["title", "status"],
+}
+
+_WRONG: dict[str, Any] = {
+    "type": "object",
+    "properties": {name: {"type": "string"} for name in ("detail", "pointer", "key")},
+    "required": ["detail", "pointer"],
 }
 
 _TAG = r'(W/)?"[!#-~]*"'
@@ -45,7 +54,7 @@ Json = dict[str, Any]
 def completed(schema: Json) -> Json:
     """The whole description, of what the framework says."""
     components = schema.setdefault("components", {})
-    components.setdefault("schemas", {})["Problem"] = _PROBLEM
+    components.setdefault("schemas", {}).update(Problem=_PROBLEM, WrongPart=_WRONG)
     components["securitySchemes"] = {"session": {"type": "http", "scheme": "bearer"}}
     for path, item in schema["paths"].items():
         for method, operation in item.items():
@@ -63,6 +72,8 @@ def _complete(path: str, method: str, operation: Json) -> None:
     responses = operation["responses"]
     for status in _refusals(path, method, operation):
         responses[str(status)] = _refusal(status)
+    if (path, method) in _TAGGED:
+        responses["200"].setdefault("headers", {})["etag"] = _TOLD_HEADER
     if (path, method) == (_TICKET, "get"):
         responses["200"].setdefault("headers", {})["etag"] = _TOLD_HEADER
         responses["304"] = {"description": "It has not changed", "headers": {"etag": _TOLD_HEADER}}
@@ -107,6 +118,8 @@ def _headers(path: str, method: str) -> Iterator[Json]:
         yield _header("If-None-Match", said, _TAGS)
     if path.startswith(f"{_TICKET}/") and method == "post":
         yield _header("If-Match", 'Tags such as "v7": 412 where the ticket has none of them any more', _TAGS)
+    if (path, method) == (_CONTRACT, "put"):
+        yield _header("If-Match", 'The version that is to be followed, such as "v3"; without it, none', _TAGS)
     if _takes_keys(path, method):
         said = f"At most {MAX_KEY} characters in double quotes: what is sent again with the same is done once"
         yield _header(HEADER, said, _KEY)

@@ -9,11 +9,13 @@ from litestar import Request, Response
 from litestar.exceptions import HTTPException, ValidationException
 from litestar.types import ExceptionHandlersMap
 
-from tocsin_protocol.api import Problem
-from tocsin_server.errors import TocsinError, Unauthenticated, Unavailable
+from tocsin_protocol.api import Problem, WrongPart
+from tocsin_server.errors import Malformed, TocsinError, Unauthenticated, Unavailable
 
 _log = structlog.get_logger()
 
+MOST_WRONG = 100
+"""How many things that are wrong a problem tells."""
 CONTENT_TYPE = "application/problem+json"
 _WORDS = {
     400: "invalid",
@@ -49,7 +51,15 @@ def problem_of(error: TocsinError) -> Problem:
         status=error.status,
         detail=error.message,
         remedy=error.remedy,
+        errors=_wrong(error) if isinstance(error, Malformed) else [],
     )
+
+
+def _wrong(error: Malformed) -> list[WrongPart]:
+    return [
+        WrongPart(detail=each.detail, pointer=f"#{each.pointer}", key=each.key)
+        for each in error.errors[:MOST_WRONG]
+    ]
 
 
 def _told(_request: AnyRequest, error: TocsinError) -> Response[bytes]:

@@ -6,7 +6,7 @@ client ─▶ contract ─▶ version (from, to, notice, renewal) ─▶ line (i
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta, tzinfo
 from decimal import Decimal
 from enum import StrEnum
@@ -121,6 +121,8 @@ class Contract:
     pause_reasons: Mapping[str, WaitsFor]
     agreements: Mapping[str, Agreement]
     versions: tuple[Version, ...]
+    file: str = field(default="", compare=False)
+    """Where it is read from."""
 
     def version_at(self, at_ms: int) -> Version | None:
         """What is in force on the day of that moment."""

@@ -103,8 +103,17 @@ def _clashes(file: str, contract: Contract, others: Sequence[Contract]) -> Itera
 
 def read_contract(file: str, text: str, beside: ReadText) -> Contract:
     """The contract that a text declares, with the texts of files beside it; raises `ContractFileErrors`."""
+    return _read(file, lambda: _document(text), beside)
+
+
+def read_contract_node(file: str, node: yaml.Node, beside: ReadText) -> Contract:
+    """The contract that a document of YAML declares; raises `ContractFileErrors`."""
+    return _read(file, lambda: node, beside)
+
+
+def _read(file: str, document: Callable[[], yaml.Node], beside: ReadText) -> Contract:
     reading = _Reading(file)
-    contract = reading.contract(text, beside)
+    contract = reading.contract(document, beside)
     if reading.errors or contract is None:
         raise ContractFileErrors(reading.errors)
     return contract
@@ -120,9 +129,9 @@ class _Reading:
         self.errors: list[ContractFileError] = []
         self._file = file
 
-    def contract(self, text: str, beside: ReadText) -> Contract | None:
+    def contract(self, document: Callable[[], yaml.Node], beside: ReadText) -> Contract | None:
         try:
-            return self._contract(Fields(_document(text), _FIELDS, what="a contract"), beside)
+            return self._contract(Fields(document(), _FIELDS, what="a contract"), beside)
         except BadYaml as error:
             self._refuse(error, "")
             return None
@@ -144,6 +153,7 @@ class _Reading:
             reasons,
             agreements,
             self._versions(fields, agreements),
+            self._file,
         )
 
     def _named(self, fields: Fields, name: str, read: Callable[[yaml.Node], T]) -> dict[str, T]:

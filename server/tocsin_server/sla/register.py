@@ -4,7 +4,7 @@ A client has one contract at a time. Which one a ticket has is settled by the da
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 
@@ -21,6 +21,14 @@ def by_client(folder: Path) -> Contracts:
     """The contracts of a folder; raises `ContractFileErrors`, and `OSError` for the folder."""
     found: defaultdict[str, list[Contract]] = defaultdict(list)
     for contract in load_contracts(folder):
+        found[contract.client].append(contract)
+    return MappingProxyType({client: tuple(theirs) for client, theirs in found.items()})
+
+
+def with_others(contracts: Contracts, others: Iterable[Contract]) -> Contracts:
+    """The same and some more."""
+    found = defaultdict(list, {client: list(theirs) for client, theirs in contracts.items()})
+    for contract in others:
         found[contract.client].append(contract)
     return MappingProxyType({client: tuple(theirs) for client, theirs in found.items()})
 

@@ -6,10 +6,12 @@ import httpx
 import pytest
 from sqlalchemy import delete, text, update
 from sqlmodel import Session
+from tests.contracts import contract_text
 from tests.server.http.rig import NOW, PASSWORD, Rig
 from tests.server.http.test_guards import every_route
 from tests.server.http.test_me import OWN_ACTS
 
+from tocsin_protocol.vocabulary import Role
 from tocsin_server.access import attempts
 from tocsin_server.access.audit import Act, Actor, Deed, Entry, Party
 from tocsin_server.access.auditlog import entries, record
@@ -21,6 +23,7 @@ from tocsin_server.desk.attested import first_altered
 from tocsin_server.desk.store import EVENTS, TicketAlert
 from tocsin_server.desk.teams import Wish, add_team
 from tocsin_server.errors import Unavailable
+from tocsin_server.sla.document import document_of
 
 SILENCES, TICKETS, LOGIN = "/api/v1/silences", "/api/v1/tickets", "/api/v1/login"
 SILENCE = {
@@ -38,6 +41,7 @@ def log(rig: Rig) -> list[Entry]:
 
 TICKET = {"client": "acme", "title": "t"}
 WAIT = {"reason": "vendor"}
+CONTRACT = document_of(contract_text().replace("ACME-1", "1"))
 URGENT = {"priority": 1, "text": "the shop is shut"}
 BULK = {"act": "resolve", "tickets": [{"id": 1}]}
 FIRST: dict[str, Any] = {SILENCES: SILENCE, TICKETS: TICKET, f"{TICKETS}/1/wait": WAIT}
@@ -54,6 +58,7 @@ ACTS: list[tuple[list[str], str, str, Any, tuple[str, str, int | None]]] = [
     ([], "POST", SILENCES, SILENCE, ("silence.made", "1", 1)),
     ([SILENCES], "POST", SILENCES, SILENCE | {"id": 1}, ("silence.changed", "1", 1)),
     ([SILENCES], "DELETE", f"{SILENCES}/1", None, ("silence.ended", "1", 1)),
+    ([], "PUT", "/api/v1/contracts/1", CONTRACT, ("contract.kept", "1", 1)),
     ([], "POST", TICKETS, TICKET, ("ticket.opened", "1", 1)),
     ([TICKETS], "POST", f"{TICKETS}/1/take", {}, ("ticket.taken", "1", 1)),
     ([TICKETS], "POST", f"{TICKETS}/1/watch", None, ("watch.begun", "1", 1)),
@@ -88,6 +93,8 @@ async def test_an_act_is_recorded(
         (await alice.post(earlier, json=FIRST.get(earlier, {}))).raise_for_status()
     if path.endswith("acknowledge"):
         ring(rig)
+    if method == "PUT":
+        rig.sees("acme", role=Role.ADMIN)
     if path.endswith("assign"):
         rig.storage.write(lambda session: add_team(session, "servers", Wish(), NOW))
 
