@@ -273,6 +273,7 @@ def make_rig(storage: Storage, tokens: dict[str, str]) -> Rig:
         operator_token=OPERATOR_TOKEN,
         passwords=CHEAP,
     )
+    _CURRENT.deps = deps
     return Rig(
         deps, storage, estate, head, presence, clock, judge, journal, notices, ails, agents, inbox, tokens
     )

@@ -98,7 +98,7 @@ async def test_another_origin_is_told_nothing_that_would_let_it_in(rig: Rig) -> 
 
 
 def test_no_server_starts_with_a_route_that_does_not_say_who_may_call_it(
-    monkeypatch: pytest.MonkeyPatch,
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     @get("/forgotten")
     async def forgotten() -> None: ...
@@ -106,7 +106,7 @@ def test_no_server_starts_with_a_route_that_does_not_say_who_may_call_it(
     monkeypatch.setattr(alerts, "ROUTES", (*alerts.ROUTES, forgotten))
 
     with pytest.raises(Misconfigured, match="GET /api/v1/forgotten does not say who may call it"):
-        routes(_CURRENT)
+        routes(rig.deps)
 
 
 @pytest.mark.parametrize("role", Role)

@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 from sqlmodel import select
-from tests.server.http.rig import _CURRENT, CHEAP, NOW, PASSWORD, Rig
+from tests.server.http.rig import CHEAP, NOW, PASSWORD, Rig
 from tests.server.http.test_guards import every_route
 from tests.server.http.test_signin import code_at, enrolled, log, sign_in
 
@@ -235,10 +235,10 @@ async def test_no_token_reaches_its_persons_way_in(rig: Rig, alice: httpx.AsyncC
     assert {answer.json()["detail"] for answer in answers} == {"no token is for this"}
 
 
-def test_each_permission_is_one_scopes_and_a_token_that_reads_changes_nothing() -> None:
+def test_each_permission_is_one_scopes_and_a_token_that_reads_changes_nothing(rig: Rig) -> None:
     """Whoever adds a permission says which tokens have it."""
     assert sorted(chain.from_iterable(SCOPES.values())) == sorted(Permission)
-    reading = {method for method, _, handler in handlers(routes(_CURRENT)) if scope_for(handler) == "read"}
+    reading = {method for method, _, handler in handlers(routes(rig.deps)) if scope_for(handler) == "read"}
     assert reading <= {"GET", "HEAD"}
 
 
