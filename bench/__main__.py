@@ -14,6 +14,7 @@ NAMES = (
     "varbinds",
     "history",
     "decisions",
+    "desk",
 )
 
 
