@@ -4,11 +4,13 @@ Whose tickets, which owner's, which team's, which are no incidents: each has an 
 there is one of open tickets. Where several are asked for, one index is walked and the others are looked at row
 by row on the way, which leaves enough of a client's, an owner's or a team's tickets to fill a page soon. Some
 priorities, or what was opened since a time, are asked for priority by priority (`queue.py`), so that each is
-one stretch of an index.
+one stretch of an index. What is due first has indexes of its own: of all open tickets, and of a client's; those
+that one owner or one team has open are few enough to be sorted.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 
 from sqlalchemy import ColumnElement, select
 from sqlmodel import Session
@@ -23,7 +25,18 @@ from tocsin_server.errors import Unprocessable
 
 _T = TICKETS.c
 _PEOPLE = PersonRow.metadata.tables["person"]
-STATES = {"open": IS_OPEN, "solved": IS_OVER, "all": None}
+STATES: Mapping[str, ColumnElement[bool] | None] = {"open": IS_OPEN, "solved": IS_OVER, "all": None}
+
+
+class Order(StrEnum):
+    """What comes first."""
+
+    URGENCY = "urgency"
+    """The most urgent, of those the oldest."""
+    DUE = "due"
+    """What is due first; what is not due last, in the order of urgency."""
+    NEWEST = "newest"
+    """The latest number."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,8 +53,13 @@ class Filters:
     priorities: Collection[int] = ()
     since_ms: int | None = None
     """It was opened then or later."""
+    due_from_ms: int | None = None
+    due_to_ms: int | None = None
+    """It is due between both, as it was reckoned last: open tickets only."""
     text: str | None = None
     """The words that it has (`words.py`)."""
+    order: Order | None = None
+    """As `by` has it where nothing is asked for."""
 
     def __post_init__(self) -> None:
         if self.state not in STATES:
@@ -51,6 +69,21 @@ class Filters:
                 raise Unprocessable(
                     f"priority {priority} does not exist", remedy="choose 1 to 4, 1 is the most urgent"
                 )
+        if self.state != "open" and self.by is Order.DUE:
+            raise Unprocessable("what is solved is not due any more", remedy="ask for open tickets")
+        if self.order not in (None, self.by):
+            raise Unprocessable(
+                f"these come in the order {self.by}", remedy=f"ask without an order, or for order={self.by}"
+            )
+
+    @property
+    def by(self) -> Order:
+        """In which order they come: what is looked for by words the newest first, what is due by when it is."""
+        if self.text:
+            return Order.NEWEST
+        if self.due_from_ms is not None or self.due_to_ms is not None:
+            return Order.DUE
+        return Order.DUE if self.order is Order.DUE else Order.URGENCY
 
     @property
     def by_priority(self) -> list[int]:
@@ -81,6 +114,20 @@ class Filters:
             found.append(_T.kind == self.kind)
             if self.kind is not TicketKind.INCIDENT:
                 found.append(IS_NO_INCIDENT)
+        if self.due_from_ms is not None:
+            found.append(_T.due_ms >= self.due_from_ms)
+        if self.due_to_ms is not None:
+            found.append(_T.due_ms < self.due_to_ms)
+        return found
+
+    def by_row(self) -> list[ColumnElement[bool]]:
+        """Priorities and age, where they are looked at row by row."""
+        found: list[ColumnElement[bool]] = []
+        if self.priorities:
+            # No sum is in an index: SQLite would walk the queue's by priority, and sort all that it finds.
+            found.append((_T.priority + 0).in_(self.priorities))
+        if self.since_ms is not None:
+            found.append(_T.opened_ms >= self.since_ms)
         return found
 
 

@@ -1,17 +1,18 @@
 """The queue as consoles see it: pages, rows, one ticket in full, and the counts of all.
 
 Pages are cut by keyset: the cursor is the place of the last row in the order of the queue (priority, opened,
-id), so that the thousandth page costs what the first does. A page is two questions and its counts a third,
-whatever its length; a fourth asks what is due of tickets under contract that have changed. Priorities that are
-asked for by name take a question each. What is looked for by its words comes newest first, and takes one
-question more: the words' index gives the numbers of a page, and the page is asked for by its numbers.
+id; due before them, where that is the order), so that the thousandth page costs what the first does. A page is
+two questions and its counts a third, whatever its length; a fourth asks what is due of tickets under contract
+that have changed. Priorities that are asked for by name take a question each. What is looked for by its words
+comes newest first, and takes one question more: the words' index gives the numbers of a page, and the page is
+asked for by its numbers.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, case, func, select, tuple_
+from sqlalchemy import Column, ColumnElement, Row, case, func, select, tuple_
 from sqlmodel import Session
 
 from tocsin_protocol.api import MAX_PAGE, TicketCounts, TicketDetail, TicketEvent, TicketPage, TicketRow
@@ -21,7 +22,7 @@ from tocsin_server.access.store import PersonRow
 from tocsin_server.clock import moment
 from tocsin_server.desk.alarms import LiveValue, alerts_of_ticket, known_severity, worst_states
 from tocsin_server.desk.due import NOTHING, dues, first_due
-from tocsin_server.desk.filters import Filters
+from tocsin_server.desk.filters import Filters, Order
 from tocsin_server.desk.outside import events_outside
 from tocsin_server.desk.promised import NO_TERMS, Due, Promised, Terms, clocks_told, promised
 from tocsin_server.desk.scope import client_id_of
@@ -43,6 +44,7 @@ _PEOPLE = PersonRow.metadata.tables["person"]
 
 _T = TICKETS.c
 _PLACE = (_T.priority, _T.opened_ms, _T.id)
+_DUE_PLACE = (_T.due_ms, *_PLACE)
 
 # Outer joins, though every ticket has a client: SQLite keeps their order, so that it walks the queue's index
 # and stops after one page, instead of sorting a client's tickets.
@@ -67,6 +69,7 @@ _ROWS = (
         _T.waits_for,
         _T.wakes_ms,
         _T.closes_ms,
+        _T.due_ms,
         _CLIENTS.c.slug.label("client"),
         _SITES.c.slug.label("site"),
         _HOSTS.c.name.label("host"),
@@ -101,8 +104,7 @@ def ticket_page(
 ) -> TicketPage:
     """One page. `seen` is the newest event that was published before this was asked."""
     limit = max(1, min(limit, MAX_PAGE))
-    page_of = _searched if filters.text else _queued
-    rows, last = page_of(session, scope, filters, cursor, limit)
+    rows, last = _PAGES[filters.by](session, scope, filters, cursor, limit)
     return TicketPage(
         tickets=_told(session, rows, terms),
         counts=ticket_counts(session, scope),
@@ -209,9 +211,24 @@ def _queued(session: Session, scope: Scope, filters: Filters, cursor: str | None
     for stretch in _stretches(filters, place):
         if len(rows) <= limit:
             rows += session.execute(asked.where(*stretch).limit(limit + 1 - len(rows))).all()
+    return _page(rows, limit, _PLACE)
+
+
+def _due(session: Session, scope: Scope, filters: Filters, cursor: str | None, limit: int) -> _Page:
+    """A page of what is due first."""
+    conditions = filters.conditions(session, scope, filters.client_id(session, scope))
+    asked = _ROWS.where(*conditions, *filters.by_row())
+    if cursor:
+        asked = asked.where(tuple_(*_DUE_PLACE) > tuple_(*_place(cursor, len(_DUE_PLACE))))
+    return _page(session.execute(asked.order_by(*_DUE_PLACE).limit(limit + 1)).all(), limit, _DUE_PLACE)
+
+
+def _page(rows: Sequence[Row[Any]], limit: int, place: Sequence[Column[Any]]) -> _Page:
+    """What was found, where that is one more than the page holds if there is another one."""
     page = rows[:limit]
-    is_last = len(rows) <= limit
-    return page, None if is_last else "-".join(map(str, (page[-1].priority, page[-1].opened_ms, page[-1].id)))
+    if len(rows) <= limit:
+        return page, None
+    return page, "-".join(str(getattr(page[-1], column.name)) for column in place)
 
 
 def _stretches(filters: Filters, place: tuple[int, ...]) -> Iterator[list[ColumnElement[bool]]]:
@@ -241,16 +258,15 @@ def _searched(session: Session, scope: Scope, filters: Filters, cursor: str | No
     )
     there = found(session, looked_for)
     asked = select(there.id).join_from(there.table, TICKETS, _T.id == there.id).where(there.condition)
-    asked = asked.where(*filters.conditions(session, scope, client_id))
-    if filters.priorities:
-        asked = asked.where(_T.priority.in_(filters.priorities))
-    if filters.since_ms is not None:
-        asked = asked.where(_T.opened_ms >= filters.since_ms)
+    asked = asked.where(*filters.conditions(session, scope, client_id), *filters.by_row())
     if cursor:
         asked = asked.where(there.id < _place(cursor, 1)[0])
     ids = session.execute(asked.order_by(there.id.desc()).limit(limit + 1)).scalars().all()
     rows = session.execute(_ROWS.where(_T.id.in_(ids[:limit])).order_by(_T.id.desc())).all()
     return rows, str(ids[limit - 1]) if len(ids) > limit else None
+
+
+_PAGES = {Order.URGENCY: _queued, Order.DUE: _due, Order.NEWEST: _searched}
 
 
 def _place(cursor: str, numbers: int) -> tuple[int, ...]:

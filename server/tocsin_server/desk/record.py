@@ -14,7 +14,7 @@ from sqlmodel import Session
 from tocsin_protocol.vocabulary import OPEN_TICKET_STATES, ActorKind, TicketEventKind, TicketKind
 from tocsin_server.access.store import PersonRow
 from tocsin_server.desk.happening import Happening
-from tocsin_server.desk.store import EVENTS, TICKET_ALERTS, TICKETS
+from tocsin_server.desk.store import EVENTS, FAR_MS, TICKET_ALERTS, TICKETS
 from tocsin_server.desk.texts import Worded, write_texts
 from tocsin_server.desk.ticket import Change, Entry, Standing, Technician
 from tocsin_server.desk.words import Said
@@ -54,6 +54,8 @@ class Record:
     """Each with the transition that it tells of."""
     tells_ms: int | None = 0
     """When its clocks are to be looked at, once it is written; at once, unless who writes it has looked."""
+    due_ms: int = FAR_MS
+    """Its first deadline as it was reckoned last."""
 
     def take_in(self, change: Change, transition_id: int | None = None) -> None:
         """Go on from a change."""
@@ -161,6 +163,7 @@ _CHANGING = (
     "wakes_ms",
     "closes_ms",
     "tells_ms",
+    "due_ms",
 )
 
 
@@ -198,6 +201,7 @@ def _new_row(record: Record) -> dict[str, Any]:
         "reopens": facts.reopens,
         "kind": facts.kind,
         "tells_ms": record.tells_ms,
+        "due_ms": record.due_ms,
     }
 
 
@@ -206,6 +210,7 @@ def _changed_row(record: Record) -> dict[str, Any]:
         "host_id": record.facts.host_id,
         "site_id": record.facts.site_id,
         "tells_ms": record.tells_ms,
+        "due_ms": record.due_ms,
     }
     values = {f"new_{name}": value for name, value in (_standing_row(record.standing) | more).items()}
     return values | {"ticket_id": record.ticket_id, "read_version": record.read_version}
@@ -288,4 +293,5 @@ def _record(row: RowMapping) -> Record:
         ),
         read_version=row["version"],
         was_open=row["state"] in OPEN_TICKET_STATES,
+        due_ms=row["due_ms"],
     )

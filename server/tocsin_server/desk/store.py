@@ -14,6 +14,9 @@ from sqlmodel import Field, SQLModel
 from tocsin_protocol.vocabulary import ActorKind, TeamAssign, TicketEventKind, TicketKind, TicketState
 from tocsin_server.storage.columns import Millis, RowId, partial_index, word
 
+FAR_MS = (1 << 53) - 1
+"""The deadline of what is not due, or nobody knows when: behind all others, and every JSON can hold it."""
+
 _OPEN = "state NOT IN ('solved', 'closed')"
 _OWNED = "owner_id IS NOT NULL"
 _OPEN_OWNED = f"{_OPEN} AND {_OWNED}"
@@ -45,6 +48,11 @@ class Ticket(SQLModel, table=True):
         Index("ticket_client", "client_id", "priority", "opened_ms", "id", "state"),
         partial_index("ticket_open_owner", "owner_id", "priority", "opened_ms", "id", where=_OPEN_OWNED),
         partial_index("ticket_owner", "owner_id", "priority", "opened_ms", "id", "state", where=_OWNED),
+        # What is due first: of those with the same deadline, or with none, the queue's order.
+        partial_index("ticket_open_due", "due_ms", "priority", "opened_ms", "id", where=_OPEN),
+        partial_index(
+            "ticket_open_client_due", "client_id", "due_ms", "priority", "opened_ms", "id", where=_OPEN
+        ),
         Index("ticket_team", "team", "priority", "opened_ms", "id", "state"),
         partial_index("ticket_kind", "kind", "priority", "opened_ms", "id", "state", where=_NO_INCIDENT),
         partial_index("ticket_recovering", "recovered_ms", where=_RECOVERING),
@@ -93,6 +101,8 @@ class Ticket(SQLModel, table=True):
     """When it closes by itself; nothing while it is open, and where it does not."""
     tells_ms: int | None = Field(default=None, sa_type=Millis)
     """When the next threshold of one of its clocks is passed; 0 once something has happened to it."""
+    due_ms: int = Field(default=FAR_MS, sa_type=Millis, sa_column_kwargs={"server_default": str(FAR_MS)})
+    """The first deadline of its promises as it was reckoned last, within a second of a change (`told.py`)."""
     reopens: int | None = Field(default=None, foreign_key="ticket.id", sa_type=RowId)
     """The earlier ticket of the same trouble, where that one was solved too long ago to be reopened."""
 

@@ -2,7 +2,8 @@
 
     tells_ms     0 once anything has happened to a ticket, else when its next threshold is passed
     look         those whose time has come are reckoned anew (`sla/passed.py`)
-    one act      what is passed is written down, the timeline has an entry for what is news, `tells_ms` is next
+    one act      what is passed is written down, the timeline has an entry for what is news, `tells_ms` is next,
+                 and `due_ms` the first deadline, by which the queue can be ordered
 
 So however many clocks run, a second costs a question of an index, and as much work as there are thresholds
 that are passed in it. A threshold is written down under a key of its own: whatever happens meanwhile, a restart
@@ -19,11 +20,12 @@ from sqlmodel import Session
 
 from tocsin_protocol.vocabulary import TicketState
 from tocsin_server.clock import moment
+from tocsin_server.desk.due import first_due
 from tocsin_server.desk.happening import Happening
 from tocsin_server.desk.promised import Promised, Terms, promised
 from tocsin_server.desk.record import Record, read_records, written
 from tocsin_server.desk.ruling import Whom, World, escalated
-from tocsin_server.desk.store import IS_OPEN, IS_TELLING, TICKETS, TOLD
+from tocsin_server.desk.store import FAR_MS, IS_OPEN, IS_TELLING, TICKETS, TOLD
 from tocsin_server.desk.ticket import pass_threshold
 from tocsin_server.desk.worlds import worlds_of
 from tocsin_server.sla.passed import BREACH_PERCENT, NOTHING, Instant, Key, Look, News, look_at
@@ -57,13 +59,19 @@ class Beat:
         """The tickets whose turn it is; none once all have had theirs."""
         by = (terms.contracts, terms.tables)
         if self._by is None or by[0] is not self._by[0] or by[1] is not self._by[1]:
-            self._by, self._after = by, 0 if terms.contracts else None
+            self._by, self._after = by, 0 if terms.contracts or _is_anything_due(session) else None
         if self._after is None:
             return ()
         asked = {"after": self._after, "limit": LIMIT}
         found = session.execute(_NEXT_OPEN, asked).scalars().all()
         self._after = found[-1] if found else None
         return found
+
+
+def _is_anything_due(session: Session) -> bool:
+    """Whether a ticket has a deadline, of contracts that there may no longer be."""
+    asked = select(_T.id).where(IS_OPEN, _T.due_ms < FAR_MS).limit(1)
+    return session.execute(asked).first() is not None
 
 
 def due(session: Session, now_ms: int) -> Sequence[int]:
@@ -75,7 +83,9 @@ def tell(session: Session, ticket_ids: Collection[int], terms: Terms) -> list[Ha
     """Look at these tickets; what has come of those with news."""
     if not ticket_ids:
         return []
-    looks = _looks(session, ticket_ids, terms)
+    found = promised(session, ticket_ids, terms)
+    looks = _looks(session, found, terms.now_ms)
+    deadlines = {ticket_id: _deadline(each) for ticket_id, each in found.items()}
     passing = [ticket_id for ticket_id, look in looks.items() if look.passed]
     records = read_records(session, _T.id.in_(passing)) if passing else []
     _write_down(session, records, looks, terms.now_ms)
@@ -85,22 +95,28 @@ def tell(session: Session, ticket_ids: Collection[int], terms: Terms) -> list[Ha
         for news in looks[record.ticket_id].news:
             _take_in(record, news, worlds[record.ticket_id], terms)
         record.tells_ms = looks[record.ticket_id].next_ms
+        record.due_ms = deadlines[record.ticket_id]
     told = written(session, heard)
-    _look_later(session, ticket_ids, looks, but={record.ticket_id for record in heard})
+    but = {record.ticket_id for record in heard}
+    _look_later(session, [each for each in ticket_ids if each not in but], looks, deadlines)
     return told
 
 
-def _looks(session: Session, ticket_ids: Collection[int], terms: Terms) -> dict[int, Look]:
+def _looks(session: Session, found: Mapping[int, Promised], now_ms: int) -> dict[int, Look]:
     """What is to be seen of those with clocks."""
-    found = promised(session, ticket_ids, terms)
     told = _told_before(session, [ticket_id for ticket_id, each in found.items() if each.clocks])
-    return {ticket_id: _look(each, told[ticket_id], terms.now_ms) for ticket_id, each in found.items()}
+    return {ticket_id: _look(each, told[ticket_id], now_ms) for ticket_id, each in found.items()}
 
 
 def _look(found: Promised, told: Collection[Key], now_ms: int) -> Look:
     if not found.clocks:
         return NOTHING
     return look_at(found.clocks, told, max(now_ms, found.events[-1].at_ms))  # as they were reckoned
+
+
+def _deadline(found: Promised) -> int:
+    at_ms = first_due(found.clocks).at_ms
+    return FAR_MS if at_ms is None else at_ms
 
 
 def _told_before(session: Session, ticket_ids: Sequence[int]) -> Mapping[int, set[Key]]:
@@ -141,17 +157,20 @@ def _take_in(record: Record, news: News, world: World, terms: Terms) -> None:
 
 
 def _look_later(
-    session: Session, ticket_ids: Collection[int], looks: Mapping[int, Look], *, but: Collection[int]
+    session: Session, ticket_ids: Collection[int], looks: Mapping[int, Look], deadlines: Mapping[int, int]
 ) -> None:
     """Of those to which nothing has happened by this."""
     rows = [
-        {"ticket": ticket_id, "next_ms": looks.get(ticket_id, NOTHING).next_ms}
+        {
+            "ticket": ticket_id,
+            "next_ms": looks.get(ticket_id, NOTHING).next_ms,
+            "deadline_ms": deadlines.get(ticket_id, FAR_MS),
+        }
         for ticket_id in ticket_ids
-        if ticket_id not in but
     ]
     if rows:
         later = update(TICKETS).where(_T.id == bindparam("ticket"))
-        session.execute(later.values(tells_ms=bindparam("next_ms")), rows)
+        session.execute(later.values(tells_ms=bindparam("next_ms"), due_ms=bindparam("deadline_ms")), rows)
 
 
 # -- what is said

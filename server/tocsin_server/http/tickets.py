@@ -26,7 +26,7 @@ from tocsin_protocol.teams import Assign
 from tocsin_server.access.auditlog import record
 from tocsin_server.access.permissions import Permission
 from tocsin_server.desk import attested, work
-from tocsin_server.desk.filters import Filters
+from tocsin_server.desk.filters import Filters, Order
 from tocsin_server.desk.happening import Happening
 from tocsin_server.desk.queue import ticket_detail, ticket_page
 from tocsin_server.http.deps import Deps, Wired
@@ -34,6 +34,7 @@ from tocsin_server.http.etags import etag, opaque_of, read_tags, unchanged, want
 from tocsin_server.http.once import Done, once
 from tocsin_server.http.permitted import needs
 from tocsin_server.http.questions import (
+    Due,
     HostId,
     Id,
     Kind,
@@ -41,9 +42,12 @@ from tocsin_server.http.questions import (
     Moment,
     Priorities,
     Slug,
+    TicketOrder,
     TicketStates,
+    Within,
     Word,
     instant,
+    span,
 )
 from tocsin_server.http.scoped import asked_soon, narrowed
 from tocsin_server.http.sessions import SignedIn, actor, scope_of
@@ -63,11 +67,16 @@ async def queue(
     kind: Kind = None,
     priority: Priorities = None,
     since: Moment = None,
+    due: Due = None,
+    within: Within = None,
     q: Word = None,
+    order: TicketOrder = None,
     limit: Limit = DEFAULT_PAGE,
     cursor: Word = None,
 ) -> TicketPage:
-    """One page of the queue, the most urgent first; of what has the words `q`, the newest first."""
+    """One page of the queue, the most urgent first, or what is due first; of what has words, the newest."""
+    now_ms = deps.clock.now_ms()
+    is_due = bool(due or within)
     filters = Filters(
         state=which,
         client=client,
@@ -77,7 +86,10 @@ async def queue(
         kind=kind,
         priorities=priority or (),
         since_ms=None if since is None else instant("since", since),
+        due_from_ms=now_ms if within and not due else None,
+        due_to_ms=now_ms + (span("within", within) if within else 0) if is_due else None,
         text=q,
+        order=None if order is None else Order(order),
     )
     ask = partial(
         ticket_page,

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlalchemy import event, text
+from sqlalchemy import event, text, update
 from sqlmodel import Session
 from tests.examples import share
 from tests.server.desk.world import ALICE, BOB, NOW, World
@@ -16,9 +16,9 @@ from tocsin_protocol.vocabulary import AlertState, Severity, TicketEventKind, Ti
 from tocsin_server.access.scope import EVERYWHERE
 from tocsin_server.clock import moment
 from tocsin_server.desk import queue, work
-from tocsin_server.desk.filters import Filters
+from tocsin_server.desk.filters import Filters, Order
 from tocsin_server.desk.queue import OpenTickets
-from tocsin_server.desk.store import Ticket
+from tocsin_server.desk.store import TICKETS, Ticket
 from tocsin_server.errors import NotFound, Unprocessable
 
 
@@ -218,6 +218,18 @@ def a_ticket(priority: int, opened_ms: int, state: TicketState, *, client_id: in
 def test_a_page_is_read_off_an_index_and_never_sorted(
     busy: World, state: str, whose: dict[str, str], cursor: str | None
 ) -> None:
+    is_read_off_an_index(busy, Filters(state=state, **whose), cursor)
+
+
+@pytest.mark.parametrize("whose", [{}, {"client": "acme"}, {"due_to_ms": NOW}, {"priorities": [1]}])
+@pytest.mark.parametrize("cursor", [None, f"{NOW}-2-{NOW}-7"])
+def test_a_page_of_what_is_due_is_read_off_an_index_and_never_sorted(
+    busy: World, whose: dict[str, Any], cursor: str | None
+) -> None:
+    is_read_off_an_index(busy, Filters(order=Order.DUE, **whose), cursor)
+
+
+def is_read_off_an_index(busy: World, filters: Filters, cursor: str | None) -> None:
     statements: list[tuple[str, object]] = []
 
     def note(_connection, _cursor, statement, parameters, *_rest) -> None:
@@ -225,7 +237,7 @@ def test_a_page_is_read_off_an_index_and_never_sorted(
 
     def ask(session: Session) -> list[str]:
         event.listen(session.get_bind(), "before_cursor_execute", note)
-        queue.ticket_page(session, EVERYWHERE, Filters(state=state, **whose), cursor=cursor)
+        queue.ticket_page(session, EVERYWHERE, filters, cursor=cursor)
         event.remove(session.get_bind(), "before_cursor_execute", note)
         asked, given_to_it = next(one for one in statements if "ORDER BY" in one[0])
         return plan_of(session, asked, given_to_it)
@@ -246,6 +258,57 @@ def plan_of(session: Session, statement: str, parameters: object) -> list[str]:
     connection.exec_driver_sql("SET LOCAL enable_sort = off")
     connection.exec_driver_sql("SET LOCAL enable_seqscan = off")
     return list(connection.exec_driver_sql(f"EXPLAIN {statement}", parameters).scalars())
+
+
+def make_due(session: Session) -> None:
+    """3 has been due, 1 is due in a minute and 4 in an hour; nothing is promised of 2."""
+    for number, due_ms in ((3, NOW - 1), (1, NOW + 60_000), (4, NOW + 3_600_000)):
+        session.execute(update(TICKETS).where(TICKETS.c.id == number).values(due_ms=due_ms))
+
+
+@pytest.mark.parametrize(
+    ("asked", "expected"),
+    [
+        ({"order": Order.DUE}, [3, 1, 4, 2]),
+        ({"order": Order.URGENCY}, [2, 4, 1, 3]),
+        ({"order": Order.DUE, "client": "acme"}, [3, 1, 2]),
+        ({"order": Order.DUE, "priorities": [1, 2]}, [1, 4, 2]),
+        ({"order": Order.DUE, "since_ms": NOW + 1}, []),
+        ({"due_to_ms": NOW}, [3]),
+        ({"due_from_ms": NOW, "due_to_ms": NOW + 3_600_000}, [1]),
+        ({"due_to_ms": NOW + 3_600_001, "client": "globex"}, [4]),
+        ({"due_to_ms": NOW + 60_001, "text": "atlas"}, [3, 1]),
+    ],
+)
+def test_what_is_due_first_comes_first(busy: World, asked: dict[str, Any], expected: list[int]) -> None:
+    busy.storage.write(make_due)
+
+    assert ids(busy, **asked) == expected
+
+
+def test_pages_of_what_is_due_follow_one_another(busy: World) -> None:
+    busy.storage.write(make_due)
+
+    first = page(busy, order=Order.DUE, limit=3)
+    second = page(busy, order=Order.DUE, limit=3, cursor=first.next)
+
+    assert [[row.id for row in each.tickets] for each in (first, second)] == [[3, 1, 4], [2]]
+    assert second.next is None
+
+
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        ({"order": Order.DUE, "state": "all"}, "not due any more"),
+        ({"due_to_ms": NOW, "state": "solved"}, "not due any more"),
+        ({"order": Order.DUE, "text": "vpn"}, "order newest"),
+        ({"order": Order.URGENCY, "due_to_ms": NOW}, "order due"),
+        ({"order": Order.NEWEST}, "order urgency"),
+    ],
+)
+def test_an_order_that_tickets_do_not_come_in_is_refused(asked: dict[str, Any], message: str) -> None:
+    with pytest.raises(Unprocessable, match=message):
+        Filters(**asked)
 
 
 def test_rows_are_had_by_id_for_those_that_are_there(busy: World) -> None:

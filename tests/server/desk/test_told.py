@@ -17,10 +17,13 @@ from tests.lifecycle import TABLES
 from tests.server.desk.world import NOW, World
 
 from tocsin_protocol.vocabulary import ActorKind, TicketEventKind, TicketState
+from tocsin_server.access.scope import EVERYWHERE
+from tocsin_server.clock import moment
 from tocsin_server.decisions.folder import NO_TABLES
 from tocsin_server.desk import told, work
 from tocsin_server.desk.promised import Terms, promised
-from tocsin_server.desk.store import EVENTS, TICKETS, TOLD
+from tocsin_server.desk.queue import ticket_rows
+from tocsin_server.desk.store import EVENTS, FAR_MS, TICKETS, TOLD
 from tocsin_server.desk.told import Beat, due, tell
 from tocsin_server.errors import Conflict, Unprocessable
 from tocsin_server.sla.clock import ClockState
@@ -77,6 +80,32 @@ def desk(world: World) -> Desk:
     desk = Desk(world)
     desk.look()
     return desk
+
+
+def test_the_first_deadline_is_kept_for_the_queue_and_follows_what_happens(desk: Desk) -> None:
+    def deadline() -> int:
+        return desk.world.ticket().due_ms
+
+    first = deadline()
+    row = desk.world.storage.read(lambda session: ticket_rows(session, EVERYWHERE, [1], desk.terms)[1])
+    desk.world.act(work.take, 1)
+    unlooked = deadline()
+    desk.look()
+    taken = deadline()
+    desk.contracts = NO_CONTRACTS
+    desk.look()
+
+    assert row.due_at == moment(first)
+    assert unlooked == first < taken < FAR_MS
+    assert deadline() == FAR_MS
+
+
+def test_what_nobody_has_promised_is_not_due(world: World) -> None:
+    world.fire(client_id=2)
+    world.consume()
+    Desk(world).look()
+
+    assert world.ticket().due_ms == FAR_MS
 
 
 def test_each_threshold_is_an_entry_of_the_timeline_when_it_is_passed_and_once(desk: Desk) -> None:

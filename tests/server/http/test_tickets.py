@@ -105,6 +105,10 @@ async def test_the_queue_is_narrowed_by_team_kind_priority_age_and_words(
     assert await ids(q=f"#{second['id']}") == [second["id"]]
     assert await ids(kind="request") == []
     assert await ids(team="nobodys") == []
+    assert (
+        await ids(due="breached") == await ids(within="1h") == await ids(due="breached", within="1h30m") == []
+    )
+    assert await ids(order="due", priority=1) == [first["id"]]
     assert await ids(since=first["opened_at"], priority=1) == [first["id"]]
 
 
@@ -119,6 +123,12 @@ async def test_the_queue_is_narrowed_by_team_kind_priority_age_and_words(
         {"priority": [1, 2, 3, 4, 1]},
         {"kind": "complaint"},
         {"since": "yesterday"},
+        {"due": "soon"},
+        {"within": "an hour"},
+        {"within": "2y"},
+        {"within": "1h", "state": "all"},
+        {"order": "id"},
+        {"order": "due", "q": "gate"},
         {"since": "2026-11-26T22:00:00"},
     ],
 )
