@@ -28,11 +28,11 @@ def receiver(session: Session, record: Record, wish: Assign, contracts: Contract
     if wish.team is None:
         if wish.person is None:
             raise Unprocessable("nobody is named", remedy="name a team, a person or a supplier")
-        owner = _member(session, was.team, wish.person)
+        owner = _member(session, record, was.team, wish.person)
         return Receiver(was.team, owner, was.supplier, data={"owner": owner.login})
     team = team_row(session, wish.team).slug
     if wish.person is not None:
-        owner = _member(session, team, wish.person)
+        owner = _member(session, record, team, wish.person)
         return Receiver(team, owner, data={"team": team, "owner": owner.login})
     return Receiver(team, _keeps(was, team), data={"team": team})
 
@@ -42,10 +42,10 @@ def _keeps(was: Standing, team: str) -> Technician | None:
     return was.owner if was.supplier and team == was.team else None
 
 
-def _member(session: Session, team: str, login: str) -> Technician:
+def _member(session: Session, record: Record, team: str, login: str) -> Technician:
     if not team:
         raise Unprocessable("the ticket is no team's", remedy="name the person's team, too")
-    return member_of(session, team, login)
+    return member_of(session, team, login, record.facts.client_id)
 
 
 def _known_supplier(session: Session, record: Record, name: str, contracts: Contracts) -> str:

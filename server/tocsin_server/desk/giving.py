@@ -1,21 +1,26 @@
 """New tickets are given to somebody of their team, where the team assigns by load: in the act that opens them.
 
 A team is read when its first ticket comes, and counted on from there: so a storm of alerts is spread as one
-ticket after another would be.
+ticket after another would be. Only who sees the client is given its ticket. What they have open is counted over
+all clients, whoever opens the ticket: only the numbers are told.
 """
 
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import Any
 
 from sqlalchemy import ColumnElement, Row, bindparam, func, literal_column, select, update
 from sqlmodel import Session
 
 from tocsin_protocol.vocabulary import Role, TeamAssign
-from tocsin_server.access.store import PersonRow
-from tocsin_server.desk.load import WEIGHTS, Bearer, least_loaded
+from tocsin_server.access.permissions import Permission, may
+from tocsin_server.access.scope import EVERYWHERE, Scope
+from tocsin_server.access.store import GRANTS, PersonRow
+from tocsin_server.desk.load import WEIGHTS, Bearer, Choice, least_loaded
 from tocsin_server.desk.record import Record
 from tocsin_server.desk.store import IS_OPEN, TICKETS, TeamMemberRow, TeamRow
 from tocsin_server.desk.ticket import TOCSIN, Receiver, Technician, assign
+from tocsin_server.storage.statements import show_only
 
 _TEAMS = TeamRow.metadata.tables["team"]
 _MEMBERS = TeamMemberRow.metadata.tables["team_member"]
@@ -28,6 +33,7 @@ _WORKING = (
         _MEMBERS.c.away_until_ms,
         _MEMBERS.c.given_ms,
         _PEOPLE.c.login,
+        _PEOPLE.c.all_clients,
     )
     .join_from(_MEMBERS, _TEAMS, _TEAMS.c.id == _MEMBERS.c.team_id)
     .join(_PEOPLE, _PEOPLE.c.id == _MEMBERS.c.person_id)
@@ -35,7 +41,7 @@ _WORKING = (
         _TEAMS.c.slug == bindparam("team"),
         _MEMBERS.c.until_ms.is_(None),
         _PEOPLE.c.disabled_ms.is_(None),
-        _PEOPLE.c.role != Role.VIEWER,
+        _PEOPLE.c.role.in_([role for role in Role if may(role, Permission.WORK)]),
     )
     .order_by(_PEOPLE.c.login)
 )
@@ -47,20 +53,23 @@ _HAS_OWNER: ColumnElement[bool] = literal_column("ticket.owner_id IS NOT NULL")
 class Giving:
     """Gives the tickets of one transaction to people."""
 
-    def __init__(self, session: Session, now_ms: int) -> None:
+    def __init__(self, session: Session, now_ms: int, scope: Scope = EVERYWHERE) -> None:
+        """`scope` is what the transaction sees."""
         self._session = session
+        self._scope = scope
         self._now_ms = now_ms
         self._by_load: frozenset[str] | None = None
         self._teams: dict[str, dict[int, Bearer]] = {}
         self._given: set[int] = set()
+        self._everywhere: set[int] = set()
+        self._granted: dict[int, frozenset[int]] = {}
 
     def give(self, record: Record, at_ms: int) -> None:
         """Give a ticket that is just opened to somebody of its team; its timeline says why, or why not."""
         team = record.standing.team
         if not self._assigns(team):
             return
-        bearers = self._bearers(team)
-        choice = least_loaded(team, list(bearers.values()), self._now_ms)
+        choice = self._choice(team, record.facts.client_id)
         if choice.bearer is None:
             entry, transition_id = record.entries[-1]
             told = replace(entry, data={**entry.data, "nobody": choice.why})
@@ -77,6 +86,19 @@ class Giving:
             given = update(_MEMBERS).where(_MEMBERS.c.id == bindparam("member"))
             rows = [{"member": member, "now_ms": self._now_ms} for member in sorted(self._given)]
             self._session.execute(given.values(given_ms=bindparam("now_ms")), rows)
+
+    def _choice(self, team: str, client_id: int) -> Choice:
+        bearers = list(self._bearers(team).values())
+        seeing = [each for each in bearers if self._sees(each.who.id, client_id)]
+        if bearers and not seeing:
+            return Choice(None, f"nobody of {team} sees the client")
+        return least_loaded(team, seeing, self._now_ms)
+
+    def _sees(self, person_id: int, client_id: int) -> bool:
+        if client_id not in self._granted:
+            asked = select(GRANTS.c.person_id).where(GRANTS.c.client_id == client_id)
+            self._granted[client_id] = frozenset(self._session.execute(asked).scalars())
+        return person_id in self._everywhere or person_id in self._granted[client_id]
 
     def _note(self, who: Technician, priority: int) -> None:
         """In each of their teams that is read."""
@@ -95,7 +117,10 @@ class Giving:
         """By the number of the member's row."""
         if team not in self._teams:
             rows = self._session.execute(_WORKING, {"team": team}).all()
+            show_only(self._session, EVERYWHERE.setting)
             loads = _loads(self._session, [row.person_id for row in rows])
+            show_only(self._session, self._scope.setting)
+            self._everywhere |= {row.person_id for row in rows if row.all_clients}
             self._teams[team] = {row.id: _bearer(row, loads.get(row.person_id, (0, 0))) for row in rows}
         return self._teams[team]
 
@@ -115,6 +140,6 @@ def _loads(session: Session, people: Iterable[int]) -> dict[int, tuple[int, int]
     return found
 
 
-def _bearer(row: Row[tuple[int, int, int | None, int | None, int | None, str]], has: tuple[int, int]) -> Bearer:
+def _bearer(row: Row[Any], has: tuple[int, int]) -> Bearer:
     who = Technician(row.person_id, row.login)
     return Bearer(who, *has, row.most_open, row.away_until_ms, row.given_ms)

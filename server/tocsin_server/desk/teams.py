@@ -12,7 +12,7 @@ from sqlmodel import Session, col, select
 from tocsin_protocol.vocabulary import TeamAssign
 from tocsin_server.access.permissions import Permission, may
 from tocsin_server.access.standing import person
-from tocsin_server.access.store import PersonRow
+from tocsin_server.access.store import PersonClient, PersonRow
 from tocsin_server.desk.store import TeamMemberRow, TeamRow
 from tocsin_server.desk.ticket import Technician
 from tocsin_server.errors import Conflict, NotFound, Unprocessable
@@ -146,12 +146,15 @@ def team(session: Session, slug: str) -> Team:
     return found
 
 
-def member_of(session: Session, slug: str, login: str) -> Technician:
-    """Somebody of a team who can be given a ticket; raises `NotFound`, `Unprocessable` where they are not."""
+def member_of(session: Session, slug: str, login: str, client_id: int) -> Technician:
+    """Somebody of a team who can be given a client's ticket; raises `NotFound`, `Unprocessable`."""
     row, who = team_row(session, slug), person(session, login)
     is_there = _membership(session, row, who) is not None and who.disabled_ms is None
     if not (is_there and may(who.role, Permission.WORK)):
         raise Unprocessable(f"{login} does no work in {slug}", remedy="tocsin-server team list shows who does")
+    is_granted = session.get(PersonClient, (known(who.id), client_id)) is not None
+    if not (who.all_clients or is_granted):
+        raise Unprocessable(f"{login} does not see the client", remedy="an administrator grants it to them")
     return Technician(known(who.id), who.login)
 
 

@@ -233,7 +233,7 @@ def open_ticket(
     )
     record = Record(facts, change.standing)
     record.take_in(change)
-    giving = Giving(session, now_ms)
+    giving = Giving(session, now_ms, scope)
     giving.give(record, now_ms)
     giving.write()
     write_new(session, [record])

@@ -7,7 +7,8 @@ from tests.server.desk.world import ALICE, BOB, NOW, World
 
 from tocsin_protocol.teams import Assign
 from tocsin_protocol.vocabulary import ActorKind, TicketEventKind, TicketState
-from tocsin_server.access.standing import disable
+from tocsin_server.access.grants import Grant
+from tocsin_server.access.standing import Wish, change, disable
 from tocsin_server.desk import teams, work
 from tocsin_server.desk.happening import Happening
 from tocsin_server.errors import Conflict, NotFound, Stale, TocsinError, Unprocessable
@@ -31,6 +32,10 @@ def make_busy(world: World) -> None:
 @pytest.fixture
 def world(busy: World) -> World:
     return busy
+
+
+def sees(world: World, login: str, *clients: str) -> None:
+    world.storage.write(lambda s: change(s, login, Wish(sees=Grant(clients))))
 
 
 def assign(world: World, *, ticket_id: int = 1, **more: object) -> Happening:
@@ -103,6 +108,15 @@ def test_nobody_else_gets_it(world: World, whom: dict[str, str], error: TocsinEr
     assert refused.value.message == error.message
     assert refused.value.remedy
     assert world.ticket().version == 1
+
+
+def test_who_does_not_see_the_client_gets_none(world: World) -> None:
+    sees(world, "alice", "globex")
+    with pytest.raises(Unprocessable, match="alice does not see the client"):
+        assign(world, person="alice")
+
+    sees(world, "alice", "acme")
+    assert assign(world, person="alice").kind is TicketEventKind.ASSIGNED
 
 
 def test_who_is_disabled_gets_none(world: World) -> None:

@@ -10,12 +10,16 @@ from tests.server.desk.world import ALICE, BOB, NOW, World
 
 from tocsin_protocol.api import NewTicket
 from tocsin_protocol.vocabulary import ActorKind, TeamAssign, TicketEventKind, TicketState
-from tocsin_server.access.scope import EVERYWHERE
+from tocsin_server.access import standing
+from tocsin_server.access.grants import Grant
+from tocsin_server.access.scope import EVERYWHERE, Scope
 from tocsin_server.access.standing import disable
 from tocsin_server.desk import teams, work
+from tocsin_server.desk.happening import Happening
 from tocsin_server.desk.requests import open_request, request_of
 from tocsin_server.desk.store import TeamMemberRow
 from tocsin_server.desk.teams import MemberWish, Wish
+from tocsin_server.http.scoped import narrowed
 
 MEMBERS = TeamMemberRow.metadata.tables["team_member"]
 
@@ -116,6 +120,35 @@ def test_where_nobody_can_be_given_it_the_ticket_is_open_to_all_and_says_why(wor
     assert world.events(2)[0].data["nobody"] == (
         "nobody of servers can be given it: alice has 1 open of at most 1, bob is away until 2023-11-14 22:14Z"
     )
+
+
+def test_only_who_sees_the_client_is_given_its_ticket(world: World) -> None:
+    for login, client in (("alice", "globex"), ("bob", "acme")):
+        world.storage.write(lambda s, login=login, client=client: sees(s, login, client))
+    fires(world, "/a", "/b")
+    fires(world, "/a", client_id=2)
+    world.storage.write(lambda s: sees(s, "bob"))
+    fires(world, "/c")
+
+    assert owners(world) == [BOB.id, BOB.id, ALICE.id, None]
+    assert world.events(4)[0].data["nobody"] == "nobody of servers sees the client"
+
+
+def test_what_is_open_of_other_clients_counts_for_who_does_not_see_them(world: World) -> None:
+    fires(world, "/a", client_id=2)
+    new, acmes = NewTicket(client="acme", title="it is slow", host_id=1), Scope(frozenset({1}), is_inside=True)
+
+    def act(session: Session) -> Happening:
+        with narrowed(session, acmes):
+            return work.open_ticket(session, acmes, new, person=ALICE, now_ms=NOW, tables=TABLES)
+
+    world.storage.write(act)
+
+    assert owners(world) == [ALICE.id, BOB.id]
+
+
+def sees(session: Session, login: str, *clients: str) -> None:
+    standing.change(session, login, standing.Wish(sees=Grant(clients)))
 
 
 def test_a_team_that_does_not_assign_gives_to_nobody(world: World) -> None:

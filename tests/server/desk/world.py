@@ -47,6 +47,7 @@ class World:
                     role=person.role,
                     password_hash="",
                     created_ms=NOW,
+                    all_clients=True,
                 )
             )
         for number, slug in ((1, "acme"), (2, "globex")):
