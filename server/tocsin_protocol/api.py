@@ -32,6 +32,7 @@ that they do not know, so an older console works with a newer server.
 | `GET /api/v1/teams?mine=` | | `teams.TeamPage` |
 | `GET /api/v1/teams/{slug}` | | `teams.Team` |
 | `POST /api/v1/tickets/{id}/watch`, `/unwatch` | | `TicketDetail` |
+| `POST /api/v1/tickets/{id}/looking` | `Looking` | `Lookers` |
 | `POST /api/v1/tickets/bulk` | `BulkAct` | `BulkAnswer` |
 | `GET /api/v1/contracts?client=` | | `contracts.ContractPage` |
 | `GET /api/v1/contracts/{id}?version=` | | the contract, as its file would be |
@@ -572,9 +573,38 @@ class HostChanged(Message, frozen=True, kw_only=True):
     host: HostRow
 
 
+class Looking(Question, frozen=True, kw_only=True):
+    """A console shows a ticket; said anew every ten seconds, it is forgotten after thirty."""
+
+    writing: Literal["", "note", "reply"] = ""
+    """What is being written on it there."""
+    gone: bool = False
+    """It is shown no more."""
+
+
+class Looker(Message, frozen=True, kw_only=True):
+    login: str
+    writing: str = ""
+
+
+class Lookers(Message, frozen=True, kw_only=True):
+    """Who looks at a ticket, by login, whoever asks among them."""
+
+    lookers: list[Looker]
+
+
+class LookersChanged(Message, frozen=True, kw_only=True):
+    """SSE event `looking`: who looks at a ticket now. Only the provider's own people hear of it."""
+
+    ticket_id: int
+    client: str
+    lookers: list[Looker]
+
+
 EVENTS: dict[str, type[Message] | None] = {
     "ticket": TicketChanged,
     "host": HostChanged,
+    "looking": LookersChanged,
     "rules": None,  # what judges or withholds has changed, such as a rule file or a silence: ask for the status
     "reset": None,  # events were missed (the server restarted): take a new snapshot
 }

@@ -12,7 +12,7 @@ import gc
 import signal
 import socket
 from collections.abc import Callable
-from functools import partial
+from functools import cached_property, partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Self
@@ -54,6 +54,7 @@ from tocsin_server.http.build import build
 from tocsin_server.http.connection import connections
 from tocsin_server.http.deps import Deps
 from tocsin_server.http.hostrows import HostRows
+from tocsin_server.http.lookers import Lookers
 from tocsin_server.http.needs import Asgi
 from tocsin_server.http.requests import HostReadings, Requests
 from tocsin_server.http.sent import Sent
@@ -95,6 +96,8 @@ RELOAD_EVERY_S = 2.0
 """How soon a revoked agent is refused, and a changed file or a silence by a command is in force."""
 SETTLE_EVERY_S = 1.0
 SWEEP_EVERY_S = 300.0
+LOOK_EVERY_S = 5.0
+"""How soon it is told that a console is gone that has not said so."""
 SIGN_EVERY_S = 300.0
 """What is done to entries of the audit log before they are signed may not show."""
 REPLAY_MS = 3_660_000
@@ -286,6 +289,7 @@ class Server:
                 hosts=self.hosts,
                 notices=self.notices,
                 broker=self.broker,
+                lookers=self.lookers,
                 health=self.health,
                 clock=self._clock,
                 settings=self._settings,
@@ -310,6 +314,11 @@ class Server:
                 operator_token=issue_pass(self._data, local_url(self._settings)).token,
             )
         )
+
+    @cached_property
+    def lookers(self) -> Lookers:
+        """Who looks at which ticket."""
+        return Lookers(partial(self.broker.publish, "looking"), self._clock)
 
     def _agents(self) -> AgentsApp:
         interval_s = self._settings.interval_s
@@ -438,6 +447,7 @@ class Server:
             Job("sign-audit", SIGN_EVERY_S, self.notary.sign),
             Job("sweep-journal", SWEEP_EVERY_S, lambda: self.journal.sweep(self._clock.now_ms())),
             Job("sweep-history", SWEEP_EVERY_S, self._sweep_history),
+            Job("sweep-lookers", LOOK_EVERY_S, self.lookers.sweep),
             Job("sweep-answers", SWEEP_EVERY_S, self._sweep_answers),
         ]
 

@@ -183,6 +183,7 @@ def test_the_jobs_reload_settle_and_sweep(wired: Server) -> None:
         "sign-audit",
         "sweep-journal",
         "sweep-history",
+        "sweep-lookers",
         "sweep-answers",
     ]
     assert len(wired.rulebook.rules) == 1

@@ -48,6 +48,10 @@ class FakeServer(httpx.AsyncBaseTransport):
         """Acts wait until it is set."""
         self.is_free.set()
         self.asked: list[str] = []
+        self.looked: list[tuple[int, str]] = []
+        """What the console has said that it shows, `gone` where no more."""
+        self.lookers: dict[int, list[api.Looker]] = {}
+        """Who else looks, by ticket."""
         self.streams: list[asyncio.Queue[bytes | None]] = []
         self.told: list[bytes] = []
 
@@ -86,6 +90,8 @@ class FakeServer(httpx.AsyncBaseTransport):
         if self.down:
             raise httpx.ConnectError(self.down)
         path = request.url.path.removeprefix(api.PREFIX)
+        if path.endswith("/looking"):
+            return self._looking(int(path.split("/")[2]), request.content)
         self.asked.append(f"{request.method} {path}")
         if path == "/login":
             return self._login(msgspec.json.decode(request.content, type=api.LoginRequest))
@@ -287,6 +293,11 @@ class FakeServer(httpx.AsyncBaseTransport):
         )
         self.happen(row, kind)
         return _json(self.details[row.id])
+
+    def _looking(self, ticket_id: int, body: bytes) -> httpx.Response:
+        said = msgspec.json.decode(body, type=api.Looking)
+        self.looked.append((ticket_id, "gone" if said.gone else said.writing))
+        return _json(api.Lookers(lookers=self.lookers.get(ticket_id, [])))
 
     def _bulk(self, said: dict) -> httpx.Response:
         results = []

@@ -4,6 +4,7 @@ The first frame shows the queue's frame and is painted before the HTTP client is
 is known comes four times a second from the session, and only what has changed is written to the terminal.
 """
 
+import asyncio
 import time
 from collections.abc import Callable
 from datetime import datetime
@@ -16,6 +17,7 @@ from textual.theme import Theme
 from textual.widgets import Input, TextArea
 
 from tocsin_tui.config import Settings
+from tocsin_tui.presence import Look
 from tocsin_tui.screens.page import Page
 from tocsin_tui.screens.queue import QueueScreen
 from tocsin_tui.session import Session, wall_clock
@@ -158,6 +160,7 @@ class Console(App[int]):
         self.run_worker(self._keep_signed_in(), group="line", exclusive=True)
         self.run_worker(self.session.watch_status(), group="status", exclusive=True)
         self.run_worker(self.session.watch_wanted(), group="wanted", exclusive=True)
+        self.run_worker(self._say_what_is_shown(), group="presence", exclusive=True)
 
     async def _keep_signed_in(self) -> None:
         """Follow the server; ask for login and password whenever there is no session."""
@@ -174,6 +177,17 @@ class Console(App[int]):
                     continue
             await self.session.run()
             self.session.client.token = ""
+
+    async def _say_what_is_shown(self) -> None:
+        while True:
+            await asyncio.sleep(FLUSH_S)
+            await self.session.presence.tell(self._look(), self._monotonic())
+
+    def _look(self) -> Look | None:
+        """The ticket that one is at: what is being written is about it, or it fills the screen."""
+        look = getattr(self.screen, "writes", None)
+        pages = [screen for screen in self.screen_stack if isinstance(screen, Page)]
+        return look or (pages[-1].looks_at() if pages else None)
 
     def _connect(self) -> "Client":
         # Deferred: httpx takes 66 ms, and the first frame does without it.

@@ -11,7 +11,7 @@ import ssl
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from datetime import datetime
-from typing import NamedTuple, TypeVar
+from typing import Literal, NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
 import httpx
@@ -151,6 +151,13 @@ class Client:
         """Hear of a ticket that is not one's own, or not any more; twice is once, so it needs no key."""
         verb = "watch" if on else "unwatch"
         return await self._ask("POST", f"/tickets/{ticket_id}/{verb}", api.TicketDetail)
+
+    async def looking(
+        self, ticket_id: int, *, writing: Literal["", "note", "reply"] = "", gone: bool = False
+    ) -> api.Lookers:
+        """Say that a ticket is shown here, or not any more; who looks at it."""
+        content = msgspec.json.encode(api.Looking(writing=writing, gone=gone))
+        return await self._ask("POST", f"/tickets/{ticket_id}/looking", api.Lookers, content=content)
 
     async def bulk(self, act: api.BulkAct) -> api.BulkAnswer:
         """One act on many tickets; what has come of each."""

@@ -19,6 +19,7 @@ from tocsin_protocol.api import (
     HostChanged,
     HostDetail,
     HostRow,
+    LookersChanged,
     Person,
     ServerStatus,
     TicketChanged,
@@ -34,6 +35,7 @@ from tocsin_tui.errors import ConsoleError, SignedOut
 from tocsin_tui.filters import Filter
 from tocsin_tui.format import Tone
 from tocsin_tui.marks import Marks
+from tocsin_tui.presence import Presence
 from tocsin_tui.silences import Silences
 from tocsin_tui.state import (
     Link,
@@ -83,6 +85,7 @@ class Session:
         self._connect = connect
         self.acts = Acts(self)
         self.marks = Marks(self)
+        self.presence = Presence(self)
         self.label = ""
         """What stands beside the product's name, such as that this is a demo."""
         self.me: Person | None = None
@@ -203,12 +206,15 @@ class Session:
                     self.rings += 1
             case HostChanged(host=host):
                 self.hosts.merge(host, self._monotonic())
+            case LookersChanged(ticket_id=ticket_id, lookers=lookers):
+                self.presence.hear(ticket_id, lookers)
             case _ if event.name == "rules":
                 self.alerts.hear()
                 self.silences.hear()
                 await self._read_status()
 
     async def _take_snapshot(self) -> None:
+        self.presence.forget()
         self.me = await self.client.me()
         await self._read_status()
         first = page = await self.client.tickets()

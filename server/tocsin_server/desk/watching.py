@@ -39,7 +39,7 @@ class Watched(NamedTuple):
 
 def watch(session: Session, scope: Scope, ticket_id: int, person_id: int, now_ms: int) -> Watched:
     """From now on this person watches; whoever does already goes on."""
-    client_id = _client_of(session, scope, ticket_id)
+    client_id = client_of(session, scope, ticket_id)
     others = select(func.count()).where(_W.ticket_id == ticket_id, _W.person_id != person_id)
     if session.execute(others).scalar_one() >= MOST:
         raise Conflict(f"{MOST} people watch ticket {ticket_id} already", remedy="read it in the queue")
@@ -51,7 +51,7 @@ def watch(session: Session, scope: Scope, ticket_id: int, person_id: int, now_ms
 
 def unwatch(session: Session, scope: Scope, ticket_id: int, person_id: int, _now_ms: int) -> Watched:
     """This person watches no more."""
-    client_id = _client_of(session, scope, ticket_id)
+    client_id = client_of(session, scope, ticket_id)
     gone = delete(WATCHERS).where(_W.ticket_id == ticket_id, _W.person_id == person_id).returning(_W.person_id)
     was_there = session.execute(gone).first() is not None
     return Watched(client_id, Act.WATCH_ENDED if was_there else None)
@@ -75,7 +75,8 @@ def watchers_of(session: Session, ids: Collection[int]) -> dict[int, list[Watche
     return found
 
 
-def _client_of(session: Session, scope: Scope, ticket_id: int) -> int:
+def client_of(session: Session, scope: Scope, ticket_id: int) -> int:
+    """Whose client's ticket it is, of those that are seen."""
     asked = select(TICKETS.c.client_id).where(TICKETS.c.id == ticket_id, scope.within(TICKETS.c.client_id))
     client_id: int | None = session.execute(asked).scalar()
     if client_id is None:

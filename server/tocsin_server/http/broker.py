@@ -21,7 +21,7 @@ from nacl.exceptions import CryptoError
 from nacl.secret import SecretBox
 from nacl.utils import random
 
-from tocsin_protocol.api import HostChanged, TicketChanged
+from tocsin_protocol.api import HostChanged, LookersChanged, TicketChanged
 from tocsin_protocol.messages import Message
 
 RING = 1000
@@ -166,5 +166,7 @@ def client_of(message: Message | None) -> str | None:
             return message.ticket.client
         case HostChanged():
             return message.host.client
+        case LookersChanged():
+            return message.client
         case _:
             return None

@@ -22,6 +22,7 @@ from tocsin_server.health import Health
 from tocsin_server.http.broker import Broker
 from tocsin_server.http.hostrows import HostRows
 from tocsin_server.http.inwork import InWork
+from tocsin_server.http.lookers import Lookers
 from tocsin_server.http.needs import Asgi, Head, Judge, Notices, Presence
 from tocsin_server.http.sent import Sent
 from tocsin_server.sla.register import NO_CONTRACTS, Contracts
@@ -48,6 +49,8 @@ class Deps:
     settings: ServerConfig
     vault: Vault
     """Opens what is sealed of people's one-time codes."""
+    lookers: Lookers
+    """Who looks at which ticket."""
     agents: Asgi
     """Answers /agent/v1/*, and sees those requests before anybody else."""
     scrape_token: str

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from tocsin_protocol.api import TicketChanged, TicketCounts
+from tocsin_protocol.api import LookersChanged, TicketChanged, TicketCounts
 from tocsin_server.access.scope import Scope
 from tocsin_server.desk.queue import ticket_counts
 from tocsin_server.estate.estate import Estate
@@ -38,6 +38,8 @@ class Hearing:
 
 def is_heard(event: Event, scope: Scope, slugs: set[str]) -> bool:
     """Whether who sees these clients hears of it."""
+    if isinstance(event.message, LookersChanged) and not scope.is_inside:
+        return False  # who works on what is no client's to know
     if event.client is not None:
         return event.client in slugs and (event.message is not None or scope.is_inside)
     return scope.is_everywhere or (scope.is_inside and event.message is None)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import httpx
@@ -31,6 +31,7 @@ from tocsin_server.http.broker import Broker
 from tocsin_server.http.build import build
 from tocsin_server.http.deps import Deps
 from tocsin_server.http.hostrows import HostRows
+from tocsin_server.http.lookers import Lookers
 from tocsin_server.http.needs import Asgi
 from tocsin_server.http.sent import Sent
 from tocsin_server.http.vitals import VitalSigns, vital_windows
@@ -244,6 +245,7 @@ def make_rig(storage: Storage, tokens: dict[str, str]) -> Rig:
         await send({"type": "http.response.start", "status": 299, "headers": []})
         await send({"type": "http.response.body", "body": b""})
 
+    broker = Broker()
     deps = Deps(
         storage=storage,
         estate=estate,
@@ -256,7 +258,8 @@ def make_rig(storage: Storage, tokens: dict[str, str]) -> Rig:
             storage=storage, estate=estate, presence=presence, vitals=VitalSigns(head, clock), clock=clock
         ),
         notices=notices,
-        broker=Broker(),
+        broker=broker,
+        lookers=Lookers(partial(broker.publish, "looking"), clock),
         health=Health(),
         silences=Silences(storage, clock.now_ms),
         clock=clock,

@@ -110,7 +110,14 @@ def test_no_route_that_changes_anything_is_forgotten(rig: Rig) -> None:
     """Whoever adds one adds its act to the list above, or to that of one's own way in."""
     changing = {route for route in every_route() if route[0] not in {"GET", "HEAD"}}
 
-    assert changing - {(method, path) for _, method, path, _, _ in ACTS} == {("POST", LOGIN)} | OWN_ACTS
+    assert (
+        changing - {(method, path) for _, method, path, _, _ in ACTS}
+        == {
+            ("POST", LOGIN),
+            ("POST", f"{TICKETS}/1/looking"),  # it changes nothing that is kept
+        }
+        | OWN_ACTS
+    )
 
 
 async def test_what_is_refused_or_read_or_without_effect_is_not_recorded(

@@ -5,12 +5,13 @@ from datetime import timedelta
 import msgspec
 import pytest
 from tests.tui import scene
-from tests.tui.console import has_read, opened, screen_text, text_of, until
+from tests.tui.console import Hands, has_read, opened, screen_text, text_of, until
 from tests.tui.fake import FakeServer
 from textual.widgets import Input, TextArea
 
 from tocsin_protocol import api
 from tocsin_protocol.vocabulary import TicketState
+from tocsin_tui.presence import BEAT_S
 from tocsin_tui.screens.composer import Composer
 
 pytestmark = pytest.mark.screen
@@ -220,3 +221,49 @@ async def test_w_in_capitals_watches_and_the_heading_says_who_does(server: FakeS
         await until(pilot, lambda: "watched by bob" in text_of(app, "#what"))
 
         assert server.details[4812].watchers == ["bob"]
+
+
+async def test_who_else_is_at_a_ticket_is_seen_as_they_come_write_and_go(server: FakeServer) -> None:
+    server.lookers[4812] = [api.Looker(login="alice"), api.Looker(login="bob")]
+
+    def told(*lookers: api.Looker) -> None:
+        server.tell("looking", api.LookersChanged(ticket_id=4812, client="acme", lookers=list(lookers)))
+
+    async with opened(server) as (app, pilot):
+        await pilot.press("enter")
+        await until(pilot, lambda: "bob is looking" in text_of(app, "#what"))
+        assert "alice" not in text_of(app, "#what")
+        told(api.Looker(login="bob", writing="reply"), api.Looker(login="eve"))
+        await until(pilot, lambda: "bob is writing a reply · eve is looking" in text_of(app, "#what"))
+        told(api.Looker(login="alice"))
+        await until(pilot, lambda: "bob" not in text_of(app, "#what"))
+
+
+async def test_others_are_told_what_is_shown_and_what_is_being_written(server: FakeServer) -> None:
+    hands = Hands()
+    async with opened(server, hands=hands) as (app, pilot):
+        await pilot.press("enter")
+        await until(pilot, lambda: server.looked == [(4812, "")])
+        await pilot.press("N")
+        await until(pilot, lambda: server.looked[1:] == [(4812, "reply")])
+        hands.rest(BEAT_S)
+        await until(pilot, lambda: server.looked[2:] == [(4812, "reply")])
+        await pilot.press("escape")
+        await until(pilot, lambda: server.looked[3:] == [(4812, "")])
+        await pilot.press("J")
+        await until(pilot, lambda: len(server.looked) == 6)
+        await pilot.press("q")
+        await until(pilot, lambda: len(server.looked) == 7)
+
+        following = server.looked[5][0]
+        assert following != 4812
+        assert server.looked[4:] == [(4812, "gone"), (following, ""), (following, "gone")]
+        assert app.session.presence.others(4812) == []
+
+
+async def test_a_note_from_the_queue_is_seen_by_who_looks_at_the_ticket(server: FakeServer) -> None:
+    async with opened(server) as (_, pilot):
+        await pilot.press("n")
+        await until(pilot, lambda: server.looked == [(4812, "note")])
+        await pilot.press("escape")
+        await until(pilot, lambda: server.looked == [(4812, "note"), (4812, "gone")])

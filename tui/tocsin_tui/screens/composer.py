@@ -13,6 +13,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Input, TextArea
 
 from tocsin_tui.format import Tone, dim, line, shortened, strong
+from tocsin_tui.presence import Look
 from tocsin_tui.session import Session
 from tocsin_tui.widgets.lines import Lines
 from tocsin_tui.widgets.paint import Painter
@@ -36,8 +37,11 @@ class Composer(ModalScreen[None]):
         send: Callable[[str], Awaitable[bool]],
         is_long: bool,
         may_be_empty: bool = False,
+        writes: Look | None = None,
     ) -> None:
         super().__init__()
+        self.writes = writes
+        """What others are told of it."""
         self._session = session
         self._painter = painter
         self._question = title

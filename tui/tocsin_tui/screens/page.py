@@ -9,6 +9,7 @@ from textual.screen import Screen
 from textual.widget import Widget
 
 from tocsin_tui.format import EMPTY, Line, Span, Tone, dim, line
+from tocsin_tui.presence import Look
 from tocsin_tui.session import Session
 from tocsin_tui.sheets import chrome
 from tocsin_tui.widgets.lines import KeyLine, Lines
@@ -105,6 +106,10 @@ class Page(Screen[None]):
     def note(self) -> str:
         """What stands at the right of the place."""
         return ""
+
+    def looks_at(self) -> Look | None:
+        """The ticket that it shows in full, which others are told."""
+        return None
 
     def on_mount(self) -> None:
         self.refresh_page()

@@ -10,6 +10,7 @@ from textual.widget import Widget
 from tocsin_protocol.api import TicketDetail, TicketRow
 from tocsin_tui.format import EMPTY, RULE, Line, Tone, dim, line
 from tocsin_tui.plot import plot
+from tocsin_tui.presence import Look
 from tocsin_tui.screens.verbs import TicketPage
 from tocsin_tui.session import Session
 from tocsin_tui.sheets import alert, clocks, ticket
@@ -51,6 +52,9 @@ class TicketScreen(TicketPage):
         detail = self.session.details.get(self.ticket_id)
         return self.session.tickets.rows.get(self.ticket_id) or (detail.ticket if detail else None)
 
+    def looks_at(self) -> Look:
+        return Look(self.ticket_id)
+
     def crumb(self) -> str:
         return f"› #{self.ticket_id}"
 
@@ -62,8 +66,9 @@ class TicketScreen(TicketPage):
             return
         session.want(row)
         heading = ticket.heading(row, me=session.login, now=session.now())
-        watched = [] if detail is None else ticket.watched(detail.watchers, me=session.login)
-        self.query_one("#what", Lines).show([*heading, *watched, RULE])
+        watchers = [] if detail is None else detail.watchers
+        people = ticket.people(session.presence.others(row.id), watchers, me=session.login)
+        self.query_one("#what", Lines).show([*heading, *people, RULE])
         self._show_chart(detail)
         self._show_story(detail)
 

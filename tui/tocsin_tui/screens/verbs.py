@@ -8,6 +8,7 @@ from textual.binding import Binding, BindingType
 from tocsin_protocol.api import Alert, NewTicket, TicketRow
 from tocsin_protocol.vocabulary import OPEN_TICKET_STATES, TicketState
 from tocsin_tui.format import Tone, dim, line, strong
+from tocsin_tui.presence import Look
 from tocsin_tui.screens.page import Page
 from tocsin_tui.silence import like
 from tocsin_tui.state import ALARMING, acknowledged_by
@@ -139,13 +140,15 @@ class TicketPage(Page):
         row = self._in_hand()
         if row is not None:
             title = f"Note on #{row.id} {_short(row.title)}"
-            self._ask(title, f"note {row.id}", row, self.session.acts.comment, is_long=True)
+            look = Look(row.id, "note")
+            self._ask(title, f"note {row.id}", row, self.session.acts.comment, is_long=True, writes=look)
 
     def action_reply(self) -> None:
         row = self._in_hand()
         if row is not None:
             title = f"Reply to who asked: they will read it · #{row.id} {_short(row.title)}"
-            self._ask(title, f"reply {row.id}", row, self.session.acts.reply, is_long=True)
+            look = Look(row.id, "reply")
+            self._ask(title, f"reply {row.id}", row, self.session.acts.reply, is_long=True, writes=look)
 
     def action_acknowledge(self) -> None:
         row = self._in_hand()
@@ -232,7 +235,9 @@ class TicketPage(Page):
             self._say("there is no ticket here")
         return row
 
-    def _ask(self, title: str, draft: str, row: TicketRow, act: Act, *, is_long: bool) -> None:
+    def _ask(
+        self, title: str, draft: str, row: TicketRow, act: Act, *, is_long: bool, writes: Look | None = None
+    ) -> None:
         from tocsin_tui.screens.composer import Composer  # noqa: PLC0415 - not needed for the first frame
 
         async def send(text: str) -> bool:
@@ -248,6 +253,7 @@ class TicketPage(Page):
                 send=send,
                 is_long=is_long,
                 may_be_empty=not is_long,
+                writes=writes,
             )
         )
 

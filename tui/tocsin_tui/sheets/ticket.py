@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
-from tocsin_protocol.api import TicketDetail, TicketEvent, TicketRow
+from tocsin_protocol.api import Looker, TicketDetail, TicketEvent, TicketRow
 from tocsin_protocol.vocabulary import OPEN_TICKET_STATES, ActorKind, AlertState, TicketEventKind, TicketKind
 from tocsin_tui.format import (
     EMPTY,
@@ -139,12 +139,17 @@ def _closes(row: TicketRow, now: datetime) -> Iterable[Span]:
         yield dim(f" · closes itself {clock(row.closes_at, now)}")
 
 
-def watched(watchers: Sequence[str], *, me: str) -> list[Line]:
-    """Who watches it, in a line; nothing where nobody does."""
-    if not watchers:
-        return []
-    others = [login for login in watchers if login != me]
-    return [line(dim("watched by "), ", ".join([*(["you"] if me in watchers else []), *others]))]
+def people(others: Sequence[Looker], watchers: Sequence[str], *, me: str) -> list[Line]:
+    """Who else is at it and who watches it, in a line; nothing where nobody does either."""
+    parts: list[Span] = []
+    for each in others:
+        said = f"{each.login} is writing a {each.writing}" if each.writing else f"{each.login} is looking"
+        parts.append((said, Tone.WARN if each.writing else Tone.FRESH))
+    if watchers:
+        known = [*(["you"] if me in watchers else []), *(login for login in watchers if login != me)]
+        parts.append(dim(f"watched by {', '.join(known)}"))
+    spans = [span for part in parts for span in (dim(" · "), part)][1:]
+    return [line(*spans)] if spans else []
 
 
 def preview(
