@@ -146,6 +146,24 @@ class TeamAssign(StrEnum):
     """Whoever has the least to do."""
 
 
+class NoticeChannel(StrEnum):
+    """How somebody is told of a ticket. Both are mail; a page goes to the address of a pager."""
+
+    MAIL = "mail"
+    PAGE = "page"
+
+
+class NoticeState(StrEnum):
+    """Where a notice stands."""
+
+    WAITING = "waiting"
+    SENT = "sent"
+    FAILED = "failed"
+    """Refused, or tried for a day in vain."""
+    NOWHERE = "nowhere"
+    """There is no mail server in the settings."""
+
+
 class ActorKind(StrEnum):
     """Who did it."""
 

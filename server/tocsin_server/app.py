@@ -38,6 +38,7 @@ from tocsin_server.clock import Clock, SystemClock
 from tocsin_server.config import ServerConfig, find_config
 from tocsin_server.datafolder import TABLES, database, locked, make_database
 from tocsin_server.desk.kept import Keeping
+from tocsin_server.desk.notified import Post
 from tocsin_server.desk.promised import Terms
 from tocsin_server.desk.teams import team_slugs
 from tocsin_server.deskbook import Deskbook
@@ -75,6 +76,7 @@ from tocsin_server.jobs import Job, schedule
 from tocsin_server.listening import HttpServer, configure_logs, is_loopback, listen, local_url, url_of
 from tocsin_server.notices import Notices
 from tocsin_server.pictures import Pictures
+from tocsin_server.postman import Postman
 from tocsin_server.probebook import Probebook
 from tocsin_server.quietbook import Quietbook
 from tocsin_server.recall import Recall
@@ -176,16 +178,7 @@ class Server:
         self.notices = Notices(
             Pictures(self.storage, self.hosts, self._terms), self.broker.publish, self.health
         )
-        self.desk = FrontDesk(
-            self.storage,
-            self.notices,
-            is_fresh=self._is_fresh,
-            tables=self.deskbook.tables,
-            terms=self._terms,
-            health=self.health,
-            clock=clock,
-            settings=settings,
-        )
+        self.postman, self.desk = self._desk()
         self.cardinality = Cardinality(most=settings.series_per_hour, clock=clock, health=self.health)
         self.rounds = self._rounds()
         self.backfill = self._backfill()
@@ -219,6 +212,7 @@ class Server:
         self.silences.reload()
         self.quietbook.reload()
         self.deskbook.reload()
+        self.desk.restore()
         self.rulebook.reload()
         self.probebook.reload()
         self.rounds.restore(self.journal.frames_since(self._clock.now_ms() - REPLAY_MS))
@@ -230,6 +224,8 @@ class Server:
         self._closing.callback(self.notary.sign_last)
         self.notices.start()
         self._closing.callback(self.notices.stop)
+        self.postman.start()
+        self._closing.callback(self.postman.stop)
         self.rounds.start()
         self._closing.callback(self.rounds.stop)
         self.backfill.start()
@@ -360,6 +356,21 @@ class Server:
             ),
         )
 
+    def _desk(self) -> tuple[Postman, FrontDesk]:
+        postman = Postman(self.storage, self._settings.mail, health=self.health, clock=self._clock)
+        desk = FrontDesk(
+            self.storage,
+            self.notices,
+            is_fresh=self._is_fresh,
+            tables=self.deskbook.tables,
+            terms=self._terms,
+            post=self._post,
+            health=self.health,
+            clock=self._clock,
+            settings=self._settings,
+        )
+        return postman, desk
+
     def _rounds(self) -> Rounds:
         return Rounds(
             inbox=self.inbox,
@@ -449,6 +460,7 @@ class Server:
             Job("sweep-history", SWEEP_EVERY_S, self._sweep_history),
             Job("sweep-lookers", LOOK_EVERY_S, self.lookers.sweep),
             Job("sweep-answers", SWEEP_EVERY_S, self._sweep_answers),
+            Job("sweep-notices", SWEEP_EVERY_S, self.postman.sweep),
         ]
 
     def ails(self) -> list[str]:
@@ -460,6 +472,8 @@ class Server:
             ails.append("pushes cannot be stored")
         if self.historian.is_failing:
             ails.append("closed hours cannot be written to history")
+        if self.postman.is_failing:
+            ails.append("notices cannot be sent")
         return ails
 
     def _slugs(self) -> frozenset[str]:
@@ -467,6 +481,9 @@ class Server:
 
     def _terms(self) -> Terms:
         return self.deskbook.terms(self._clock.now_ms())
+
+    def _post(self) -> Post:
+        return Post(self.deskbook.contacts(), self.postman.goes_out, self._settings.public_url)
 
     def _is_fresh(self, host_id: int) -> bool:
         return self.presence.is_fresh(host_id, self._clock.now_ms())

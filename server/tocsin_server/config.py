@@ -1,9 +1,11 @@
 """The server's settings: one file, strictly read. A key that is not known is an error that names it."""
 
 import difflib
+import re
 import sysconfig
 import tomllib
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 
@@ -15,6 +17,8 @@ ETC = Path("/etc/tocsin")
 CHECKOUT = Path(__file__).resolve().parents[2] / "config"
 SHIPPED = Path(sysconfig.get_path("data")) / "share" / "tocsin"
 DEFAULT_DATA = Path("/var/lib/tocsin")
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
+_ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9.-]{1,253}", re.ASCII)
 LEAST_DAYS = SPOOL_HOURS // 24 + 2
 """So long late data may come, and then its hour's samples must be there."""
 
@@ -24,6 +28,32 @@ class ClientHistory(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
     samples_days: int | None = None
     rollup_days: int | None = None
+
+
+class MailConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[mail]`: the mail server that notices are given to. Without a host they go nowhere."""
+
+    host: str = ""
+    port: int = 587
+    security: Literal["starttls", "tls", "none"] = "starttls"
+    ca_file: str = ""
+    """Whom to trust beside the system's authorities: a mail server of one's own."""
+    user: str = ""
+    password_file: str = ""
+    sender: str = msgspec.field(name="from", default="")
+
+    def __post_init__(self) -> None:
+        """Raise `ValueError` for what could send nothing, or would show a password to the network."""
+        if not self.host:
+            return
+        if not 0 < self.port < 65_536:
+            raise ValueError(f"mail.port is {self.port}: choose 1 to 65535")
+        if _ADDRESS.fullmatch(self.sender) is None:
+            raise ValueError("mail.from has to be the address that notices come from, such as desk@example.net")
+        if bool(self.user) != bool(self.password_file):
+            raise ValueError("mail.user and mail.password_file belong together")
+        if self.security == "none" and self.user and self.host not in LOOPBACK:
+            raise ValueError("mail.security is none: a password would be sent for all to read")
 
 
 class ServerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -55,6 +85,8 @@ class ServerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """How long after a person has resolved a ticket it is reopened where one of its alerts goes on."""
     require_totp: list[Role] = []
     """Roles that sign in with a one-time code; who has none yet may do nothing but enrol a device."""
+    mail: MailConfig = MailConfig()
+    """By which mail server notices go out."""
     open_metrics: bool = False
     """Serve /metrics and what Prometheus needs without a token; only obeyed on loopback."""
 

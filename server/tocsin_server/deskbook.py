@@ -14,6 +14,8 @@ import structlog
 from tocsin_protocol.api import RuleProblem
 from tocsin_server.decisions.folder import Tables, desk_shelf
 from tocsin_server.decisions.sheet import DecisionFileError
+from tocsin_server.desk import contacts
+from tocsin_server.desk.contacts import NO_CONTACTS, Contacts, ContactsError, load_contacts
 from tocsin_server.desk.kept import Keeping, Merged, merge
 from tocsin_server.desk.lifecycle import Lifecycle, LifecycleError, load_lifecycle
 from tocsin_server.desk.named import missing_teams
@@ -43,6 +45,7 @@ class Deskbook:
         self._contracts = contract_shelf(lambda: find("contracts"))
         self._keeping = keeping
         self._in_force = Merged()
+        self._contacts = Shelf(lambda: find(contacts.FILE), load_contacts, NO_CONTACTS)
         self._clients = clients
         self._teams = teams
         self._changed = changed
@@ -56,6 +59,10 @@ class Deskbook:
     def tables(self) -> Tables:
         """The decision tables that are in force."""
         return self._decisions.contents
+
+    def contacts(self) -> Contacts:
+        """Whom notices reach."""
+        return self._contacts.contents
 
     def terms(self, now_ms: int) -> Terms:
         """By what tickets are clocked."""
@@ -73,6 +80,7 @@ class Deskbook:
             *self._decisions.problems(_of_table),
             *self._contracts.problems(_of_contract),
             *self._in_force.problems,
+            *self._contacts.problems(_of_contact),
             *self._strange,
         ]
 
@@ -80,6 +88,7 @@ class Deskbook:
         """Look at the folders, and put what has changed in force."""
         had = self.problems
         self._processes.look()
+        self._contacts.look()
         has_new_tables, has_new_contracts = self._decisions.look(), self._look_at_contracts()
         if has_new_tables or has_new_contracts:
             self._kept = {}
@@ -113,6 +122,11 @@ class Deskbook:
                 reason = f"there is no client {client!r}: name one of tocsin-server client list"
                 yield RuleProblem(file=folder, rule=contracts[0].id, reason=reason)
 
+        for place in self._contacts.contents:
+            if place.client and place.client not in there:
+                reason = f"there is no client {place.client!r}: name one of tocsin-server client list"
+                yield RuleProblem(file=contacts.FILE, rule=place.role, reason=reason)
+
     def _missing_teams(self) -> Iterator[RuleProblem]:
         return missing_teams(self._decisions.contents, self._in_force.contracts, self._teams())
 
@@ -123,6 +137,10 @@ def _of_lifecycle(wrong: LifecycleError) -> RuleProblem:
 
 def _of_table(wrong: DecisionFileError) -> RuleProblem:
     return RuleProblem(file=wrong.file, reason=f"line {wrong.line}, {wrong.column}: {wrong.reason}")
+
+
+def _of_contact(wrong: ContactsError) -> RuleProblem:
+    return RuleProblem(file=wrong.file, reason=f"line {wrong.line}: {wrong.reason}")
 
 
 def _of_contract(wrong: ContractFileError) -> RuleProblem:

@@ -16,7 +16,8 @@ from tocsin_server.alerts.suppressionfile import Suppressions, load_suppressions
 from tocsin_server.config import ServerConfig, find_config
 from tocsin_server.datafolder import TABLES, database, look
 from tocsin_server.decisions.folder import NO_TABLES, Tables, load_for_desk
-from tocsin_server.desk import kept
+from tocsin_server.desk import contacts, kept
+from tocsin_server.desk.contacts import NO_CONTACTS, Contacts, load_contacts
 from tocsin_server.desk.kept import Document, merge
 from tocsin_server.desk.lifecycle import Lifecycle, load_lifecycle
 from tocsin_server.desk.named import missing_teams
@@ -25,6 +26,7 @@ from tocsin_server.errors import Misconfigured, TocsinError
 from tocsin_server.estate.declared import Problem, problems_of
 from tocsin_server.estate.devices import DeviceFileErrors, SiteProbes, load_device_files
 from tocsin_server.listening import listen
+from tocsin_server.mail.smtp import password
 from tocsin_server.sla.register import NO_CONTRACTS, Contracts, by_client
 from tocsin_server.storage.address import Address
 from tocsin_server.storage.limits import first_line
@@ -69,6 +71,8 @@ def examine(data: Path, settings: ServerConfig, *, config: Path | None) -> list[
         *_decisions(config),
         *_contracts(config),
         *_teams(data, config),
+        *_contacts(config),
+        _mail(settings),
     ]
 
 
@@ -264,6 +268,26 @@ def _teams(data: Path, config: Path | None) -> Iterator[Finding]:
 def _asked(data: Path) -> tuple[Collection[str], Sequence[Document]]:
     """The teams there are, and the contracts that the database keeps."""
     return look(data, lambda session: (team_slugs(session), kept.newest(session)))
+
+
+def _contacts(config: Path | None) -> Iterator[Finding]:
+    def told(found: Contacts) -> str:
+        return counted(len(found), "contact")
+
+    return _files("contacts", contacts.FILE, config, load_contacts, told, nothing=NO_CONTACTS)
+
+
+def _mail(settings: ServerConfig) -> Finding:
+    mail = settings.mail
+    if not mail.host:
+        return Finding(Colour.YELLOW, "mail", "no mail server in server.toml: notices go nowhere")
+    try:
+        if mail.user:
+            password(mail)
+    except Misconfigured as error:
+        return Finding(Colour.RED, "mail", str(error))
+    said = f"from {mail.sender} by {mail.host}:{mail.port}; tocsin-server notices test --to ADDRESS tries it"
+    return Finding(Colour.GREEN, "mail", said)
 
 
 def _loaded(folder: Path | None, load: Callable[[Path], T], nothing: T) -> T:

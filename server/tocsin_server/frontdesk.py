@@ -17,6 +17,7 @@ from tocsin_server.decisions.folder import Tables
 from tocsin_server.desk.closing import close_due
 from tocsin_server.desk.happening import Happening
 from tocsin_server.desk.intake import consume, is_waiting
+from tocsin_server.desk.notified import Post, begin, write_notices
 from tocsin_server.desk.promised import Terms
 from tocsin_server.desk.recovery import settle_recovered
 from tocsin_server.desk.relapse import reopen_still_firing
@@ -30,6 +31,7 @@ from tocsin_server.storage.engine import Storage
 _log = structlog.get_logger()
 
 BATCHES = 4
+_NOTICES = "notices"
 
 
 class FrontDesk:
@@ -43,6 +45,7 @@ class FrontDesk:
         is_fresh: Callable[[int], bool],
         tables: Callable[[], Tables],
         terms: Callable[[], Terms],
+        post: Callable[[], Post],
         health: Health,
         clock: Clock,
         settings: ServerConfig,
@@ -52,6 +55,7 @@ class FrontDesk:
         self._is_fresh = is_fresh
         self._tables = tables
         self._terms = terms
+        self._post = post
         self._health = health
         self._clock = clock
         self._reopen_ms = settings.reopen_minutes * 60_000
@@ -61,6 +65,10 @@ class FrontDesk:
         """Known in the writer thread."""
         self._failing: set[str] = set()
         """The acts that have failed the last time; known in the writer thread."""
+
+    def restore(self) -> None:
+        """Before anything happens: people are told of what comes from now on."""
+        self._storage.write(begin)
 
     def transitions_wait(self) -> None:
         """There are transitions to consume."""
@@ -72,7 +80,7 @@ class FrontDesk:
 
     def settle(self) -> None:
         """Consume what was left over, solve what has recovered, reopen what has not, wake what has waited,
-        close what has stayed solved, and tell what clocks have passed.
+        close what has stayed solved, and tell what clocks have passed; and write notices of what has happened.
 
         A job comes here every so often.
         """
@@ -84,10 +92,33 @@ class FrontDesk:
         self._ask(self._clocks)
 
     def _ask(self, act: Callable[[Session], list[Happening]]) -> None:
+        def run(session: Session) -> list[Happening]:
+            happenings = act(session)
+            self._write_notices(session)
+            return happenings
+
         try:
-            self._storage.submit(act).add_done_callback(partial(self._tell, act.__name__))
+            self._storage.submit(run).add_done_callback(partial(self._tell, act.__name__))
         except Unavailable:
             _log.warning("the desk is busy and will look again", action="desk_busy")
+
+    def _write_notices(self, session: Session) -> None:
+        """Of all that has happened by now. Whatever is wrong with that, tickets are opened and solved."""
+        try:
+            with session.begin_nested():
+                for _ in range(BATCHES):
+                    done = write_notices(
+                        session, self._clock.now_ms(), tables=self._tables(), post=self._post()
+                    )
+                    self._health.notices.labels("written").inc(done.notices)
+                    self._health.notices.labels("nobody").inc(done.nobody)
+                    if done.is_all:
+                        break
+            self._failing.discard(_NOTICES)
+        except Exception as error:  # noqa: BLE001 - handed to the log: mail is no reason for a silent bell
+            if _NOTICES not in self._failing:
+                _log.error(f"notices cannot be written, and are tried again: {error}", action="notices_failed")
+            self._failing.add(_NOTICES)
 
     def _consume(self, session: Session) -> list[Happening]:
         """Batch by batch; what a storm leaves over waits for the next time, and lets others write meanwhile."""

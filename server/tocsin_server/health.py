@@ -100,6 +100,15 @@ class Health:
             buckets=_DETECTION,
             registry=registry,
         )
+        self.notices = Counter(
+            "tocsin_notices",
+            "Notices by outcome: written, nobody (without an address); their mails: sent, put_off, failed",
+            ["outcome"],
+            registry=registry,
+        )
+        self.notices_waiting = Gauge(
+            "tocsin_notices_waiting", "Notices that wait for the mail server", registry=registry
+        )
         self.tickets = Gauge("tocsin_tickets", "Open tickets", ["client", "priority"], registry=registry)
         self.tickets_opened = Counter(
             "tocsin_tickets_opened", "Tickets opened", ["client", "priority"], registry=registry

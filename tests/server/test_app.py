@@ -185,6 +185,7 @@ def test_the_jobs_reload_settle_and_sweep(wired: Server) -> None:
         "sweep-history",
         "sweep-lookers",
         "sweep-answers",
+        "sweep-notices",
     ]
     assert len(wired.rulebook.rules) == 1
 

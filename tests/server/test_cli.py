@@ -124,6 +124,8 @@ def test_the_doctor_has_a_line_for_each_thing_and_fails_only_on_red(
         "decisions",
         "contracts",
         "teams",
+        "contacts",
+        "mail",
     ]
     assert [line.split()[1].rstrip(":") for line in healthy.splitlines()] == things
     assert ill.startswith("red    data: ")

@@ -82,7 +82,7 @@ def test_the_shipped_settings_change_nothing_and_show_every_key_with_its_default
     shown = re.sub(r"^# (?=\w+ = )", "", text, flags=re.MULTILINE)
 
     assert tomllib.loads(text) == {}
-    assert tomllib.loads(shown) == msgspec.structs.asdict(ServerConfig())
+    assert tomllib.loads(shown) == msgspec.to_builtins(ServerConfig())
     assert list(tomllib.loads(shown)) == list(ServerConfig.__struct_fields__)
 
 
@@ -92,3 +92,28 @@ def test_each_shipped_setting_is_explained_in_the_line_above_it() -> None:
 
     assert list(above) == list(ServerConfig.__struct_fields__)
     assert [key for key, said in above.items() if not re.fullmatch(r"# [A-Z].+", said)] == []
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ('host = "m"', r"mail\.from has to be the address"),
+        ('host = "m"\nfrom = "a@b\\r\\nBcc: x@y"', r"mail\.from has to be the address"),
+        ('host = "m"\nfrom = "a@b"\nport = 0', r"mail\.port is 0"),
+        ('host = "m"\nfrom = "a@b"\nuser = "u"', r"mail\.user and mail\.password_file belong together"),
+        ('host = "m"\nfrom = "a@b"\nsecurity = "none"\nuser = "u"\npassword_file = "p"', "for all to read"),
+        ('host = "m"\nfrom = "a@b"\nsecurity = "ssl"', "security"),
+        ('hots = "m"', "hots"),
+    ],
+)
+def test_a_mail_server_that_could_not_be_used_or_trusted_is_refused(
+    tmp_path: Path, text: str, reason: str
+) -> None:
+    with pytest.raises(Misconfigured, match=reason):
+        read_config(write(tmp_path, f"[mail]\n{text}\n"))
+
+
+def test_a_mail_server_is_named_in_a_table_of_its_own(tmp_path: Path) -> None:
+    settings = read_config(write(tmp_path, '[mail]\nhost = "m"\nfrom = "a@b"\n'))
+
+    assert (settings.mail.host, settings.mail.sender, settings.mail.port) == ("m", "a@b", 587)

@@ -9,6 +9,7 @@ from tests.lifecycle import SHIPPED
 from tests.server.sla.contracts import CONTRACT
 
 from tocsin_server.config import CHECKOUT, find_config
+from tocsin_server.desk.contacts import Place
 from tocsin_server.desk.lifecycle import Lifecycle
 from tocsin_server.deskbook import Deskbook
 
@@ -85,6 +86,25 @@ def test_consoles_are_told_when_it_is_mended(shelf: Shelf, shipped: str) -> None
     shelf.write(shipped)
 
     assert (shelf.book.problems, shelf.told) == ([], 2)
+
+
+def test_contacts_are_in_force_whole_and_name_clients_that_there_are(shelf: Shelf, tmp_path: Path) -> None:
+    shelf.folder = tmp_path / "contacts.yml"
+
+    def write(text: str) -> None:
+        shelf.folder.write_text(text)
+        shelf.book.reload()
+
+    write(
+        "contacts: [{role: on_call, mail: a@desk.example}, {role: team, client: globex, mail: a@desk.example}]"
+    )
+    (stranger,) = shelf.book.problems
+    write("contacts: [{role: oncall, mail: b@desk.example}]")
+    (wrong,) = shelf.book.problems[:1]
+
+    assert stranger.reason == "there is no client 'globex': name one of tocsin-server client list"
+    assert (wrong.file, wrong.reason[:7]) == ("contacts.yml", "line 1:")
+    assert shelf.book.contacts()[Place("on_call")].mail == ("a@desk.example",)
 
 
 def test_without_a_file_nothing_is_lawful(shelf: Shelf) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from tests.server.sla.contracts import CONTRACT
 
-from tocsin_server.config import ServerConfig
+from tocsin_server.config import MailConfig, ServerConfig
 from tocsin_server.doctor import Colour, examine, sqlite
 
 
@@ -223,3 +223,33 @@ def test_a_team_that_the_routing_table_names_and_nobody_has_made_is_yellow(
     ((colour, why),) = said()
     assert colour is Colour.YELLOW
     assert why.startswith("routing.csv, desktop: there is no team 'workplace'; there are applications, ")
+
+
+def mail(**said: object) -> MailConfig:
+    return MailConfig(**{"host": "mail.desk.example", "sender": "tocsin@desk.example", **said})
+
+
+@pytest.mark.parametrize(
+    ("settings", "colour", "said"),
+    [
+        (MailConfig(), Colour.YELLOW, "notices go nowhere"),
+        (mail(), Colour.GREEN, "from tocsin@desk.example by mail.desk.example:587"),
+        (mail(user="tocsin", password_file="/nowhere"), Colour.RED, "/nowhere cannot be read"),
+    ],
+)
+def test_the_doctor_says_where_notices_go(
+    tmp_path: Path, settings: MailConfig, colour: Colour, said: str
+) -> None:
+    findings = {f.thing: f for f in examine(tmp_path, ServerConfig(port=0, mail=settings), config=None)}
+
+    assert findings["mail"].colour is colour
+    assert said in findings["mail"].said
+
+
+def test_contacts_that_cannot_be_taken_are_red(tmp_path: Path) -> None:
+    (tmp_path / "contacts.yml").write_text("contacts: [{role: oncall, mail: a@desk.example}]")
+
+    findings = {f.thing: f for f in examine(tmp_path, ServerConfig(port=0), config=tmp_path)}
+
+    assert findings["contacts"].colour is Colour.RED
+    assert "'oncall' is no role" in findings["contacts"].said

@@ -5,6 +5,7 @@ from contextlib import suppress
 from functools import partial
 
 import pytest
+from sqlalchemy import select
 from sqlalchemy.exc import OperationalError
 from sqlmodel import Session
 from structlog.testing import capture_logs
@@ -16,9 +17,12 @@ from tocsin_server.access.scope import EVERYWHERE
 from tocsin_server.clock import FakeClock
 from tocsin_server.config import ServerConfig
 from tocsin_server.desk import work
+from tocsin_server.desk.contacts import NO_CONTACTS, Addresses, Place
 from tocsin_server.desk.happening import Happening
 from tocsin_server.desk.intake import consume
+from tocsin_server.desk.notified import Post
 from tocsin_server.desk.promised import Terms
+from tocsin_server.desk.store import NOTICES
 from tocsin_server.errors import Unavailable
 from tocsin_server.frontdesk import FrontDesk
 from tocsin_server.health import Health
@@ -49,17 +53,20 @@ class Bell:
         self.told = Told()
         self.health = Health()
         self.fresh = True
+        self.contacts = NO_CONTACTS
         self.desk = FrontDesk(
             storage,
             self.told,
             is_fresh=lambda _host: self.fresh,
             tables=lambda: TABLES,
             terms=lambda: Terms(NO_CONTRACTS, TABLES, self.clock.now_ms(), {}),
+            post=lambda: Post(self.contacts),
             health=self.health,
             clock=self.clock,
             settings=settings,
         )
         storage.write(World.people_and_places)
+        self.desk.restore()
 
     def alert(self, state: AlertState, **labels: str) -> None:
         self.storage.write(lambda session: change_alert(session, state, self.clock.now_ms(), **labels))
@@ -215,3 +222,38 @@ def test_a_database_that_is_busy_is_left_in_peace_until_the_next_time(
         bell.desk.settle()
 
     assert bell.settle() == [TicketEventKind.OPENED]
+
+
+def notices(bell: Bell) -> list[tuple[str, str]]:
+    asked = select(NOTICES.c.recipient, NOTICES.c.subject).order_by(NOTICES.c.id)
+    return [tuple(row) for row in bell.storage.read(lambda session: session.execute(asked).all())]
+
+
+def test_who_is_to_be_told_is_written_down_with_what_has_happened(bell: Bell) -> None:
+    bell.contacts = {Place("team"): Addresses(mail=("desk@example.net",))}
+    bell.alert(AlertState.FIRING)
+
+    bell.hear(bell.desk.transitions_wait)
+
+    assert notices(bell) == [("desk@example.net", "[tocsin #1] opened: / on atlas is full")]
+    count = bell.health.registry.get_sample_value
+    assert count("tocsin_notices_total", {"outcome": "written"}) == 1
+    assert count("tocsin_notices_total", {"outcome": "nobody"}) == 2  # neither on call nor who asks is known
+
+
+def test_what_is_wrong_with_notices_silences_no_bell_and_is_said_once(
+    bell: Bell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise ValueError("such a mistake")
+
+    bell.contacts = {Place("team"): Addresses(mail=("desk@example.net",))}
+    bell.alert(AlertState.FIRING)
+    with capture_logs() as logs, monkeypatch.context() as broken:
+        broken.setattr("tocsin_server.frontdesk.write_notices", fail)
+        heard = bell.settle()
+    bell.settle()
+
+    assert heard == [TicketEventKind.OPENED]
+    assert [line["action"] for line in logs] == ["notices_failed"]
+    assert [recipient for recipient, _ in notices(bell)] == ["desk@example.net"]

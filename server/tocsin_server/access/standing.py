@@ -16,7 +16,7 @@ from tocsin_server.access.passwords import NO_PASSWORD
 from tocsin_server.access.people import IDLE_MS, person_named
 from tocsin_server.access.store import LoginSession, PersonRow
 from tocsin_server.errors import Conflict, NotFound, Unprocessable
-from tocsin_server.estate.names import cleaned_name
+from tocsin_server.estate.names import checked_mail, cleaned_name
 from tocsin_server.estate.store import known
 
 
@@ -34,6 +34,7 @@ class Stand(NamedTuple):
     sessions: int
     used_ms: int | None
     """When one of those was used last, to a minute."""
+    mail: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,8 @@ class Wish:
     role: Role | None = None
     password_hash: str | None = None
     sees: Grant | None = None
+    mail: str | None = None
+    """Where notices reach them; empty for nowhere."""
 
 
 def person(session: Session, login: str) -> PersonRow:
@@ -67,6 +70,8 @@ def change(session: Session, login: str, wish: Wish) -> tuple[PersonRow, int]:
         raise Unprocessable(
             f"a {who.role.value} is one client's and cannot see all", remedy="name the client: --client SLUG"
         )
+    if wish.mail is not None:
+        who.mail = checked_mail(wish.mail) if wish.mail else ""
     ended = 0
     if wish.password_hash is not None:
         who.password_hash = wish.password_hash
@@ -127,6 +132,7 @@ def everybody(session: Session, now_ms: int) -> Sequence[Stand]:
             disabled_ms=who.disabled_ms,
             sessions=sessions,
             used_ms=used_ms,
+            mail=who.mail,
         )
         for who, sessions, used_ms in session.exec(asked)
     ]

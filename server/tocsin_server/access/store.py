@@ -23,6 +23,8 @@ class PersonRow(SQLModel, table=True):
     disabled_ms: int | None = Field(default=None, sa_type=Millis)
     all_clients: bool = False
     """They see every client, those that are added later too; otherwise those of `PersonClient`."""
+    mail: str = ""
+    """Where notices reach them; empty where they get none."""
 
 
 class PersonClient(SQLModel, table=True):

@@ -92,11 +92,11 @@ def new_person(
 
 
 def changed_person(session: Session, login: str, wish: Wish, now_ms: int) -> tuple[PersonRow, int]:
-    """Somebody whose name, role, password or clients are other ones; of the password the log knows no more."""
+    """Somebody of whom something is another, such as the clients; of a password the log knows no more."""
     person, ended = change(session, login, wish)
     details: dict[str, object] = {
         name: value
-        for name, value in (("name", person.name), ("role", person.role.value))
+        for name, value in (("name", person.name), ("role", person.role.value), ("mail", person.mail))
         if getattr(wish, name) is not None
     }
     if wish.sees is not None:

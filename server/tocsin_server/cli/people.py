@@ -39,6 +39,7 @@ CHANGE_EXAMPLES = """\
 examples:
   tocsin-server user change alice --role admin
   tocsin-server user change bob --client acme                 (and no other, from his next request on)
+  tocsin-server user change alice --mail alice@example.net    (notices of her tickets go there)
   tocsin-server user change alice --password                  (asks for it; ends all of her sessions)
   tocsin-server user change alice --password-file /run/alice --name 'Alice Durand'
 """
@@ -68,12 +69,17 @@ def add_commands(commands: Commands) -> None:
     listing = command(words, "list", _list, "who there is, and who is signed in")
     listing.add_argument("--json", action="store_true", help="for programs")
     changing = command(
-        words, "change", _change, "another name, role or password, other clients", examples=CHANGE_EXAMPLES
+        words,
+        "change",
+        _change,
+        "another name, role, address or password, other clients",
+        examples=CHANGE_EXAMPLES,
     )
     changing.add_argument("login")
     changing.add_argument("--name", help="full name")
     changing.add_argument("--role", choices=_ROLES)
     _add_clients(changing, required=False)
+    changing.add_argument("--mail", "--email", help="where notices reach them; '' for nowhere")
     password = changing.add_mutually_exclusive_group()
     password.add_argument("--password", action="store_true", help="ask for a new one")
     password.add_argument("--password-file", type=Path, help="read a new one from here")
@@ -123,10 +129,12 @@ def _list(options: Options) -> int:
 def _change(options: Options) -> int:
     role = None if options.role is None else Role(options.role)
     password = _new_password(options)
-    sees = _grant(options)
-    if options.name is None and role is None and password is None and sees is None:
-        raise Misconfigured("nothing is to be changed", remedy="give --name, --role, --client or --password")
-    wish = Wish(options.name, role, None if password is None else Passwords().hash(password), sees)
+    sees, mail = _grant(options), options.mail
+    if all(each is None for each in (options.name, role, password, sees, mail)):
+        raise Misconfigured(
+            "nothing is to be changed", remedy="give --name, --role, --client, --mail or --password"
+        )
+    wish = Wish(options.name, role, None if password is None else Passwords().hash(password), sees, mail)
     now_ms = SystemClock().now_ms()
     who, ended = write(options, lambda s: changed_person(s, options.login, wish, now_ms))
     print(f"{who.role.value} {who.login} changed{_sessions(ended) if password is not None else ''}")

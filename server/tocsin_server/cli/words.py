@@ -31,6 +31,7 @@ WORDS = {
     "silences": {"silence": "times in which nobody is woken by such alerts"},
     "agents": {"agent": "the hosts' agents"},
     "tokens": {"token": "programs' ways in, each as one of the people"},
+    "notices": {"notices": "what people are told of tickets by mail"},
     "people": {"user": "people who sign in"},
     "contracts": {"contract": "contracts, and those that the database keeps"},
     "teams": {"team": "people who share tickets"},

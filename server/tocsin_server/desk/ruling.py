@@ -1,11 +1,12 @@
 """What the decision tables say of a ticket: what it touches and how soon, how urgent that is, whose it is, who
-hears of a clock that runs out, and once it is solved, when it closes by itself.
+hears of what happens and of a clock that runs out, and once it is solved, when it closes by itself.
 
     triage      kind, host, severity …    → impact, urgency
     priority    impact, urgency …         → priority, and the reason in words
     routing     kind, host, rule …        → team
     auto_close  kind, priority, by whom … → whether, and after how many hours
     escalation  clock, per cent used …    → to whom, and by what
+    notification  event, kind, priority … → each to whom, and by what
 
 A ticket's history quotes the rows. Where a table is not in force, or does not know what it is asked, the
 priority is the severity's, the ticket is no team's and does not close by itself: no file can stop the bell.
@@ -183,6 +184,21 @@ def escalated(
         _log.error(f"a decision table cannot say who hears of a clock: {error}", action="undecided")
         return Whom()
     return Whom(str(decision.outputs["to"]), str(decision.outputs["by"]), str(decision))
+
+
+def notified(tables: Tables, world: World, *, priority: int, event: str) -> list[Whom]:
+    """Who is told what has happened to a ticket."""
+    try:
+        decision = tables["notification"].decide({**world.asked(), "priority": priority, "event": event})
+    except KeyError:
+        return []
+    except Unprocessable as error:
+        _log.error(f"a decision table cannot say who is told of a ticket: {error}", action="undecided")
+        return []
+    return [
+        Whom(str(answer["to"]), str(answer["by"]), f"{decision.table} row {row}")
+        for answer, row in zip(decision.answers, decision.rows, strict=True)
+    ]
 
 
 def _ruling(triage: Decision, priority: Decision, routing: Decision) -> Ruling:

@@ -11,7 +11,15 @@ from typing import Any
 from sqlalchemy import JSON, Column, ColumnElement, Index, UniqueConstraint, literal_column
 from sqlmodel import Field, SQLModel
 
-from tocsin_protocol.vocabulary import ActorKind, TeamAssign, TicketEventKind, TicketKind, TicketState
+from tocsin_protocol.vocabulary import (
+    ActorKind,
+    NoticeChannel,
+    NoticeState,
+    TeamAssign,
+    TicketEventKind,
+    TicketKind,
+    TicketState,
+)
 from tocsin_server.storage.columns import Millis, RowId, partial_index, word
 
 FAR_MS = (1 << 53) - 1
@@ -24,6 +32,8 @@ _WAKING = "wakes_ms IS NOT NULL"
 _CLOSING = "closes_ms IS NOT NULL"
 _TELLING = "tells_ms IS NOT NULL"
 _NO_INCIDENT = "kind != 'incident'"
+_WAITING_NOTICE = "state = 'waiting'"
+_TRIED_NOTICE = "tried_ms IS NOT NULL"
 _RECOVERING = f"{_OPEN} AND recovered_ms IS NOT NULL AND NOT confirm"
 
 
@@ -223,12 +233,56 @@ class TicketText(SQLModel, table=True):
     words: str
 
 
+class NoticeRow(SQLModel, table=True):
+    """Something that somebody is to be told of an event, once; how it goes out is `desk/outbox.py`'s."""
+
+    __tablename__ = "notice"
+    __table_args__ = (
+        UniqueConstraint("event_id", "channel", "recipient"),
+        partial_index("notice_waiting", "next_ms", where=_WAITING_NOTICE),
+        partial_index("notice_of_recipient", "recipient", "channel", "tried_ms", where=_TRIED_NOTICE),
+        Index("notice_message", "message"),
+        Index("notice_made", "made_ms"),
+    )
+    id: int | None = Field(default=None, primary_key=True, sa_type=RowId)
+    client_id: int = Field(foreign_key="client.id", sa_type=RowId)
+    ticket_id: int = Field(foreign_key="ticket.id", sa_type=RowId)
+    event_id: int = Field(foreign_key="ticket_event.id", sa_type=RowId)
+    channel: NoticeChannel = Field(sa_type=word(NoticeChannel))
+    recipient: str
+    subject: str
+    text: str
+    decided: str
+    """The row of a decision table that said so."""
+    made_ms: int = Field(sa_type=Millis)
+    state: NoticeState = Field(sa_type=word(NoticeState))
+    next_ms: int = Field(sa_type=Millis)
+    """When it is tried next, while it waits."""
+    message: str = ""
+    """The mail that it goes out with, once it was tried; several may share one."""
+    attempts: int = 0
+    tried_ms: int | None = Field(default=None, sa_type=Millis)
+    sent_ms: int | None = Field(default=None, sa_type=Millis)
+    reason: str = ""
+    """What the mail server said last, where it did not take it."""
+
+
+class OutboxPlace(SQLModel, table=True):
+    """Up to which event of timelines notices are written: one row."""
+
+    __tablename__ = "outbox_place"
+    id: int = Field(sa_column=Column(RowId, primary_key=True, autoincrement=False))
+    event_id: int = Field(sa_type=RowId)
+
+
 TICKETS = Ticket.metadata.tables["ticket"]
 WATCHERS = Ticket.metadata.tables["ticket_watcher"]
 TICKET_ALERTS = Ticket.metadata.tables["ticket_alert"]
 EVENTS = Ticket.metadata.tables["ticket_event"]
 TOLD = Ticket.metadata.tables["told_threshold"]
 TEXTS = Ticket.metadata.tables["ticket_text"]
+NOTICES = Ticket.metadata.tables["notice"]
+OUTBOX_PLACE = Ticket.metadata.tables["outbox_place"]
 
 IS_OPEN: ColumnElement[bool] = literal_column("ticket." + _OPEN)
 IS_OVER: ColumnElement[bool] = literal_column("ticket.state IN ('solved', 'closed')")
@@ -236,6 +290,7 @@ IS_NO_INCIDENT: ColumnElement[bool] = literal_column(f"ticket.{_NO_INCIDENT}")
 IS_WAKING: ColumnElement[bool] = literal_column(f"ticket.{_WAKING}")
 IS_CLOSING: ColumnElement[bool] = literal_column(f"ticket.{_CLOSING}")
 IS_TELLING: ColumnElement[bool] = literal_column(f"ticket.{_TELLING}")
+IS_WAITING_NOTICE: ColumnElement[bool] = literal_column(f"notice.{_WAITING_NOTICE}")
 IS_RECOVERING: ColumnElement[bool] = literal_column(
     f"ticket.{_OPEN} AND ticket.recovered_ms IS NOT NULL AND NOT ticket.confirm"
 )

@@ -79,6 +79,17 @@ def test_a_role_and_a_name_are_changed_and_a_password_ends_the_sessions(
     assert CHEAP.is_right(kept.password_hash, "four quite other words")
 
 
+def test_an_address_for_notices_is_given_recorded_and_taken_away(operator: Operator) -> None:
+    operator.types("change alice --mail alice@desk.example")
+    given = json.loads(operator.types("list --json"))[0]["mail"]
+    refused = operator.fails("change alice --email 'alice@desk.example\nBcc: x@y'")
+    operator.types("change alice --email ''")
+
+    assert given == "alice@desk.example"
+    assert "is no mail address" in refused
+    assert json.loads(operator.types("list --json"))[0]["mail"] == ""
+
+
 def test_a_new_password_is_asked_for_and_a_short_one_changes_nothing(
     operator: Operator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -91,7 +102,7 @@ def test_a_new_password_is_asked_for_and_a_short_one_changes_nothing(
 @pytest.mark.parametrize(
     ("line", "why"),
     [
-        ("change alice", "nothing is to be changed: give --name, --role, --client or --password"),
+        ("change alice", "nothing is to be changed: give --name, --role, --client, --mail or --password"),
         ("change eve --role admin", "there is no login 'eve': tocsin-server user list shows them"),
         (
             "change alice --role king",

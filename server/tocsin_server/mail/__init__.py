@@ -1,0 +1,1 @@
+"""Mail: what is sent, and how it is given to a mail server."""

@@ -1,0 +1,126 @@
+"""kill -9 between any two steps from an alert to the mail: one ticket, one notice, one mail."""
+
+import os
+import random
+import sqlite3
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from email import message_from_bytes
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiosmtpd.controller import Controller
+from tests.faults.oracle import PushingAgent, said_by_sqlite, titles_of_tickets
+from tests.processes import ServerProcess, free_port, until
+
+LOOPS = int(os.environ.get("TOCSIN_FAULT_LOOPS", "3"))
+CONTACTS = """\
+contacts:
+- {role: team, mail: team@desk.example}
+- {role: on_call, page: phone@sms.example}
+"""
+
+pytestmark = pytest.mark.faults
+
+
+class Sink:
+    """A mail server that counts what it takes, and may kill who has sent it before that is told so."""
+
+    def __init__(self) -> None:
+        self.taken: Counter[str] = Counter()
+        self.subjects: dict[str, str] = {}
+        self.kill: Callable[[], None] | None = None
+        self._lock = threading.Lock()
+
+    async def handle_DATA(self, _server: Any, _session: Any, envelope: Any) -> str:  # noqa: N802 - so it is called
+        mail = message_from_bytes(envelope.content)
+        with self._lock:
+            self.taken[mail["Message-ID"]] += 1
+            self.subjects[mail["Message-ID"]] = mail["Subject"]
+            kill, self.kill = self.kill, None
+        if kill is not None:
+            kill()
+        return "250 taken"
+
+
+@pytest.fixture
+def sink() -> Iterator[tuple[Sink, int]]:
+    taking = Sink()
+    controller = Controller(taking, hostname="127.0.0.1", port=free_port())
+    controller.start()
+    try:
+        yield taking, controller.server.sockets[0].getsockname()[1]
+    finally:
+        controller.stop()
+
+
+@pytest.fixture
+def server(tmp_path: Path, sink: tuple[Sink, int]) -> Iterator[ServerProcess]:
+    config = tmp_path / "config"
+    config.mkdir()
+    (config / "contacts.yml").write_text(CONTACTS)
+    mail = f'host = "127.0.0.1"\nport = {sink[1]}\nsecurity = "none"\nfrom = "tocsin@desk.example"\n'
+    with ServerProcess(tmp_path / "server", config=config, toml=f"interval_s = 1\n[mail]\n{mail}") as made:
+        made.prepare()
+        yield made.start()
+
+
+def rows(server: ServerProcess, question: str) -> list[tuple[Any, ...]]:
+    connection = sqlite3.connect(server.data / "tocsin.db")
+    try:
+        return connection.execute(question).fetchall()
+    finally:
+        connection.close()
+
+
+def is_all_sent(server: ServerProcess, tickets: int) -> bool:
+    told = rows(server, "SELECT count(DISTINCT ticket_id), sum(state <> 'sent') FROM notice")
+    return told == [(tickets, 0)]
+
+
+def test_killing_the_server_anywhere_between_alert_and_mail_tells_each_once(
+    server: ServerProcess, sink: tuple[Sink, int], tmp_path: Path, report: Callable[[str], None]
+) -> None:
+    taking, chance = sink[0], random.Random(LOOPS)
+    agents: list[PushingAgent] = []
+    kills = 0
+
+    def kill() -> None:
+        server.process.kill()  # type: ignore[union-attr]  # it runs
+
+    for loop in range(LOOPS):
+        agents.append(PushingAgent(server, f"atlas-{loop}", tmp_path))
+        if loop % 2:  # between the mail that was taken and the word that it was
+            taking.kill = kill
+        agents[-1].start()
+        if loop % 2:
+            until("the mail server has killed it", lambda: server.process.poll() is not None, seconds=60)
+            server.kill()
+        else:
+            time.sleep(chance.uniform(0.1, 3.0))  # real time: the moment of the kill is what is tested
+            server.kill()
+        kills += 1
+        server.start()
+    database = server.data / "tocsin.db"
+    until("every host has its ticket", lambda: len(titles_of_tickets(database)) >= LOOPS, seconds=60)
+    until("all notices are sent", lambda: is_all_sent(server, LOOPS), seconds=200, every=0.5)
+    for agent in agents:
+        agent.end()
+    assert server.stop() == 0
+
+    tickets = titles_of_tickets(database)
+    letters = {message for (message,) in rows(server, "SELECT DISTINCT message FROM notice")}
+    opened = rows(
+        server, "SELECT ticket_id, count(*) FROM ticket_event WHERE kind = 'opened' GROUP BY ticket_id"
+    )
+    again = sum(taking.taken.values()) - len(taking.taken)
+    report(f"{kills} kills: {len(tickets)} tickets, {len(letters)} mails, {again} of them taken twice")
+    assert len(tickets) == len(set(tickets)) == LOOPS
+    assert {count for _, count in opened} == {1}
+    assert len(taking.taken) == len(letters)
+    assert max(taking.taken.values()) <= 2
+    assert LOOPS // 2 <= again <= kills
+    assert said_by_sqlite(database) == "ok"
