@@ -28,6 +28,10 @@ that they do not know, so an older console works with a newer server.
 | `POST /api/v1/tickets/{id}/comment` | `NewComment` | `TicketDetail` |
 | `POST /api/v1/tickets/{id}/resolve` | `Resolution` | `TicketDetail` |
 | `POST /api/v1/tickets/{id}/reopen`, `/close` | `Change` | `TicketDetail` |
+| `POST /api/v1/tickets/{id}/prioritise` | `Prioritisation` | `TicketDetail` |
+| `POST /api/v1/tickets/{id}/link`, `/unlink` | `Link` | `TicketDetail` |
+| `POST /api/v1/tickets/{id}/merge` | `Merge` | `TicketDetail` |
+| `POST /api/v1/tickets/{id}/unmerge` | `Unmerge` | `TicketDetail` |
 | `POST /api/v1/tickets/{id}/assign` | `teams.Assign` | `TicketDetail` |
 | `GET /api/v1/teams?mine=` | | `teams.TeamPage` |
 | `GET /api/v1/teams/{slug}` | | `teams.Team` |
@@ -72,6 +76,7 @@ from tocsin_protocol.vocabulary import (
     AlertState,
     HostKind,
     HostState,
+    LinkKind,
     Role,
     SeriesKind,
     Severity,
@@ -80,6 +85,7 @@ from tocsin_protocol.vocabulary import (
     TicketEventKind,
     TicketKind,
     TicketState,
+    Tie,
     TokenScope,
 )
 
@@ -299,6 +305,10 @@ class TicketRow(Message, frozen=True, kw_only=True):
     """When it is gone on with, whatever has come."""
     closes_at: datetime | None = None
     """When it closes by itself, unless it is reopened or one of its alerts is not over."""
+    merged_into: int | None = None
+    """The ticket that it is part of, where it was merged."""
+    parent: int | None = None
+    """The ticket that it is a child of."""
 
 
 class TicketCounts(Message, frozen=True, kw_only=True):
@@ -330,6 +340,17 @@ class TicketEvent(Message, frozen=True, kw_only=True):
     data: dict[str, str | int | float | list[str] | dict[str, str] | None]
     public: bool = False
     """It is a word to who asked; what is not stays among technicians."""
+    of: int | None = None
+    """The ticket whose entry it is, where that was merged into the one that is looked at."""
+
+
+class TicketTie(Message, frozen=True, kw_only=True):
+    """Another ticket that has to do with the one that is looked at, and what it is to that."""
+
+    tie: Tie
+    ticket: int
+    title: str
+    state: TicketState
 
 
 class Suppression(Message, frozen=True, kw_only=True):
@@ -384,6 +405,8 @@ class TicketDetail(Message, frozen=True, kw_only=True):
     """Why there are none though its client has a contract."""
     watchers: list[str] = msgspec.field(default_factory=list)
     """The logins of those who watch it."""
+    ties: list[TicketTie] = msgspec.field(default_factory=list)
+    """What else belongs to it, at most 200 of them."""
 
 
 class NewTicket(Question, frozen=True, kw_only=True):
@@ -408,7 +431,33 @@ class NewComment(Question, frozen=True, kw_only=True):
 class Resolution(Question, frozen=True, kw_only=True):
     text: str = ""
     """What was wrong and what was done."""
+    children: bool = False
+    """Whether all that are open below it are solved as well; if one cannot be, none is."""
     version: int | None = None
+
+
+class Link(Question, frozen=True, kw_only=True):
+    """What another ticket of the client is to this one. Of both a version may be named."""
+
+    kind: LinkKind
+    other: int
+    version: int | None = None
+    other_version: int | None = None
+
+
+class Merge(Question, frozen=True, kw_only=True):
+    """Which open ticket of the client it is part of from now on. Of both a version may be named."""
+
+    into: int
+    version: int | None = None
+    into_version: int | None = None
+
+
+class Unmerge(Question, frozen=True, kw_only=True):
+    """It is a ticket of its own again. Of both a version may be named."""
+
+    version: int | None = None
+    into_version: int | None = None
 
 
 class Wait(Question, frozen=True, kw_only=True):

@@ -135,6 +135,41 @@ class TicketEventKind(StrEnum):
     """One of its clocks has passed a threshold before its deadline."""
     BREACHED = "breached"
     """One of its clocks has passed its deadline, or a threshold beyond it."""
+    LINKED = "linked"
+    UNLINKED = "unlinked"
+    MERGED = "merged"
+    """It is part of another ticket now."""
+    UNMERGED = "unmerged"
+    ABSORBED = "absorbed"
+    """Another ticket was merged into this one."""
+    SEPARATED = "separated"
+    """That was undone."""
+
+
+class LinkKind(StrEnum):
+    """How a ticket is linked to another one."""
+
+    RELATES = "relates"
+    CAUSED_BY = "caused_by"
+    DUPLICATE_OF = "duplicate_of"
+    PARENT = "parent"
+    """The other is its parent."""
+
+
+class Tie(StrEnum):
+    """What another ticket is to the one that is looked at."""
+
+    RELATES = "relates"
+    CAUSED_BY = "caused_by"
+    CAUSES = "causes"
+    DUPLICATE_OF = "duplicate_of"
+    DUPLICATED_BY = "duplicated_by"
+    PARENT = "parent"
+    CHILD = "child"
+    REOPENS = "reopens"
+    REOPENED_BY = "reopened_by"
+    MERGED_INTO = "merged_into"
+    ABSORBED = "absorbed"
 
 
 class TeamAssign(StrEnum):

@@ -139,6 +139,15 @@ class Client:
     async def prioritise(self, ticket_id: int, wish: api.Prioritisation) -> api.TicketDetail:
         return await self._post(f"/tickets/{ticket_id}/prioritise", wish, api.TicketDetail)
 
+    async def link(self, ticket_id: int, wish: api.Link) -> api.TicketDetail:
+        return await self._post(f"/tickets/{ticket_id}/link", wish, api.TicketDetail)
+
+    async def merge(self, ticket_id: int, wish: api.Merge) -> api.TicketDetail:
+        return await self._post(f"/tickets/{ticket_id}/merge", wish, api.TicketDetail)
+
+    async def unmerge(self, ticket_id: int, wish: api.Unmerge) -> api.TicketDetail:
+        return await self._post(f"/tickets/{ticket_id}/unmerge", wish, api.TicketDetail)
+
     async def acknowledge(self, ticket_id: int, text: str, version: int | None) -> api.TicketDetail:
         question = api.Acknowledgement(text=text, version=version)
         return await self._post(f"/tickets/{ticket_id}/acknowledge", question, api.TicketDetail)

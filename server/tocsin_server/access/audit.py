@@ -90,6 +90,12 @@ class Act(StrEnum):
     TICKET_SOLVED = "ticket.solved"
     TICKET_REOPENED = "ticket.reopened"
     TICKET_CLOSED = "ticket.closed"
+    TICKET_LINKED = "ticket.linked"
+    TICKET_UNLINKED = "ticket.unlinked"
+    TICKET_MERGED = "ticket.merged"
+    TICKET_UNMERGED = "ticket.unmerged"
+    TICKET_ABSORBED = "ticket.absorbed"
+    TICKET_SEPARATED = "ticket.separated"
 
 
 class Actor(NamedTuple):

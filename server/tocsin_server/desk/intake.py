@@ -7,8 +7,9 @@
     5. write tickets, entries and `consumed_ms` in a few statements, in the caller's transaction
 
 The key of the trouble is the client, the alert's name and its labels without the severity: two severities of
-the same trouble share one ticket. Where somebody else opens a ticket of the same key meanwhile, the
-transitions of that key stay unconsumed, and the next call attaches them.
+the same trouble share one ticket. While that one is merged into another, the other hears of it. Where somebody
+else opens a ticket of the same key meanwhile, the transitions of that key stay unconsumed, and the next call
+attaches them.
 """
 
 import hashlib
@@ -27,6 +28,7 @@ from tocsin_server.desk.evidence import evidence_of, title_of
 from tocsin_server.desk.giving import Giving
 from tocsin_server.desk.happening import Happening
 from tocsin_server.desk.record import (
+    Attached,
     Facts,
     Record,
     read_records,
@@ -36,7 +38,7 @@ from tocsin_server.desk.record import (
     write_new,
 )
 from tocsin_server.desk.ruling import Ruling, World, ruled
-from tocsin_server.desk.store import EVENTS, IS_OPEN, TICKET_ALERTS, TICKETS
+from tocsin_server.desk.store import EVENTS, IS_MERGED, IS_OPEN, TICKET_ALERTS, TICKETS
 from tocsin_server.desk.ticket import ALARMING, Change, Evidence, cleared, fired, opened_by_alert, unknown
 from tocsin_server.estate.store import Client, Host, Site
 
@@ -141,12 +143,12 @@ class _Batch:
         self._reopen_ms = reopen_ms
         self._tables = tables
         self._keys = {row.id: ticket_key(row.client_id, row.alertname, row.labels) for row in rows}
-        self._records = _records_of(session, set(self._keys.values()))
+        self._records, self._via = _records_of(session, set(self._keys.values()))
         self._attached, self._holding = _alerts_of(session, self._records)
         self._holding |= {row.alert_id: holds(row) for row in rows}
         self._touched: list[Record] = []
-        self._new_alerts: list[tuple[Record, int]] = []
         self._giving = Giving(session, now_ms)
+        self._new_alerts: list[Attached] = []
         self.told: dict[int, _Told] = {}
 
     def tell(self, row: Row[Any]) -> None:
@@ -161,7 +163,7 @@ class _Batch:
         record.take_in(change, row.id)
         if change.entry.kind is TicketEventKind.OPENED:
             self._giving.give(record, row.at_ms)
-        self._attach(record, row.alert_id)
+        self._attach(record, row.alert_id, via_id=self._via.get(key))
         self.told[row.id] = _Told(record, change.entry.kind, row.sample_ms)
 
     def write(self) -> set[int]:
@@ -173,7 +175,7 @@ class _Batch:
         write_entries(self._session, kept)
         stay = {id(record) for record in kept}
         self._giving.write()
-        write_alerts(self._session, [one for one in self._new_alerts if id(one[0]) in stay])
+        write_alerts(self._session, [one for one in self._new_alerts if id(one.record) in stay])
         return {transition_id for transition_id, told in self.told.items() if id(told.record) not in stay}
 
     def _change(self, row: Row[Any], record: Record | None) -> Change | None:
@@ -212,7 +214,8 @@ class _Batch:
         )
         record = Record(facts, change.standing)
         self._records[self._keys[row.id]] = record
-        if earlier is not None:
+        was_part_of_another = self._via.pop(self._keys[row.id], None) is not None
+        if earlier is not None and not was_part_of_another:
             # Alerts that have gone on since then are part of the trouble: it is not over before they are.
             for alert_id in self._holding_of(earlier):
                 self._attach(record, alert_id)
@@ -222,11 +225,11 @@ class _Batch:
         world = World(row.client, row.site, host_kind=row.host_kind, severity=row.severity, rule=row.alertname)
         return ruled(self._tables, world)
 
-    def _attach(self, record: Record, alert_id: int) -> None:
+    def _attach(self, record: Record, alert_id: int, *, via_id: int | None = None) -> None:
         attached = self._attached[id(record)]
         if alert_id not in attached:
             attached.add(alert_id)
-            self._new_alerts.append((record, alert_id))
+            self._new_alerts.append(Attached(record, alert_id, via_id))
 
     def _holding_of(self, record: Record) -> list[int]:
         return [alert for alert in self._attached[id(record)] if self._holding[alert]]
@@ -264,19 +267,50 @@ def _told_before(session: Session, ids: Sequence[int]) -> set[int]:
     return set(session.execute(asked).scalars())
 
 
-def _records_of(session: Session, keys: set[str]) -> dict[str, Record]:
-    """For each key the open ticket, else the newest."""
+def _records_of(session: Session, keys: set[str]) -> tuple[dict[str, Record], dict[str, int]]:
+    """For each key the open ticket, else the newest; instead of one that is merged the one that it is part of.
+
+    An open ticket that one of the key is merged into comes before those that are not open. The second answer
+    says for such keys through which ticket.
+    """
     if not keys:
-        return {}
+        return {}, {}
     key = TICKETS.c.key
     newest = select(func.max(TICKETS.c.id)).where(key.in_(keys)).group_by(key)
     still_open = select(TICKETS.c.id).where(key.in_(keys), IS_OPEN)
+    is_asked_for = or_(TICKETS.c.id.in_(newest), TICKETS.c.id.in_(still_open), key.in_(keys) & IS_MERGED)
+    found = {record.ticket_id: record for record in read_records(session, is_asked_for)}
+    survivors = _survivors(session, found)
     records: dict[str, Record] = {}
-    for record in read_records(session, or_(TICKETS.c.id.in_(newest), TICKETS.c.id.in_(still_open))):
-        of_key = record.facts.key
-        if of_key is not None and (of_key not in records or record.standing.is_open):
-            records[of_key] = record
-    return records
+    via: dict[str, int] = {}
+    for ticket_id in sorted(found):
+        record, of_key = survivors[ticket_id], found[ticket_id].facts.key
+        if of_key is None or (
+            of_key in records and records[of_key].standing.is_open and not record.standing.is_open
+        ):
+            continue
+        records[of_key] = record
+        via.pop(of_key, None)
+        if record is not found[ticket_id]:
+            via[of_key] = ticket_id
+    return records, via
+
+
+def _survivors(session: Session, found: Mapping[int, Record]) -> dict[int, Record]:
+    """For each of these tickets the one that it is part of, which is itself where it is not merged."""
+    known = dict(found)
+    while (
+        missing := {into for record in known.values() if (into := record.standing.merged_into) is not None}
+        - known.keys()
+    ):
+        known.update({record.ticket_id: record for record in read_records(session, TICKETS.c.id.in_(missing))})
+    return {ticket_id: _survivor(record, known) for ticket_id, record in found.items()}
+
+
+def _survivor(record: Record, known: Mapping[int, Record]) -> Record:
+    while record.standing.merged_into is not None:
+        record = known[record.standing.merged_into]
+    return record
 
 
 def _alerts_of(

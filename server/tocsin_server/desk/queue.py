@@ -16,7 +16,7 @@ from sqlalchemy import Column, ColumnElement, Row, case, func, select, tuple_
 from sqlmodel import Session
 
 from tocsin_protocol.api import MAX_PAGE, TicketCounts, TicketDetail, TicketEvent, TicketPage, TicketRow
-from tocsin_protocol.vocabulary import OPEN_TICKET_STATES, AlertState
+from tocsin_protocol.vocabulary import OPEN_TICKET_STATES, AlertState, TicketEventKind
 from tocsin_server.access.scope import Scope
 from tocsin_server.access.store import PersonRow
 from tocsin_server.clock import moment
@@ -29,6 +29,7 @@ from tocsin_server.desk.scope import client_id_of
 from tocsin_server.desk.store import EVENTS, IS_OPEN, TICKETS
 from tocsin_server.desk.texts import found
 from tocsin_server.desk.ticket import PRIORITIES
+from tocsin_server.desk.ties import merged_below, ties_of
 from tocsin_server.desk.watching import watchers_of
 from tocsin_server.desk.words import terms
 from tocsin_server.errors import NotFound, Unprocessable
@@ -36,6 +37,8 @@ from tocsin_server.estate.store import Client, Host, Site
 
 MAX_EVENTS = 1000
 """How much of a timeline is shown: an alert that flaps for a week must not make its ticket unreadable."""
+
+_TOLD_OF_MERGED = (TicketEventKind.OPENED, TicketEventKind.COMMENTED)
 
 _CLIENTS = Client.metadata.tables["client"]
 _SITES = Site.metadata.tables["site"]
@@ -70,6 +73,8 @@ _ROWS = (
         _T.wakes_ms,
         _T.closes_ms,
         _T.due_ms,
+        _T.merged_into,
+        _T.parent_id,
         _CLIENTS.c.slug.label("client"),
         _SITES.c.slug.label("site"),
         _HOSTS.c.name.label("host"),
@@ -151,6 +156,7 @@ def ticket_detail(
         clocks=clocks_told(by_contract),
         unclocked=by_contract.why if scope.is_inside else "",
         watchers=_watching(session, ticket_id) if scope.is_inside else [],
+        ties=ties_of(session, ticket_id) if scope.is_inside else [],
     )
 
 
@@ -323,11 +329,18 @@ def _ticket(row: Row[Any], alert_state: AlertState | None, due: Due, now_ms: int
         waits_for=row.waits_for,
         wakes_at=None if row.wakes_ms is None else moment(row.wakes_ms),
         closes_at=None if row.closes_ms is None else moment(row.closes_ms),
+        merged_into=row.merged_into,
+        parent=row.parent_id,
     )
 
 
 def _events(session: Session, ticket_id: int) -> list[TicketEvent]:
+    """Its own, and of the tickets that were merged into it how each began and what was said."""
     asked = select(EVENTS).where(EVENTS.c.ticket_id == ticket_id).order_by(EVENTS.c.id.desc()).limit(MAX_EVENTS)
+    rows = list(session.execute(asked))
+    if merged := merged_below(session, ticket_id):
+        is_told = EVENTS.c.ticket_id.in_(merged) & EVENTS.c.kind.in_(_TOLD_OF_MERGED)
+        rows += session.execute(select(EVENTS).where(is_told).order_by(EVENTS.c.id.desc()).limit(MAX_EVENTS))
     return [
         TicketEvent(
             id=row.id,
@@ -338,6 +351,7 @@ def _events(session: Session, ticket_id: int) -> list[TicketEvent]:
             text=row.text,
             data=row.data,
             public=row.public,
+            of=None if row.ticket_id == ticket_id else row.ticket_id,
         )
-        for row in reversed(session.execute(asked).all())
+        for row in sorted(rows, key=lambda row: row.id)
     ]

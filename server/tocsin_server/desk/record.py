@@ -6,7 +6,7 @@ the savepoint takes everything back; with one writer that only happens to a prog
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, CursorResult, RowMapping, bindparam, insert, select, update
 from sqlmodel import Session
@@ -132,11 +132,24 @@ def written(session: Session, records: Sequence[Record]) -> list[Happening]:
     return [Happening(record.ticket_id, record.entries[-1][0].kind) for record in records]
 
 
-def write_alerts(session: Session, attached: Sequence[tuple[Record, int]]) -> None:
+class Attached(NamedTuple):
+    """An alert that a ticket is about, and the merged ticket through which it is."""
+
+    record: Record
+    alert_id: int
+    via_id: int | None = None
+
+
+def write_alerts(session: Session, attached: Sequence[Attached]) -> None:
     """Write which alerts the tickets are about; what is written already stays."""
     rows = [
-        {"ticket_id": record.ticket_id, "alert_id": alert_id, "client_id": record.facts.client_id}
-        for record, alert_id in attached
+        {
+            "ticket_id": each.record.ticket_id,
+            "alert_id": each.alert_id,
+            "client_id": each.record.facts.client_id,
+            "via_id": each.via_id,
+        }
+        for each in attached
     ]
     if rows:
         session.execute(insert_or(session, TICKET_ALERTS).on_conflict_do_nothing(), rows)
@@ -164,6 +177,8 @@ _CHANGING = (
     "closes_ms",
     "tells_ms",
     "due_ms",
+    "merged_into",
+    "parent_id",
 )
 
 
@@ -185,6 +200,8 @@ def _standing_row(standing: Standing) -> dict[str, Any]:
         "waits_for": standing.waits_for,
         "wakes_ms": standing.wakes_ms,
         "closes_ms": standing.closes_ms,
+        "merged_into": standing.merged_into,
+        "parent_id": standing.parent_id,
         "solved_ms": standing.solved_ms,
     }
 
@@ -286,6 +303,8 @@ def _record(row: RowMapping) -> Record:
             waits_for=row["waits_for"],
             wakes_ms=row["wakes_ms"],
             closes_ms=row["closes_ms"],
+            merged_into=row["merged_into"],
+            parent_id=row["parent_id"],
             confirm=row["confirm"],
             recovered_ms=row["recovered_ms"],
             updated_ms=row["updated_ms"],

@@ -12,7 +12,7 @@ ticket all the same: once data comes that shows the trouble, it fires anew, and 
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Row, bindparam, or_, select
@@ -24,7 +24,7 @@ from tocsin_server.desk.alarms import NEWEST_TICKET
 from tocsin_server.desk.evidence import Data, json_value, rfc3339
 from tocsin_server.desk.happening import Happening
 from tocsin_server.desk.intake import IS_WAITING
-from tocsin_server.desk.record import Record, read_records, write_alerts, written
+from tocsin_server.desk.record import Attached, Record, read_records, write_alerts, written
 from tocsin_server.desk.ruling import priority_of
 from tocsin_server.desk.store import TICKETS
 from tocsin_server.desk.ticket import relapse
@@ -58,6 +58,7 @@ _UNHEARD = (
         _ALERTS.c.labels,
         _ALERTS.c.fired_ms,
         _ALERTS.c.changed_ms,
+        TICKETS.c.id.label("ticket_id"),
         TICKETS.c.key,
     )
     .join_from(_ALERTS, TICKETS, TICKETS.c.id == NEWEST_TICKET)
@@ -66,6 +67,7 @@ _UNHEARD = (
         _ALERTS.c.suppressed_ms.is_(None),
         _ALERTS.c.acknowledged_ms.is_(None),
         TICKETS.c.state == TicketState.SOLVED,
+        TICKETS.c.solved_ms <= bindparam("until_ms"),  # one that a person has opened has no key
         ~_IS_IN_HAND,
         _ALERTS.c.id.not_in(_WAITING),
     )
@@ -77,29 +79,40 @@ def reopen_still_firing(session: Session, now_ms: int, *, after_ms: int, limit: 
     alerts = _alerts_by_key(session, now_ms - after_ms, limit)
     if not alerts:
         return []
-    relapsed = _solved_last(session, alerts)
+    relapsed = _solved_last(session, [row for rows in alerts.values() for row in rows])
     for key, record in relapsed.items():
         worst = min(alerts[key], key=_badness)
         record.take_in(relapse(record.standing, now_ms, data=_data(worst)))
     records = list(relapsed.values())
     happenings = written(session, records)
-    write_alerts(session, [(record, alert.id) for key, record in relapsed.items() for alert in alerts[key]])
+    attached = [Attached(record, alert.id) for key, record in relapsed.items() for alert in alerts[key]]
+    write_alerts(session, attached)
     return happenings
 
 
 def _alerts_by_key(session: Session, until_ms: int, limit: int) -> Mapping[str, Sequence[Row[Any]]]:
-    """The firing alerts that nobody is told of any more, by the key of their tickets."""
+    """The firing alerts that nobody is told of any more, by the trouble that their tickets are about."""
     alerts: defaultdict[str, list[Row[Any]]] = defaultdict(list)
     for row in session.execute(_UNHEARD.limit(limit), {"until_ms": until_ms}):
-        alerts[row.key].append(row)
+        alerts[_trouble(row.key, row.ticket_id)].append(row)
     return alerts
 
 
-def _solved_last(session: Session, keys: Iterable[str]) -> dict[str, Record]:
-    """For each key the ticket that was solved last: its owner is the one to whom this is news."""
-    is_solved = TICKETS.c.key.in_(list(keys)) & (TICKETS.c.state == TicketState.SOLVED)
-    in_order = sorted(read_records(session, is_solved), key=lambda record: record.standing.solved_ms or 0)
-    return {record.facts.key: record for record in in_order if record.facts.key is not None}
+def _solved_last(session: Session, alerts: Sequence[Row[Any]]) -> dict[str, Record]:
+    """For each trouble the ticket that was solved last: its owner is the one to whom this is news."""
+    keys = {row.key for row in alerts if row.key is not None}
+    without = {row.ticket_id for row in alerts if row.key is None}
+    is_one = or_(TICKETS.c.key.in_(keys), TICKETS.c.id.in_(without))
+    is_solved = TICKETS.c.state == TicketState.SOLVED
+    in_order = sorted(
+        read_records(session, is_one & is_solved), key=lambda record: record.standing.solved_ms or 0
+    )
+    return {_trouble(record.facts.key, record.ticket_id): record for record in in_order}
+
+
+def _trouble(key: str | None, ticket_id: int) -> str:
+    """What a ticket is about: of one without a key, into which another was merged, itself."""
+    return f"ticket {ticket_id}" if key is None else key
 
 
 def _badness(alert: Row[Any]) -> tuple[int, int]:

@@ -11,6 +11,7 @@
     reopened     reopened          whoever it was
     closed       closed            and solved, where it was not
     prioritised  priority
+    merged       merged            so do unmerged, absorbed and separated
     an alert that makes it more urgent: priority
 
 To know of an alert is not to take the ticket up. Whatever a ticket goes through makes events that clocks take.
@@ -65,9 +66,9 @@ def events_of(steps: Iterable[Step], *, item: str, priority: int, reasons: Conta
         at_ms = max(at_ms, step.at_ms)
         for place, kind in enumerate(_MEANING[step.kind](life, step)):
             name = _NAMED[kind](life, step, item) if kind in _NAMED else ""
-            events.append(
-                Event(2 * step.id + place, at_ms, kind, name, priority_told(step) or priority, _by(step))
-            )
+            told = priority_told(step) or priority
+            opened_ms = min(at_ms, int(step.data.get("opened_ms", 0)))
+            events.append(Event(2 * step.id + place, at_ms, kind, name, told, _by(step), created_ms=opened_ms))
     return events
 
 
@@ -75,6 +76,11 @@ def party_told(step: Step) -> str:
     """The supplier or the team that an entry gives the ticket to; empty where it is none."""
     told = step.data.get("supplier") or step.data.get("team")
     return told if isinstance(told, str) else ""
+
+
+def other_told(step: Step) -> str:
+    """The other ticket of an entry that tells of merging."""
+    return str(step.data.get("into") or step.data.get("ticket") or "")
 
 
 def _by(step: Step) -> By:
@@ -135,6 +141,18 @@ class _Life:
             yield from self.solved(step)
         yield EventKind.CLOSED
 
+    def merged(self, _step: Step) -> Iterator[EventKind]:
+        yield EventKind.MERGED
+
+    def unmerged(self, _step: Step) -> Iterator[EventKind]:
+        yield EventKind.UNMERGED
+
+    def absorbed(self, _step: Step) -> Iterator[EventKind]:
+        yield EventKind.ABSORBED
+
+    def separated(self, _step: Step) -> Iterator[EventKind]:
+        yield EventKind.SEPARATED
+
     def _go_on(self) -> Iterator[EventKind]:
         if self.waits_for:
             self.waits_for = ""
@@ -154,11 +172,18 @@ _MEANING: Mapping[TicketEventKind, Callable[[_Life, Step], Iterator[EventKind]]]
     TicketEventKind.SOLVED: _Life.solved,
     TicketEventKind.REOPENED: _Life.reopened,
     TicketEventKind.CLOSED: _Life.closed,
+    TicketEventKind.MERGED: _Life.merged,
+    TicketEventKind.UNMERGED: _Life.unmerged,
+    TicketEventKind.ABSORBED: _Life.absorbed,
+    TicketEventKind.SEPARATED: _Life.separated,
 }
 _NAMED: Mapping[EventKind, Callable[[_Life, Step, str], str]] = {
     EventKind.CREATED: lambda _life, _step, item: item,
     EventKind.PAUSED: lambda life, _step, _item: life.waits_for,
     EventKind.ASSIGNED: lambda _life, step, _item: party_told(step),
+    EventKind.MERGED: lambda _life, step, _item: other_told(step),
+    EventKind.ABSORBED: lambda _life, step, _item: other_told(step),
+    EventKind.SEPARATED: lambda _life, step, _item: other_told(step),
 }
 """What an event of a kind is told with, beside its time."""
 TELLING = frozenset(_MEANING)

@@ -13,6 +13,7 @@ from sqlmodel import Field, SQLModel
 
 from tocsin_protocol.vocabulary import (
     ActorKind,
+    LinkKind,
     NoticeChannel,
     NoticeState,
     TeamAssign,
@@ -34,6 +35,10 @@ _TELLING = "tells_ms IS NOT NULL"
 _NO_INCIDENT = "kind != 'incident'"
 _WAITING_NOTICE = "state = 'waiting'"
 _TRIED_NOTICE = "tried_ms IS NOT NULL"
+_MERGED = "merged_into IS NOT NULL"
+_CHILD = "parent_id IS NOT NULL"
+_REOPENING = "reopens IS NOT NULL"
+_IN_MAINTENANCE = "windows <> ''"
 _RECOVERING = f"{_OPEN} AND recovered_ms IS NOT NULL AND NOT confirm"
 
 
@@ -68,6 +73,10 @@ class Ticket(SQLModel, table=True):
         partial_index("ticket_recovering", "recovered_ms", where=_RECOVERING),
         partial_index("ticket_waking", "wakes_ms", where=_WAKING),
         partial_index("ticket_closing", "closes_ms", where=_CLOSING),
+        partial_index("ticket_merged", "merged_into", where=_MERGED),
+        partial_index("ticket_child", "parent_id", where=_CHILD),
+        partial_index("ticket_reopening", "reopens", where=_REOPENING),
+        partial_index("ticket_in_maintenance", "id", where=_IN_MAINTENANCE),
         partial_index("ticket_open_team", "team", "priority", "opened_ms", "id", where=_OPEN),
         partial_index("ticket_telling", "tells_ms", where=_TELLING),
     )
@@ -115,6 +124,12 @@ class Ticket(SQLModel, table=True):
     """The first deadline of its promises as it was reckoned last, within a second of a change (`told.py`)."""
     reopens: int | None = Field(default=None, foreign_key="ticket.id", sa_type=RowId)
     """The earlier ticket of the same trouble, where that one was solved too long ago to be reopened."""
+    merged_into: int | None = Field(default=None, foreign_key="ticket.id", sa_type=RowId)
+    """The ticket that this one is part of now; until that is undone it is closed and has no alerts."""
+    parent_id: int | None = Field(default=None, foreign_key="ticket.id", sa_type=RowId)
+    """The ticket that this one is a child of, of the same client; never one of its own children."""
+    windows: str = ""
+    """The maintenance windows of its host that its timeline says are open, as a JSON list; empty for none."""
 
 
 class TicketWatcher(SQLModel, table=True):
@@ -135,6 +150,21 @@ class TicketAlert(SQLModel, table=True):
     __table_args__ = (Index("ticket_alert_newest", "alert_id", "ticket_id"),)
     ticket_id: int = Field(foreign_key="ticket.id", primary_key=True, sa_type=RowId)
     alert_id: int = Field(foreign_key="alert.id", primary_key=True, sa_type=RowId)
+    client_id: int = Field(foreign_key="client.id", sa_type=RowId)
+    via_id: int | None = Field(default=None, foreign_key="ticket.id", sa_type=RowId)
+    """The ticket that was merged into this one and through which it is here."""
+    cut_off: bool = False
+    """It is here because its host cannot be reached past this ticket's, which may have ended without it."""
+
+
+class TicketLinkRow(SQLModel, table=True):
+    """That two tickets of a client have to do with each other; `relates` has the smaller id first."""
+
+    __tablename__ = "ticket_link"
+    __table_args__ = (Index("ticket_link_other", "other_id"),)
+    ticket_id: int = Field(foreign_key="ticket.id", primary_key=True, sa_type=RowId)
+    kind: LinkKind = Field(primary_key=True, sa_type=word(LinkKind))
+    other_id: int = Field(foreign_key="ticket.id", primary_key=True, sa_type=RowId)
     client_id: int = Field(foreign_key="client.id", sa_type=RowId)
 
 
@@ -278,6 +308,7 @@ class OutboxPlace(SQLModel, table=True):
 TICKETS = Ticket.metadata.tables["ticket"]
 WATCHERS = Ticket.metadata.tables["ticket_watcher"]
 TICKET_ALERTS = Ticket.metadata.tables["ticket_alert"]
+LINKS = Ticket.metadata.tables["ticket_link"]
 EVENTS = Ticket.metadata.tables["ticket_event"]
 TOLD = Ticket.metadata.tables["told_threshold"]
 TEXTS = Ticket.metadata.tables["ticket_text"]
@@ -291,6 +322,8 @@ IS_WAKING: ColumnElement[bool] = literal_column(f"ticket.{_WAKING}")
 IS_CLOSING: ColumnElement[bool] = literal_column(f"ticket.{_CLOSING}")
 IS_TELLING: ColumnElement[bool] = literal_column(f"ticket.{_TELLING}")
 IS_WAITING_NOTICE: ColumnElement[bool] = literal_column(f"notice.{_WAITING_NOTICE}")
+IS_MERGED: ColumnElement[bool] = literal_column(f"ticket.{_MERGED}")
+IS_IN_MAINTENANCE: ColumnElement[bool] = literal_column(f"ticket.{_IN_MAINTENANCE}")
 IS_RECOVERING: ColumnElement[bool] = literal_column(
     f"ticket.{_OPEN} AND ticket.recovered_ms IS NOT NULL AND NOT ticket.confirm"
 )

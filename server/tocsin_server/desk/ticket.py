@@ -92,6 +92,9 @@ class Standing:
     """When it is to be gone on with, whatever has come."""
     closes_ms: int | None = None
     """When a solved ticket closes by itself; nothing where it does not."""
+    merged_into: int | None = None
+    """The ticket that it is part of, where it is."""
+    parent_id: int | None = None
 
     @property
     def is_open(self) -> bool:

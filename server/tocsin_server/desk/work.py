@@ -153,8 +153,8 @@ def resolve(session: Session, ticket_id: int, hand: Hand, *, text: str = "") -> 
 
 def reopen(session: Session, ticket_id: int, hand: Hand) -> Happening:
     """Say that it is not mended; `Conflict` names the open ticket of the same trouble where there is one."""
-    record = _read(session, hand.scope, ticket_id)
-    other = _open_of_same_key(session, record)
+    record = read_ticket(session, hand.scope, ticket_id)
+    other = open_of_same_key(session, record)
     if other is not None and not record.standing.is_open:
         raise Conflict(f"ticket {other} is open for the same trouble", remedy=f"go on with ticket {other}")
     return _act(session, ticket_id, hand, ticket.reopen)
@@ -271,9 +271,9 @@ def _say(session: Session, ticket_id: int, hand: Hand, act: Callable[..., Change
 
 
 def _change(session: Session, ticket_id: int, hand: Hand, decide: Callable[[Record], Change]) -> Happening:
-    record = _read(session, hand.scope, ticket_id)
-    if hand.versions is not None and record.read_version not in hand.versions:
-        raise _stale(session, hand.scope, record, hand.versions)
+    record = read_ticket(session, hand.scope, ticket_id)
+    require_fresh(session, hand.scope, record, hand.versions)
+    require_not_merged(record)
     record.take_in(decide(record))
     (done,) = written(session, [record])
     return done
@@ -309,11 +309,27 @@ def _of_ticket(ticket_id: int) -> ColumnElement[bool]:
     return ALERTS.c.id.in_(select(TICKET_ALERTS.c.alert_id).where(TICKET_ALERTS.c.ticket_id == ticket_id))
 
 
-def _read(session: Session, scope: Scope, ticket_id: int) -> Record:
+def read_ticket(session: Session, scope: Scope, ticket_id: int) -> Record:
+    """One ticket; raises `NotFound`."""
     records = read_records(session, (TICKETS.c.id == ticket_id) & scope.within(TICKETS.c.client_id))
     if not records:
         raise NotFound(f"there is no ticket {ticket_id}")
     return records[0]
+
+
+def require_fresh(session: Session, scope: Scope, record: Record, versions: Collection[int] | None) -> None:
+    """Raise `Stale` where the ticket has none of the versions on which somebody acts."""
+    if versions is not None and record.read_version not in versions:
+        raise _stale(session, scope, record, versions)
+
+
+def require_not_merged(record: Record) -> None:
+    """Raise `Conflict` with where to go on, where the ticket is part of another one."""
+    into = record.standing.merged_into
+    if into is not None:
+        raise Conflict(
+            f"ticket {record.ticket_id} is merged into ticket {into}", remedy=f"go on with ticket {into}"
+        )
 
 
 def _stale(session: Session, scope: Scope, record: Record, versions: Collection[int]) -> Stale:
@@ -343,7 +359,8 @@ def _since(session: Session, scope: Scope, record: Record, version: int) -> str:
     return ", ".join(f"{row.kind.value.replace('_', ' ')} by {row.actor}" for row in session.execute(asked))
 
 
-def _open_of_same_key(session: Session, record: Record) -> int | None:
+def open_of_same_key(session: Session, record: Record) -> int | None:
+    """The ticket that is open for the same trouble, if there is one."""
     if record.facts.key is None:
         return None
     asked = select(TICKETS.c.id).where(

@@ -14,11 +14,13 @@ from tocsin_server.estate.store import Client, Host, Site
 _HOSTS = Host.metadata.tables["host"]
 _SITES = Site.metadata.tables["site"]
 _CLIENTS = Client.metadata.tables["client"]
-# All alerts of a ticket have one name, which is in its key.
+# All alerts of a ticket have one name, which is in its key, but for those that are another ticket's as well.
 _RULE = (
     select(func.min(ALERTS.c.alertname))
     .join_from(TICKET_ALERTS, ALERTS, ALERTS.c.id == TICKET_ALERTS.c.alert_id)
-    .where(TICKET_ALERTS.c.ticket_id == TICKETS.c.id)
+    .where(
+        TICKET_ALERTS.c.ticket_id == TICKETS.c.id, TICKET_ALERTS.c.via_id.is_(None), ~TICKET_ALERTS.c.cut_off
+    )
     .scalar_subquery()
 )
 _WORLDS = (

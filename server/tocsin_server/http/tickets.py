@@ -25,7 +25,7 @@ from tocsin_protocol.api import (
 from tocsin_protocol.teams import Assign
 from tocsin_server.access.auditlog import record
 from tocsin_server.access.permissions import Permission
-from tocsin_server.desk import attested, work
+from tocsin_server.desk import attested, relations, work
 from tocsin_server.desk.filters import Filters, Order
 from tocsin_server.desk.happening import Happening
 from tocsin_server.desk.queue import ticket_detail, ticket_page
@@ -189,8 +189,15 @@ async def acknowledge(
 
 @post("/tickets/{ticket_id:int}/resolve", status_code=200, opt=needs(Permission.WORK))
 async def resolve(deps: Wired, request: SignedIn, ticket_id: Id, data: JSONBody[Resolution]) -> TicketDetail:
-    """Solve it, and say how."""
-    return await _change(deps, request, ticket_id, partial(work.resolve, text=data.text), version=data.version)
+    """Solve it, and say how; with its children, where that is asked."""
+    if not data.children:
+        return await _change(
+            deps, request, ticket_id, partial(work.resolve, text=data.text), version=data.version
+        )
+    hand = hand_of(deps, request, wanted(request, data.version))
+    return await done(
+        deps, request, partial(relations.resolve_all, ticket_id=ticket_id, hand=hand, text=data.text)
+    )
 
 
 @post("/tickets/{ticket_id:int}/reopen", status_code=200, opt=needs(Permission.WORK))
@@ -208,9 +215,13 @@ async def close(deps: Wired, request: SignedIn, ticket_id: Id, data: JSONBody[Ch
 async def _change(
     deps: Deps, request: SignedIn, ticket_id: int, verb: Callable[..., Happening], *, version: int | None
 ) -> TicketDetail:
-    condition = read_tags("If-Match", request.headers.getall("if-match", []))
-    hand = hand_of(deps, request, wanted_version(condition, version))
+    hand = hand_of(deps, request, wanted(request, version))
     return await _done(deps, request, partial(verb, ticket_id=ticket_id, hand=hand))
+
+
+def wanted(request: SignedIn, version: int | None) -> Collection[int] | None:
+    """The versions on which an act may be done, as the headers and the body say."""
+    return wanted_version(read_tags("If-Match", request.headers.getall("if-match", [])), version)
 
 
 def hand_of(deps: Deps, request: SignedIn, versions: Collection[int] | None) -> work.Hand:
@@ -226,21 +237,26 @@ def hand_of(deps: Deps, request: SignedIn, versions: Collection[int] | None) -> 
 
 
 async def _done(deps: Deps, request: SignedIn, act: Callable[[Session], Happening]) -> TicketDetail:
-    """Do it, record it, tell everybody, and give the ticket as it is now."""
+    return await done(deps, request, lambda session: [act(session)])
+
+
+async def done(deps: Deps, request: SignedIn, act: Callable[[Session], list[Happening]]) -> TicketDetail:
+    """Do it, record of each ticket what was done, tell everybody, and give the first as it is now."""
     scope, who, now_ms = scope_of(request), actor(request), deps.clock.now_ms()
     ask = partial(ticket_detail, live_value=deps.judge.live_value, terms=deps.terms())
 
-    def run(session: Session) -> Done[TicketDetail, Happening]:
+    def run(session: Session) -> Done[TicketDetail, list[Happening]]:
         with narrowed(session, scope):
-            happening = act(session)
-            deed = attested.deed(session, happening, by=who, at_ms=now_ms)
-            detail = ask(session, scope, happening.ticket_id)
-        record(session, deed)
-        return Done(detail, deed.client_id, happening)
+            happenings = act(session)
+            deeds = [attested.deed(session, each, by=who, at_ms=now_ms) for each in happenings]
+            detail = ask(session, scope, happenings[0].ticket_id)
+        for deed in deeds:
+            record(session, deed)
+        return Done(detail, deeds[0].client_id, happenings)
 
-    done = await once(deps, request, run)
-    deps.notices.tickets([done.happened])
-    return done.answer
+    finished = await once(deps, request, run)
+    deps.notices.tickets(finished.happened)
+    return finished.answer
 
 
 ROUTES = (

@@ -44,7 +44,20 @@ WAIT = {"reason": "vendor"}
 CONTRACT = document_of(contract_text().replace("ACME-1", "1"))
 URGENT = {"priority": 1, "text": "the shop is shut"}
 BULK = {"act": "resolve", "tickets": [{"id": 1}]}
-FIRST: dict[str, Any] = {SILENCES: SILENCE, TICKETS: TICKET, f"{TICKETS}/1/wait": WAIT}
+LINK = {"kind": "relates", "other": 2}
+MERGE = {"into": 2}
+FIRST: dict[str, Any] = {
+    SILENCES: SILENCE,
+    TICKETS: TICKET,
+    f"{TICKETS}/1/wait": WAIT,
+    f"{TICKETS}/1/link": LINK,
+    f"{TICKETS}/1/merge": MERGE,
+}
+
+
+def deeds_of(path: str) -> int:
+    """What is done to two tickets is a deed of each."""
+    return 2 if path.endswith(("link", "merge")) else 1
 
 
 def ring(rig: Rig) -> None:
@@ -67,6 +80,16 @@ ACTS: list[tuple[list[str], str, str, Any, tuple[str, str, int | None]]] = [
     ([TICKETS], "POST", f"{TICKETS}/1/assign", {"team": "servers"}, ("ticket.assigned", "1", 1)),
     ([TICKETS], "POST", f"{TICKETS}/1/comment", {"text": "c"}, ("ticket.commented", "1", 1)),
     ([TICKETS], "POST", f"{TICKETS}/1/prioritise", URGENT, ("ticket.prioritised", "1", 1)),
+    ([TICKETS, TICKETS], "POST", f"{TICKETS}/1/link", LINK, ("ticket.linked", "2", 1)),
+    ([TICKETS, TICKETS, f"{TICKETS}/1/link"], "POST", f"{TICKETS}/1/unlink", LINK, ("ticket.unlinked", "2", 1)),
+    ([TICKETS, TICKETS], "POST", f"{TICKETS}/1/merge", MERGE, ("ticket.absorbed", "2", 1)),
+    (
+        [TICKETS, TICKETS, f"{TICKETS}/1/merge"],
+        "POST",
+        f"{TICKETS}/1/unmerge",
+        {},
+        ("ticket.separated", "2", 1),
+    ),
     ([TICKETS], "POST", f"{TICKETS}/1/acknowledge", {}, ("ticket.acknowledged", "1", 1)),
     ([TICKETS], "POST", f"{TICKETS}/1/resolve", {"text": "r"}, ("ticket.solved", "1", 1)),
     ([TICKETS, f"{TICKETS}/1/take"], "POST", f"{TICKETS}/1/release", {}, ("ticket.released", "1", 1)),
@@ -100,7 +123,7 @@ async def test_an_act_is_recorded(
 
     await alice.request(method, path, json=said)
 
-    assert len(log(rig)) == len(before) + 1
+    assert len(log(rig)) == sum(map(deeds_of, [*before, path]))
     entry = log(rig)[-1]
     assert (entry.act, entry.subject, entry.client_id) == recorded
     assert (entry.party, entry.actor, entry.source, entry.at_ms) == ("person", "alice", "127.0.0.1", NOW)

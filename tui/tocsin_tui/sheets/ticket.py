@@ -43,6 +43,12 @@ _HAPPENED: dict[TicketEventKind, Span] = {
     TicketEventKind.SOLVED: ("solved", Tone.GOOD),
     TicketEventKind.REOPENED: ("reopened", Tone.BAD),
     TicketEventKind.CLOSED: ("closed", Tone.DIM),
+    TicketEventKind.LINKED: ("linked", Tone.PLAIN),
+    TicketEventKind.UNLINKED: ("unlinked", Tone.PLAIN),
+    TicketEventKind.MERGED: ("merged", Tone.STRONG),
+    TicketEventKind.UNMERGED: ("unmerged", Tone.STRONG),
+    TicketEventKind.ABSORBED: ("absorbed", Tone.STRONG),
+    TicketEventKind.SEPARATED: ("separate", Tone.STRONG),
     TicketEventKind.DUE_SOON: ("due soon", Tone.WARN),
     TicketEventKind.BREACHED: ("breached", Tone.BAD),
 }
@@ -110,6 +116,7 @@ def heading(row: TicketRow, *, me: str, now: datetime) -> list[Line]:
             *clocks.in_heading(row, now),
             *_waits(row, now),
             *_closes(row, now),
+            *_part_of(row),
         ),
     ]
 
@@ -152,6 +159,13 @@ def people(others: Sequence[Looker], watchers: Sequence[str], *, me: str) -> lis
     return [line(*spans)] if spans else []
 
 
+def _part_of(row: TicketRow) -> Iterable[Span]:
+    if row.merged_into is not None:
+        yield (f" · merged into #{row.merged_into}", Tone.WARN)
+    if row.parent is not None:
+        yield dim(f" · below #{row.parent}")
+
+
 def preview(
     row: TicketRow, detail: TicketDetail | None, chart: Sequence[Line], *, me: str, now: datetime
 ) -> list[Line]:
@@ -184,6 +198,8 @@ def _told(event: TicketEvent, now: datetime) -> list[Line]:
     when = clock(event.at, now)
     first, *rest = event.text.split("\n") if event.text else [_in_words(event)]
     actor = event.actor if event.actor_kind is not ActorKind.SYSTEM else "tocsin"
+    if event.of is not None:
+        actor = f"{actor} on #{event.of}"
     hang = len(when) + 10
     lines = [line(dim(f"{when} "), (f"{kind:8} ", tone), (f"{actor}  ", _tone_of(event)), first, hang=hang)]
     lines += [line(" " * hang + more, hang=hang) for more in rest]
@@ -201,14 +217,25 @@ def _tone_of(event: TicketEvent) -> Tone:
     return Tone.STRONG if event.actor_kind in {ActorKind.PERSON, ActorKind.HOST} else Tone.DIM
 
 
+_SILENT = frozenset(
+    {TicketEventKind.ASSIGNED, TicketEventKind.TAKEN, TicketEventKind.RELEASED, TicketEventKind.RESUMED}
+)
+"""Of these, the word before them says all."""
+
+
 def _in_words(event: TicketEvent) -> str:
+    data = event.data
     match event.kind:
-        case TicketEventKind.ASSIGNED | TicketEventKind.TAKEN | TicketEventKind.RELEASED:
+        case kind if kind in _SILENT:
             return ""
         case TicketEventKind.WAITING:
-            return f"for {event.data.get('for', '')}"
-        case TicketEventKind.RESUMED:
-            return ""
+            return f"for {data.get('for', '')}"
+        case TicketEventKind.LINKED | TicketEventKind.UNLINKED:
+            return f"{tie_word(data.get('tie'))} #{data.get('ticket')}"
+        case TicketEventKind.MERGED | TicketEventKind.UNMERGED:
+            return f"into #{data['into']}" if "into" in data else f"from #{data.get('from')}"
+        case TicketEventKind.ABSORBED | TicketEventKind.SEPARATED:
+            return f"#{data.get('ticket')}"
         case TicketEventKind.ACKNOWLEDGED:
             return "its alerts are known and ring no more until they have cleared"
         case _:
@@ -262,6 +289,21 @@ def _host_was(data: Mapping[str, object]) -> Iterable[str]:
         yield f"load {number(load)}"
     if isinstance(up_s, int | float) and abs(up_s) < _LONGEST_S:
         yield f"up {duration(timedelta(seconds=up_s))}"
+
+
+def belonging(detail: TicketDetail) -> list[Line]:
+    """The tickets that have to do with it, a line each."""
+    return [
+        line(
+            dim(f"{tie_word(each.tie)} "), strong(f"#{each.ticket} "), each.title, dim(f" · {each.state.value}")
+        )
+        for each in detail.ties
+    ]
+
+
+def tie_word(tie: object) -> str:
+    """What another ticket is to this one."""
+    return str(tie).replace("_", " ")
 
 
 def nothing_here(view: str, filter_text: str, total: int) -> list[Line]:
