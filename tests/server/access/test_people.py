@@ -11,15 +11,20 @@ from tocsin_server.access.people import (
     SESSION_MS,
     TOUCH_EVERY_MS,
     add_person,
+    end_others,
+    end_session,
     issue_session,
     log_out,
+    name_of,
     password_hash_of,
     person_named,
+    sessions_of,
     touch,
     who,
 )
-from tocsin_server.access.store import LoginSession, PersonRow
-from tocsin_server.errors import Conflict, Unprocessable
+from tocsin_server.access.store import LoginSession, PersonRow, TotpRow
+from tocsin_server.access.tokens import digest_of
+from tocsin_server.errors import Conflict, NotFound, Unprocessable
 from tocsin_server.storage.engine import Storage
 
 NOW = 1_700_000_000_000
@@ -131,3 +136,53 @@ def test_who_has_no_password_cannot_sign_in_with_one(storage: Storage, cheap: Pa
     kept = storage.read(lambda s: password_hash_of(s, "root"))
     assert not cheap.is_right(kept, "")
     assert storage.read(lambda s: person_named(s, "root").role) is Role.ADMIN
+
+
+def test_one_sees_the_sessions_that_have_not_ended_the_last_used_first(
+    storage: Storage, alice: PersonRow
+) -> None:
+    def act(session):
+        old = issue_session(session, alice, NOW - IDLE_MS)
+        for source, unlimited in (("192.0.2.1", False), ("192.0.2.2", True)):
+            issue_session(session, alice, NOW - IDLE_MS - 1, source=source, unlimited=unlimited)
+        return old
+
+    token = storage.write(act)
+    use(storage, token, NOW - 1)
+
+    found = storage.read(lambda s: [each.source for each in sessions_of(s, alice.id, NOW)])
+    assert found == ["", "192.0.2.2"]
+
+
+def test_one_session_is_ended_by_its_name_and_no_other(storage: Storage, alice: PersonRow) -> None:
+    first, second = (storage.write(lambda s: issue_session(s, alice, NOW)) for _ in range(2))
+    storage.write(lambda s: end_session(s, alice.id, name_of(digest_of(first)), NOW))
+
+    assert (visit(storage, first), visit(storage, second) is not None) == (None, True)
+    for name in ("", "0" * 16, digest_of(second), name_of(digest_of(first))):
+        with pytest.raises(NotFound):
+            storage.write(lambda s, name=name: end_session(s, alice.id, name, NOW))
+
+
+def test_all_others_are_ended_and_this_one_is_not(storage: Storage, alice: PersonRow) -> None:
+    first, second = (storage.write(lambda s: issue_session(s, alice, NOW)) for _ in range(2))
+
+    assert storage.write(lambda s: end_others(s, alice.id, digest_of(first))) == 1
+    assert (visit(storage, first) is not None, visit(storage, second)) == (True, None)
+    assert storage.write(lambda s: end_others(s, alice.id)) == 1
+
+
+def test_only_a_given_session_and_one_with_a_device_have_a_second_factor(
+    storage: Storage, alice: PersonRow
+) -> None:
+    typed, given = (
+        storage.write(lambda s, u=unlimited: issue_session(s, alice, NOW, unlimited=u))
+        for unlimited in (False, True)
+    )
+    before = [visit(storage, token).has_second_factor for token in (typed, given)]
+    storage.write(lambda s: s.add(TotpRow(person_id=alice.id, pending="…")))
+    waiting = visit(storage, typed).has_second_factor
+    storage.write(lambda s: s.exec(update(TotpRow).values(sealed="…")) and None)
+
+    assert (before, waiting) == ([False, True], False)
+    assert visit(storage, typed).has_second_factor
