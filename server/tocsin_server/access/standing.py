@@ -14,7 +14,7 @@ from tocsin_protocol.vocabulary import CLIENT_ROLES, Role
 from tocsin_server.access.grants import Grant, grant, granted
 from tocsin_server.access.passwords import NO_PASSWORD
 from tocsin_server.access.people import IDLE_MS, person_named
-from tocsin_server.access.store import LoginSession, PersonRow
+from tocsin_server.access.store import LoginSession, PersonRow, TotpRow
 from tocsin_server.errors import Conflict, NotFound, Unprocessable
 from tocsin_server.estate.names import checked_mail, cleaned_name
 from tocsin_server.estate.store import known
@@ -29,6 +29,8 @@ class Stand(NamedTuple):
     clients: str | list[str]
     """Slugs of those that they see, or `all`."""
     has_password: bool
+    has_codes: bool
+    """One-time codes are asked of them."""
     created_ms: int
     disabled_ms: int | None
     sessions: int
@@ -121,6 +123,7 @@ def everybody(session: Session, now_ms: int) -> Sequence[Stand]:
         .order_by(col(PersonRow.login))
     )
     by_name = granted(session)
+    with_codes = set(session.exec(select(TotpRow.person_id).where(col(TotpRow.sealed).is_not(None))))
     return [
         Stand(
             who.login,
@@ -128,6 +131,7 @@ def everybody(session: Session, now_ms: int) -> Sequence[Stand]:
             who.role,
             "all" if who.all_clients else by_name.get(known(who.id), []),
             has_password=who.password_hash != NO_PASSWORD,
+            has_codes=known(who.id) in with_codes,
             created_ms=who.created_ms,
             disabled_ms=who.disabled_ms,
             sessions=sessions,

@@ -172,6 +172,8 @@ def lines(found: Sequence[Stand]) -> Iterator[str]:
 
 def _cells(of: Stand) -> tuple[str, ...]:
     state = "active" if of.has_password else "no password"
+    if of.has_codes:
+        state += ", codes"
     if of.disabled_ms is not None:
         state = f"disabled {_day(of.disabled_ms)}"
     used = "–" if of.used_ms is None else f"{moment(of.used_ms):%Y-%m-%d %H:%M}Z"

@@ -1,9 +1,9 @@
 """All routes of the server in one ASGI application.
 
 Agents' requests are dispatched by path before anything else sees them: theirs are most, and none of what
-people need applies to them. Everything under `/api/v1` asks for a session but signing in; a query and a why are
-answered to the operator at this machine too; what Prometheus reads asks for its token. Where a route does not
-say who may call it, and with which permission, no server starts (`permitted.py`).
+people need applies to them. Everything under `/api/v1` asks for a session or a token but signing in; a query
+and a why are answered to the operator at this machine too; what Prometheus reads asks for its token. Where a
+route does not say who may call it, and with which permission, no server starts (`permitted.py`).
 """
 
 import asyncio

@@ -9,6 +9,7 @@ from tests.server.http.rig import CHEAP
 
 from tocsin_protocol.vocabulary import Role
 from tocsin_server.access.people import add_person, issue_session, person_named
+from tocsin_server.access.store import TotpRow
 from tocsin_server.cli import people
 from tocsin_server.clock import FakeClock
 from tocsin_server.datafolder import administer, database
@@ -50,6 +51,13 @@ def test_everybody_is_listed(operator: Operator) -> None:
         ("alice", 2, True),
         ("root", 0, False),
     ]
+
+
+def test_of_who_has_a_device_the_list_says_so(operator: Operator) -> None:
+    administer(operator.data, lambda s: s.add(TotpRow(person_id=1, sealed="…")))
+
+    assert ["  active, codes  " in line for line in operator.types("list").splitlines()] == [False, True, False]
+    assert [each["has_codes"] for each in json.loads(operator.types("list --json"))] == [True, False]
 
 
 def test_without_people_the_list_says_how_to_add_one(operator: Operator, empty_database: bytes) -> None:
