@@ -53,7 +53,7 @@ def keep_answer(session: Session, answer: KeptAnswer) -> None:
     added = insert_or(session, ANSWERS).values(person_id=answer.person_id, key=answer.key, **values)
     session.execute(added.on_conflict_do_update(index_elements=[_A.person_id, _A.key], set_=values))
     is_theirs = _A.person_id == answer.person_id
-    too_many = select(_A.key).where(is_theirs).order_by(_A.at_ms.desc(), _A.key).offset(MOST)
+    too_many = select(_A.key).where(is_theirs).order_by(_A.at_ms.desc(), _A.key.desc()).offset(MOST)
     session.execute(delete(ANSWERS).where(is_theirs, _A.key.in_(too_many)))
 
 

@@ -4,7 +4,8 @@ Who sends a key with a change may send it again until there is an answer. The an
 of the act, so a repeat finds either nothing, and acts, or the answer that was lost, and gives it again. What
 was refused is not kept: nothing has happened, so the repeat is tried like a first one.
 
-A key is a person's own, and stands for one request: method, path, `If-Match` and body.
+A key is a person's own, and stands for one request: method, path, `If-Match` and body, and the role in which it
+was made, since an answer shows what that role may see.
 """
 
 import hashlib
@@ -118,7 +119,7 @@ async def _mark(request: SignedIn) -> Mark | None:
     key = read_key(request.headers.getall(HEADER, []))
     if key is None:
         return None
-    parts = [request.method, request.url.path, *request.headers.getall("if-match", [])]
-    digest = hashlib.sha256("\n".join([*parts, ""]).encode())
+    asked = [request.method, request.url.path, *request.headers.getall("if-match", [])]
+    digest = hashlib.sha256("\n".join([request.user.role.value, *asked, ""]).encode())
     digest.update(await request.body())
     return Mark(request.user.id, key, digest.hexdigest())

@@ -12,6 +12,9 @@ from tests.examples import EXAMPLES
 from tests.server.http.rig import NOW, Rig, make_rig
 from tests.server.http.test_tickets import TICKETS, opened
 
+from tocsin_protocol.vocabulary import Role
+from tocsin_server.access.grants import Grant
+from tocsin_server.access.standing import Wish, change
 from tocsin_server.access.store import ANSWERS, AUDIT
 from tocsin_server.errors import Refused
 from tocsin_server.http import once
@@ -205,6 +208,18 @@ async def test_an_answer_about_a_client_that_is_not_seen_any_more_is_not_given(r
 
     assert again.status_code == 404
     assert "secret" not in again.text
+
+
+async def test_an_answer_is_not_given_again_in_another_role(rig: Rig, alice: httpx.AsyncClient) -> None:
+    path = f"{TICKETS}/{(await opened(alice))['id']}/comment"
+    await alice.post(path, json={"text": "among technicians"}, headers=KEY)
+    wish = Wish(role=Role.CLIENT_APPROVER, sees=Grant(clients=["acme"]))
+    rig.storage.write(lambda session: change(session, "alice", wish))
+
+    again = await alice.post(path, json={"text": "among technicians"}, headers=KEY)
+
+    assert again.status_code == 422
+    assert "technicians" not in again.text
 
 
 @pytest.mark.parametrize(
