@@ -16,6 +16,10 @@ OPEN = frozenset({"/healthz", f"{PREFIX}/login"})
 _CHANGING = frozenset({"post", "put", "patch", "delete"})
 _ONCE = (f"{PREFIX}/tickets", f"{PREFIX}/silences", f"{PREFIX}/contracts")
 """Whose changes take a key."""
+_LOOKING = "/looking"
+"""It is said again and again, and nothing is kept of it."""
+_UNCONDITIONAL = (_LOOKING, "/watch", "/unwatch")
+"""What is done to a ticket whatever its version."""
 _TICKET = f"{PREFIX}/tickets/{{ticket_id}}"
 _CONTRACT = f"{PREFIX}/contracts/{{contract_id}}"
 _TAGGED = ((_CONTRACT, "get"), (_CONTRACT, "put"))
@@ -116,7 +120,7 @@ def _headers(path: str, method: str) -> Iterator[Json]:
     if (path, method) == (_TICKET, "get"):
         said = 'Tags that are known, such as "v7": 304 where it still has one of them'
         yield _header("If-None-Match", said, _TAGS)
-    if path.startswith(f"{_TICKET}/") and method == "post":
+    if path.startswith(f"{_TICKET}/") and method == "post" and not path.endswith(_UNCONDITIONAL):
         yield _header("If-Match", 'Tags such as "v7": 412 where the ticket has none of them any more', _TAGS)
     if (path, method) == (_CONTRACT, "put"):
         yield _header("If-Match", 'The version that is to be followed, such as "v3"; without it, none', _TAGS)
@@ -126,7 +130,7 @@ def _headers(path: str, method: str) -> Iterator[Json]:
 
 
 def _takes_keys(path: str, method: str) -> bool:
-    return method in _CHANGING and path.startswith(_ONCE)
+    return method in _CHANGING and path.startswith(_ONCE) and not path.endswith(_LOOKING)
 
 
 def _header(name: str, description: str, pattern: str) -> Json:

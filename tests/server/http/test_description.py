@@ -28,6 +28,8 @@ CHECKS = [
     response_headers_conformance,
     response_schema_conformance,
 ]
+LEAVING = {f"/api/v1/{path}" for path in ("login", "logout", "me/sessions/{name}", "me/sessions/revoke-all")}
+"""After these she would have to sign in again, or could not."""
 NEAR = st.sampled_from([1, 2, 3])
 """Ids of what is there."""
 
@@ -78,7 +80,7 @@ def described(desk: Desk) -> Any:
 
 def operations(described: Any) -> list[Any]:
     found = [each.ok() for each in described.get_all_operations()]
-    return [each for each in found if each.path not in {"/api/v1/logout", "/api/v1/login"}]
+    return [each for each in found if each.path not in LEAVING]
 
 
 async def test_every_call_says_who_may_ask_and_how_it_refuses(alice: httpx.AsyncClient) -> None:
@@ -141,3 +143,5 @@ def test_whatever_is_asked_the_answer_is_as_described(desk: Desk, described: Any
         case.validate_response(desk.ask(**request), checks=CHECKS)
 
     asked()
+
+    assert desk.ask(method="GET", url="/api/v1/me").status_code == 200
