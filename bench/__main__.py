@@ -15,6 +15,7 @@ NAMES = (
     "history",
     "decisions",
     "desk",
+    "clocks",
 )
 
 
