@@ -38,6 +38,9 @@ that they do not know, so an older console works with a newer server.
 | `POST /api/v1/tickets/{id}/watch`, `/unwatch` | | `TicketDetail` |
 | `POST /api/v1/tickets/{id}/looking` | `Looking` | `Lookers` |
 | `POST /api/v1/tickets/bulk` | `BulkAct` | `BulkAnswer` |
+| `GET /api/v1/clients/{slug}/sites` | | `clients.SitePage` |
+| `GET /api/v1/clients/{slug}/requesters` | | `clients.RequesterPage` |
+| `POST /api/v1/clients/{slug}/requesters` | `clients.NewRequester` | `clients.Requester` |
 | `GET /api/v1/contracts?client=` | | `contracts.ContractPage` |
 | `GET /api/v1/contracts/{id}?version=` | | the contract, as its file would be |
 | `PUT /api/v1/contracts/{id}` | the contract, `If-Match` | `contracts.ContractVersion` |
@@ -69,6 +72,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from tocsin_protocol.clients import Requester
 from tocsin_protocol.clocks import TicketClock
 from tocsin_protocol.messages import Message, Question
 from tocsin_protocol.vocabulary import (
@@ -407,6 +411,8 @@ class TicketDetail(Message, frozen=True, kw_only=True):
     """The logins of those who watch it."""
     ties: list[TicketTie] = msgspec.field(default_factory=list)
     """What else belongs to it, at most 200 of them."""
+    requester: Requester | None = None
+    """Who asks for it, of the client's people."""
 
 
 class NewTicket(Question, frozen=True, kw_only=True):
@@ -415,6 +421,8 @@ class NewTicket(Question, frozen=True, kw_only=True):
     text: str = ""
     host_id: int | None = None
     priority: int = 3
+    requester: str | None = None
+    """Who asks for it: the address of one of the client's."""
 
 
 class Change(Question, frozen=True, kw_only=True):

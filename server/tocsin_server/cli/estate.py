@@ -1,24 +1,30 @@
 """Clients, their sites and hosts, and invitations for agents."""
 
-from sqlmodel import Session
+from sqlmodel import Session, select
 
 from tocsin_protocol.vocabulary import HostKind
 from tocsin_server.cli.command import Commands, Options, command, from_one, group, settings
 from tocsin_server.cli.deeds import new_client, new_invitation, new_site, retire
+from tocsin_server.cli.query import columns, shown
 from tocsin_server.cli.writing import write
 from tocsin_server.clock import SystemClock
+from tocsin_server.datafolder import look
 from tocsin_server.estate.clients import client_named
 from tocsin_server.estate.identity import open_identity
-from tocsin_server.estate.sites import site_named
+from tocsin_server.estate.sites import site_named, sites
+from tocsin_server.estate.store import Client, known
 from tocsin_server.listening import url_of
 
 
 def add_commands(commands: Commands) -> None:
     """`client, site, host, enrol-token`."""
-    client = command(group(commands, "client"), "add", _client_add, "add a client")
+    clients, sites_ = group(commands, "client"), group(commands, "site")
+    client = command(clients, "add", _client_add, "add a client")
     client.add_argument("slug")
     client.add_argument("--name", help="full name")
-    site = command(group(commands, "site"), "add", _site_add, "add a site of a client")
+    command(clients, "list", _client_list, "all clients by their slugs")
+    command(sites_, "list", _site_list, "the sites of a client").add_argument("client")
+    site = command(sites_, "add", _site_add, "add a site of a client")
     site.add_argument("client")
     site.add_argument("slug")
     site.add_argument("--name", help="full name")
@@ -45,6 +51,18 @@ def _client_add(options: Options) -> int:
     now = SystemClock().now_ms()
     write(options, lambda s: new_client(s, options.slug, options.name or options.slug, now))
     print(f"client {options.slug} added")
+    return 0
+
+
+def _client_list(options: Options) -> int:
+    found = look(options.data, lambda s: s.exec(select(Client).order_by(Client.slug)).all())
+    print("".join(f"{line}\n" for line in columns([(each.slug, shown(each.name)) for each in found])), end="")
+    return 0
+
+
+def _site_list(options: Options) -> int:
+    found = look(options.data, lambda s: sites(s, known(client_named(s, options.client).id)))
+    print("".join(f"{line}\n" for line in columns([(each.slug, shown(each.name)) for each in found])), end="")
     return 0
 
 

@@ -33,6 +33,7 @@ WORDS = {
     "tokens": {"token": "programs' ways in, each as one of the people"},
     "notices": {"notices": "what people are told of tickets by mail"},
     "people": {"user": "people who sign in"},
+    "requesters": {"requester": "people of clients who ask for things"},
     "contracts": {"contract": "contracts, and those that the database keeps"},
     "teams": {"team": "people who share tickets"},
     "estate": {

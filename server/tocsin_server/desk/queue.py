@@ -16,6 +16,7 @@ from sqlalchemy import Column, ColumnElement, Row, case, func, select, tuple_
 from sqlmodel import Session
 
 from tocsin_protocol.api import MAX_PAGE, TicketCounts, TicketDetail, TicketEvent, TicketPage, TicketRow
+from tocsin_protocol.clients import Requester
 from tocsin_protocol.vocabulary import OPEN_TICKET_STATES, AlertState, TicketEventKind
 from tocsin_server.access.scope import Scope
 from tocsin_server.access.store import PersonRow
@@ -33,6 +34,7 @@ from tocsin_server.desk.ties import merged_below, ties_of
 from tocsin_server.desk.watching import watchers_of
 from tocsin_server.desk.words import terms
 from tocsin_server.errors import NotFound, Unprocessable
+from tocsin_server.estate.requesters import requester_by_id
 from tocsin_server.estate.store import Client, Host, Site
 
 MAX_EVENTS = 1000
@@ -69,6 +71,7 @@ _ROWS = (
         _T.urgency,
         _T.team,
         _T.supplier,
+        _T.requester_id,
         _T.waits_for,
         _T.wakes_ms,
         _T.closes_ms,
@@ -157,7 +160,13 @@ def ticket_detail(
         unclocked=by_contract.why if scope.is_inside else "",
         watchers=_watching(session, ticket_id) if scope.is_inside else [],
         ties=ties_of(session, ticket_id) if scope.is_inside else [],
+        requester=None if row.requester_id is None else _requester(session, row.requester_id),
     )
+
+
+def _requester(session: Session, requester_id: int) -> Requester:
+    asker = requester_by_id(session, requester_id)
+    return Requester(name=asker.name, mail=asker.mail, site=asker.site)
 
 
 def _watching(session: Session, ticket_id: int) -> list[str]:

@@ -38,6 +38,7 @@ class Facts:
     opened_ms: int
     reopens: int | None = None
     kind: TicketKind = TicketKind.INCIDENT
+    requester_id: int | None = None
 
 
 @dataclass(slots=True)
@@ -217,6 +218,7 @@ def _new_row(record: Record) -> dict[str, Any]:
         "opened_ms": facts.opened_ms,
         "reopens": facts.reopens,
         "kind": facts.kind,
+        "requester_id": facts.requester_id,
         "tells_ms": record.tells_ms,
         "due_ms": record.due_ms,
     }
@@ -287,6 +289,7 @@ def _record(row: RowMapping) -> Record:
             opened_ms=row["opened_ms"],
             reopens=row["reopens"],
             kind=row["kind"],
+            requester_id=row["requester_id"],
         ),
         standing=Standing(
             id=row["id"],

@@ -34,6 +34,7 @@ from tocsin_server.desk.text import MAX_TITLE, given_text, required_text
 from tocsin_server.desk.ticket import ALARMING, PRIORITIES, Change, Technician
 from tocsin_server.desk.worlds import worlds_of
 from tocsin_server.errors import Conflict, Forbidden, NotFound, Stale, Unprocessable
+from tocsin_server.estate.requesters import requester_by_mail
 from tocsin_server.estate.store import Host, Site
 from tocsin_server.sla.register import NO_CONTRACTS, Contracts
 
@@ -228,8 +229,15 @@ def open_ticket(
         ruling=ruled(tables, world),
     )
     site_id = None if place is None else place.site_id
+    asker = None if new.requester is None else requester_by_mail(session, client_id, new.requester)
     facts = Facts(
-        client_id=client_id, site_id=site_id, host_id=new.host_id, key=None, title=title, opened_ms=now_ms
+        client_id=client_id,
+        site_id=site_id,
+        host_id=new.host_id,
+        key=None,
+        title=title,
+        opened_ms=now_ms,
+        requester_id=None if asker is None else asker.id,
     )
     record = Record(facts, change.standing)
     record.take_in(change)

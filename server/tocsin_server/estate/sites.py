@@ -1,5 +1,6 @@
 """The places of a client."""
 
+from collections.abc import Sequence
 from typing import Literal, overload
 
 from sqlmodel import Session, select
@@ -18,6 +19,11 @@ def add_site(session: Session, client: Client, slug: str, name: str, now_ms: int
     session.add(site)
     session.flush()
     return site
+
+
+def sites(session: Session, client_id: int) -> Sequence[Site]:
+    """The client's sites, by slug."""
+    return session.exec(select(Site).where(Site.client_id == client_id).order_by(Site.slug)).all()
 
 
 @overload

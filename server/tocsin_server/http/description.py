@@ -14,7 +14,7 @@ from tocsin_server.http.problems import CONTENT_TYPE
 OPEN = frozenset({"/healthz", f"{PREFIX}/login"})
 """What is asked without a token."""
 _CHANGING = frozenset({"post", "put", "patch", "delete"})
-_ONCE = (f"{PREFIX}/tickets", f"{PREFIX}/silences", f"{PREFIX}/contracts")
+_ONCE = (f"{PREFIX}/tickets", f"{PREFIX}/silences", f"{PREFIX}/contracts", f"{PREFIX}/clients")
 """Whose changes take a key."""
 _LOOKING = "/looking"
 """It is said again and again, and nothing is kept of it."""

@@ -23,6 +23,7 @@ from tocsin_server.desk.attested import first_altered
 from tocsin_server.desk.store import EVENTS, TicketAlert
 from tocsin_server.desk.teams import Wish, add_team
 from tocsin_server.errors import Unavailable
+from tocsin_server.estate.clients import add_client
 from tocsin_server.sla.document import document_of
 
 SILENCES, TICKETS, LOGIN = "/api/v1/silences", "/api/v1/tickets", "/api/v1/login"
@@ -41,6 +42,7 @@ def log(rig: Rig) -> list[Entry]:
 
 TICKET = {"client": "acme", "title": "t"}
 WAIT = {"reason": "vendor"}
+REQUESTERS = "/api/v1/clients/1/requesters"
 CONTRACT = document_of(contract_text().replace("ACME-1", "1"))
 URGENT = {"priority": 1, "text": "the shop is shut"}
 BULK = {"act": "resolve", "tickets": [{"id": 1}]}
@@ -71,6 +73,7 @@ ACTS: list[tuple[list[str], str, str, Any, tuple[str, str, int | None]]] = [
     ([], "POST", SILENCES, SILENCE, ("silence.made", "1", 1)),
     ([SILENCES], "POST", SILENCES, SILENCE | {"id": 1}, ("silence.changed", "1", 1)),
     ([SILENCES], "DELETE", f"{SILENCES}/1", None, ("silence.ended", "1", 1)),
+    ([], "POST", REQUESTERS, {"mail": "eve@acme.example", "name": "Eve"}, ("requester.added", "1", 3)),
     ([], "PUT", "/api/v1/contracts/1", CONTRACT, ("contract.kept", "1", 1)),
     ([], "POST", TICKETS, TICKET, ("ticket.opened", "1", 1)),
     ([TICKETS], "POST", f"{TICKETS}/1/take", {}, ("ticket.taken", "1", 1)),
@@ -116,6 +119,8 @@ async def test_an_act_is_recorded(
         (await alice.post(earlier, json=FIRST.get(earlier, {}))).raise_for_status()
     if path.endswith("acknowledge"):
         ring(rig)
+    if path == REQUESTERS:
+        rig.storage.write(lambda session: add_client(session, "1", "One", NOW))
     if method == "PUT":
         rig.sees("acme", role=Role.ADMIN)
     if path.endswith("assign"):
