@@ -258,7 +258,7 @@ def test_the_examples_of_the_document_are_what_is_printed(
         status, out, _ = shell.types(*words.replace("events.json", str(shell.folder / "events.json")).split())
         assert status == 0
         assert shown in out
-    assert len(EXAMPLES) == 2
+    assert len(EXAMPLES) == 3
 
 
 def test_the_document_s_contract_is_whole(shell: Shell) -> None:
