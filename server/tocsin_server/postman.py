@@ -6,7 +6,7 @@ what has become of them. A mail server that is away costs an attempt of each let
 
 import random
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import partial
 
 import structlog
@@ -63,26 +63,29 @@ class Postman:
         """Send what is due now."""
         letters = self._storage.write(lambda session: claim(session, self._clock.now_ms()))
         if letters:
-            outcomes = list(self._carried(letters))
-            done = self._storage.write(
-                lambda session: settle(session, outcomes, self._clock.now_ms(), self._chance)
-            )
-            for outcome, count in done._asdict().items():
-                self._health.notices.labels(outcome).inc(count)
+            self._carry(letters)
         self._health.notices_waiting.set(self._storage.read(waiting))
 
-    def _carried(self, letters: Sequence[Letter]) -> Iterator[Outcome]:
-        """What has become of each; those that are not tried any more, since the server is away, too."""
+    def _carry(self, letters: Sequence[Letter]) -> None:
+        """One after the other, each settled before the next: a kill leaves one of which nobody knows."""
         left = list(letters)
         try:
             with connected(self._settings) as session:
                 self._say_reached()
                 while left and not self._ending.is_set():
-                    yield self._given(partial(give, session), left[0])
+                    outcome = self._given(partial(give, session), left[0])
                     del left[0]
+                    self._settle([outcome])
         except NoMailServer as away:
             self._say_away(away)
-            yield from (Outcome(letter, str(away)) for letter in left)
+            self._settle([Outcome(letter, str(away)) for letter in left])
+
+    def _settle(self, outcomes: Sequence[Outcome]) -> None:
+        done = self._storage.write(
+            lambda session: settle(session, outcomes, self._clock.now_ms(), self._chance)
+        )
+        for outcome, count in done._asdict().items():
+            self._health.notices.labels(outcome).inc(count)
 
     def _given(self, give_it: "partial[str]", letter: Letter) -> Outcome:
         sender = self._settings.sender

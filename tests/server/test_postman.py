@@ -1,7 +1,7 @@
 """Letters are given to a mail server on a socket; one that refuses or is away costs nothing but time."""
 
 import ssl
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from email import message_from_bytes
 from email.policy import default
@@ -12,6 +12,7 @@ import pytest
 import trustme
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult, LoginPassword
+from sqlmodel import Session
 from structlog.testing import capture_logs
 from tests.processes import free_port
 from tests.server.desk.test_outbox import ALICE, BOB, Box
@@ -20,7 +21,7 @@ from tests.server.desk.world import World
 from tocsin_protocol.vocabulary import NoticeState
 from tocsin_server.clock import FakeClock
 from tocsin_server.config import MailConfig
-from tocsin_server.desk.outbox import unsent
+from tocsin_server.desk.outbox import Outcome, Settled, settle, unsent
 from tocsin_server.health import Health
 from tocsin_server.mail.smtp import NoMailServer, connected
 from tocsin_server.postman import Postman
@@ -126,6 +127,32 @@ def test_a_letter_that_was_not_settled_is_sent_again_with_the_same_message_id(
     first, second = sink.mails
     assert first["Message-ID"] == second["Message-ID"]
     assert office.box.states() == {NoticeState.SENT: 1}
+
+
+def test_of_many_letters_only_the_one_that_was_not_settled_is_sent_again(
+    desk: Storage, sink: Sink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settled: list[str] = []
+
+    def killed_at_the_second(session: Session, outcomes: Sequence[Outcome], *more: Any) -> Settled:
+        if settled:
+            raise RuntimeError("killed")
+        settled.extend(outcome.letter.key for outcome in outcomes)
+        return settle(session, outcomes, *more)
+
+    with serving(sink) as server:
+        office = Office(desk, settings(server))
+        office.box.put(3)
+        with monkeypatch.context() as dying:
+            dying.setattr("tocsin_server.postman.settle", killed_at_the_second)
+            with pytest.raises(RuntimeError, match="killed"):
+                office.postman.deliver()
+        office.clock.move(seconds=30)
+        office.postman.deliver()
+
+    taken = [mail["Message-ID"] for mail in sink.mails]
+    assert [taken.count(each) for each in dict.fromkeys(taken)] == [1, 2, 1]
+    assert office.box.states() == {NoticeState.SENT: 3}
 
 
 def test_what_the_server_refuses_for_now_is_tried_again_and_for_good_is_not(desk: Storage, sink: Sink) -> None:

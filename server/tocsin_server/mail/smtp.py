@@ -14,7 +14,7 @@ from pathlib import Path
 from tocsin_server.config import MailConfig
 from tocsin_server.errors import Misconfigured
 
-TIMEOUT_S = 15.0
+TIMEOUT_S = 10.0
 MOST_SAID = 200
 FAILURES = (OSError, ValueError)
 
