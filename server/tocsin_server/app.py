@@ -273,42 +273,44 @@ class Server:
 
     def application(self) -> Asgi:
         """All routes."""
-        return build(
-            Deps(
-                storage=self.storage,
-                estate=self.estate,
-                head=self.head,
-                presence=self.presence,
-                judge=self.rulebook,
-                sent=self.sent,
-                inbox=self.inbox,
-                hosts=self.hosts,
-                notices=self.notices,
-                broker=self.broker,
-                lookers=self.lookers,
-                health=self.health,
-                clock=self._clock,
-                settings=self._settings,
-                vault=vault_of(self.identity),
-                agents=self.agents,
-                scrape_token=open_scrape_token(self._data),
-                open_metrics=self._settings.open_metrics and is_loopback(self._settings),
-                version=version("tocsin"),
-                evaluation_s=lambda: self.rounds.last.took_s if self.rounds.last is not None else 0.0,
-                ails=self.ails,
-                other_problems=lambda: [
-                    *self.probebook.problems,
-                    *self.quietbook.problems,
-                    *self.deskbook.problems,
-                ],
-                silences=self.silences,
-                lifecycle=self.deskbook.lifecycle,
-                tables=self.deskbook.tables,
-                terms=self._terms,
-                contracts_of_files=self.deskbook.contracts_of_files,
-                rules_in_force=lambda: self.rulebook.rules,
-                operator_token=issue_pass(self._data, local_url(self._settings)).token,
-            )
+        return build(self.parts())
+
+    def parts(self) -> Deps:
+        """What the routes work with."""
+        return Deps(
+            storage=self.storage,
+            estate=self.estate,
+            head=self.head,
+            presence=self.presence,
+            judge=self.rulebook,
+            sent=self.sent,
+            inbox=self.inbox,
+            hosts=self.hosts,
+            notices=self.notices,
+            broker=self.broker,
+            lookers=self.lookers,
+            health=self.health,
+            clock=self._clock,
+            settings=self._settings,
+            vault=vault_of(self.identity),
+            agents=self.agents,
+            scrape_token=open_scrape_token(self._data),
+            open_metrics=self._settings.open_metrics and is_loopback(self._settings),
+            version=version("tocsin"),
+            evaluation_s=lambda: self.rounds.last.took_s if self.rounds.last is not None else 0.0,
+            ails=self.ails,
+            other_problems=lambda: [
+                *self.probebook.problems,
+                *self.quietbook.problems,
+                *self.deskbook.problems,
+            ],
+            silences=self.silences,
+            lifecycle=self.deskbook.lifecycle,
+            tables=self.deskbook.tables,
+            terms=self._terms,
+            contracts_of_files=self.deskbook.contracts_of_files,
+            rules_in_force=lambda: self.rulebook.rules,
+            operator_token=issue_pass(self._data, local_url(self._settings)).token,
         )
 
     @cached_property

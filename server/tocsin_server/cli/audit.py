@@ -3,11 +3,13 @@
 import argparse
 import contextlib
 import json
+import logging
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
+import structlog
 from sqlmodel import Session, select
 
 from tocsin_server.access.audit import Act, Entry
@@ -41,13 +43,22 @@ examples:
 
 The newest are last. `nobody` is who has not shown that they are who they say.
 """
+ISOLATION_EXAMPLES = """\
+examples:
+  tocsin-server audit isolation
+  tocsin-server audit isolation --json
+
+Two clients are generated in a folder that is thrown away, and people of the first, one of each role, ask every
+route of this version about both. Your own data is not looked at. The status is 0 where nothing of the second
+was learnt, 1 where something was.
+"""
 MOST = 100
 TELL_EVERY = 20_000
 _HEADING = ("id", "at", "by", "act", "of", "client", "from", "details")
 
 
 def add_commands(commands: Commands) -> None:
-    """`audit verify, audit list`."""
+    """`audit verify, audit list, audit isolation`."""
     words = group(commands, "audit")
     whole = command(words, "verify", _verify, "say whether the audit log is whole", examples=VERIFY_EXAMPLES)
     whole.add_argument(
@@ -68,6 +79,15 @@ def add_commands(commands: Commands) -> None:
         "--limit", type=from_one, default=MOST, metavar="N", help="so many of them (default %(default)s)"
     )
     listing.add_argument("--json", action="store_true", help="with digests, as JSON")
+    proving = command(
+        words,
+        "isolation",
+        _isolation,
+        "prove that who sees one client learns nothing of another",
+        data=False,
+        examples=ISOLATION_EXAMPLES,
+    )
+    proving.add_argument("--json", action="store_true", help="what was found as JSON")
 
 
 # -- verify
@@ -142,6 +162,18 @@ def _as_json(found: Verdict) -> dict[str, object]:
         if fault is None
         else {"entry": fault.entry_id, "ill": fault.ill.value, "said": fault.said},
     }
+
+
+# -- isolation
+
+
+def _isolation(options: Options) -> int:
+    from tocsin_server.isolation.proof import prove  # noqa: PLC0415 - it needs the whole server
+
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
+    report = prove()
+    print(json.dumps(report.as_json(), indent=2) if options.json else "\n".join(report.lines()))
+    return 0 if report.is_proven else 1
 
 
 # -- list

@@ -132,7 +132,7 @@ class Filters:
 
 
 def _is_owned_by(session: Session, scope: Scope, login: str) -> ColumnElement[bool]:
-    """From outside nobody learns who signs in: a login that nobody has is one that owns nothing."""
-    if scope.is_inside:
+    """Who does not see all clients does not learn who signs in: a login that nobody has owns nothing."""
+    if scope.is_everywhere:
         return _T.owner_id == person_id_of(session, login)
     return _T.owner_id == select(_PEOPLE.c.id).where(_PEOPLE.c.login == login).scalar_subquery()
