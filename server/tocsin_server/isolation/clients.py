@@ -25,7 +25,7 @@ from tocsin_server.access.people import add_person, issue_session
 from tocsin_server.access.store import ApiTokenRow, PersonRow
 from tocsin_server.access.tokens import digest_of
 from tocsin_server.alerts.store import AlertRow, SilenceRow, Transition
-from tocsin_server.desk.store import Ticket, TicketAlert, TicketEventRow
+from tocsin_server.desk.store import ContractDocument, Ticket, TicketAlert, TicketEventRow
 from tocsin_server.desk.texts import Worded, write_texts
 from tocsin_server.desk.words import Said
 from tocsin_server.estate.store import Agent, Client, Host, Site, known
@@ -60,6 +60,7 @@ def named(client: str, mark: str, first_id: int) -> Named:
         host_id=first_id + 300,
         silence_id=first_id + 400,
         token_id=first_id + 500,
+        contract=f"contract-{mark}",
         session=digest_of(f"session-{mark}")[:16],
     )
 
@@ -101,6 +102,7 @@ def add_client_rows(session: Session, of: Named, first_id: int) -> None:
     issue_session(session, person, NOW_MS)
     session.add(_token(of, known(person.id)))
     add_trouble(session, of, first_id, of.ticket_id, of.alert_id)
+    session.add(_contract(of, first_id))
     session.add(
         SilenceRow(
             id=of.silence_id,
@@ -170,6 +172,18 @@ def _estate(of: Named, client_id: int) -> Iterator[SQLModel]:
         public_key=bytes(32),
         version=f"1.{of.word}",
         enrolled_ms=NOW_MS,
+    )
+
+
+def _contract(of: Named, client_id: int) -> ContractDocument:
+    """Kept and not in force: it is told with the reason."""
+    return ContractDocument(
+        client_id=client_id,
+        contract=of.contract,
+        version=1,
+        text=f"contract: {of.contract}\nclient: {of.client}\nsaid: {of.word}\n",
+        author=of.login,
+        at_ms=NOW_MS,
     )
 
 

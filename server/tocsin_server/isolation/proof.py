@@ -306,7 +306,8 @@ class Proof:
                 answers = [await self._hear(app, route, token, until=self._ours.word.encode())]
             else:
                 answers = [await self._answer(app, route, ask, self._others, token) for ask in route.asked.asks]
-            if not any(mark in answer.text for answer in answers for mark in self._marks):
+            told = [answer.text for answer in answers if answer.status == 200]
+            if not any(mark in text for text in told for mark in self._marks):
                 self._report.blind.append(route.said)
 
     async def _answer(self, app: Asgi, route: Route, ask: Ask, of: Named, token: str) -> Answer:

@@ -26,6 +26,7 @@ class Named:
     silence_id: int
     token_id: int
     session: str
+    contract: str
 
     def values(self) -> list[str]:
         """As they stand in an answer, the longest first."""
@@ -56,6 +57,7 @@ PATH_NAMES = {
     "{silence_id:int}": "silence_id",
     "{token_id:int}": "token_id",
     "{name:str}": "session",
+    "{contract_id:str}": "contract",
     "{slug:str}": "word",
 }
 _OWN_SESSION = Asked(asks=())
@@ -132,6 +134,14 @@ QUESTIONS: Mapping[tuple[str, str], Asked] = {
     ("POST", f"{PREFIX}/tickets/{{ticket_id:int}}/resolve"): _SAID,
     ("POST", f"{PREFIX}/tickets/{{ticket_id:int}}/reopen"): _CHANGE,
     ("POST", f"{PREFIX}/tickets/{{ticket_id:int}}/close"): _CHANGE,
+    ("POST", f"{PREFIX}/tickets/{{ticket_id:int}}/watch"): _PLAIN,
+    ("POST", f"{PREFIX}/tickets/{{ticket_id:int}}/unwatch"): _PLAIN,
+    ("GET", f"{PREFIX}/contracts"): Asked((Ask(), Ask({"client": "$client"})), tells=True),
+    ("GET", f"{PREFIX}/contracts/{{contract_id:str}}"): Asked((Ask(), Ask({"version": "1"})), tells=True),
+    ("PUT", f"{PREFIX}/contracts/{{contract_id:str}}"): Asked(
+        (Ask(body={"contract": "$contract", "client": "$client"}),)
+    ),
+    ("GET", f"{PREFIX}/contracts/{{contract_id:str}}/versions"): _ROWS,
     ("GET", f"{PREFIX}/alerts"): Asked((*_LIST, Ask({"state": "all"})), tells=True),
     ("GET", f"{PREFIX}/alerts/{{alert_id:int}}"): _ROWS,
     ("GET", f"{PREFIX}/alerts/{{alert_id:int}}/chart"): _PLAIN,
