@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import select
 from sqlmodel import Session
 
-from tocsin_protocol.api import HostChanged, TicketChanged
+from tocsin_protocol.api import HostChanged, Looker, LookersChanged, TicketChanged
 from tocsin_protocol.vocabulary import TicketEventKind
 from tocsin_server.access.scope import EVERYWHERE
 from tocsin_server.app import Server
@@ -326,6 +326,9 @@ class Proof:
         for host in server.hosts.some(EVERYWHERE, [self._others.host_id]).values():
             broker.publish("host", HostChanged(host=host))
         broker.publish("rules", None, client=self._others.client)
+        looking = Looker(login=self._others.login)
+        ticket_id, client = self._others.ticket_id, self._others.client
+        broker.publish("looking", LookersChanged(ticket_id=ticket_id, client=client, lookers=[looking]))
         numbers = [self._others.ticket_id, self._ours.ticket_id]
         rows, counts = Pictures(server.storage, server.hosts, lambda: NO_TERMS).tickets(numbers)
         for number in numbers:

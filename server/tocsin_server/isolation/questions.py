@@ -135,6 +135,7 @@ QUESTIONS: Mapping[tuple[str, str], Asked] = {
     ("POST", f"{PREFIX}/tickets/{{ticket_id:int}}/reopen"): _CHANGE,
     ("POST", f"{PREFIX}/tickets/{{ticket_id:int}}/close"): _CHANGE,
     ("POST", f"{PREFIX}/tickets/{{ticket_id:int}}/watch"): _PLAIN,
+    ("POST", f"{PREFIX}/tickets/{{ticket_id:int}}/looking"): _CHANGE,
     ("POST", f"{PREFIX}/tickets/{{ticket_id:int}}/unwatch"): _PLAIN,
     ("GET", f"{PREFIX}/contracts"): Asked((Ask(), Ask({"client": "$client"})), tells=True),
     ("GET", f"{PREFIX}/contracts/{{contract_id:str}}"): Asked((Ask(), Ask({"version": "1"})), tells=True),
