@@ -15,6 +15,7 @@ import re
 import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -81,7 +82,7 @@ class Report:
     unsaid: list[str] = field(default_factory=list)
     """Routes of which nobody has said how they are asked."""
     blind: list[str] = field(default_factory=list)
-    """Routes at which nothing is proven: who sees all clients did not find the other's word there either."""
+    """Where nothing is proven: what was asked makes no sense, or who sees all finds no word of the other."""
 
     @property
     def is_proven(self) -> bool:
@@ -94,7 +95,7 @@ class Report:
         for route in self.unsaid:
             yield f"UNSAID  {route}: nobody has said how it is asked (isolation/questions.py)"
         for route in self.blind:
-            yield f"BLIND  {route}: who sees all clients does not find the other client there either"
+            yield f"BLIND  {route}: it makes no sense, or who sees all does not find the other client there"
         yield f"{self.routes} routes, {self.asks} questions of {self.people} people, {len(self.leaks)} leaks"
 
     def as_json(self) -> dict[str, object]:
@@ -301,6 +302,11 @@ class Proof:
                     self._leak(who, route.said, "a host of the other client is told of")
 
     async def _control(self, app: Asgi, found: Iterable[Route], token: str) -> None:
+        for route in found:
+            for ask in () if route.is_stream else route.asked.asks:
+                answer = await self._answer(app, route, ask, self._nobodys, token)
+                if answer.status == HTTPStatus.BAD_REQUEST:
+                    self._report.blind.append(_told(route, ask))
         for route in filter(lambda each: each.asked.tells, found):
             if route.is_stream:
                 answers = [await self._hear(app, route, token, until=self._ours.word.encode())]
@@ -313,7 +319,7 @@ class Proof:
     async def _answer(self, app: Asgi, route: Route, ask: Ask, of: Named, token: str) -> Answer:
         self._report.asks += 1
         query, body = filled(ask.query, of), filled(ask.body, of)
-        path = path_of(route.path, of)
+        path = path_of(route.path, self._ours if ask.is_of_ours else of)
         return await answer_of(app, route.method, path, token=token, query=query, body=body)
 
     async def _hear(self, app: Asgi, route: Route, token: str, *, until: bytes) -> Answer:

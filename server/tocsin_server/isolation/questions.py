@@ -40,6 +40,8 @@ class Ask:
 
     query: Mapping[str, str] = field(default_factory=dict)
     body: Any = None
+    is_of_ours: bool = False
+    """The path is one's own, whatever the rest names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +76,8 @@ _EXPRESSIONS = (
     'count({word="$word"}) or absent(nothing)',
 )
 _LIST = (Ask(), Ask({"client": "$client"}), Ask({"host": "$host_id"}))
+_ONE_LINK = {"kind": "relates", "other": "$ticket_id"}
+_LINK = Asked((Ask(body=_ONE_LINK), Ask(body=_ONE_LINK, is_of_ours=True)))
 _SILENCE = {"matchers": 'instance="atlas"', "ends_at": "2033-01-01T00:00:00Z", "client": "$client"}
 
 QUESTIONS: Mapping[tuple[str, str], Asked] = {
@@ -128,12 +132,18 @@ QUESTIONS: Mapping[tuple[str, str], Asked] = {
         (Ask(body={"text": "x"}), Ask(body={"text": "x", "public": True, "version": 1}))
     ),
     ("POST", f"{PREFIX}/tickets/{{ticket_id:int}}/prioritise"): Asked(
-        (Ask(body={"priority": 1, "reason": "x"}),)
+        (Ask(body={"priority": 1, "text": "x"}),)
     ),
     ("POST", f"{PREFIX}/tickets/{{ticket_id:int}}/acknowledge"): _SAID,
     ("POST", f"{PREFIX}/tickets/{{ticket_id:int}}/resolve"): _SAID,
     ("POST", f"{PREFIX}/tickets/{{ticket_id:int}}/reopen"): _CHANGE,
     ("POST", f"{PREFIX}/tickets/{{ticket_id:int}}/close"): _CHANGE,
+    ("POST", f"{PREFIX}/tickets/{{ticket_id:int}}/link"): _LINK,
+    ("POST", f"{PREFIX}/tickets/{{ticket_id:int}}/unlink"): _LINK,
+    ("POST", f"{PREFIX}/tickets/{{ticket_id:int}}/merge"): Asked(
+        (Ask(body={"into": "$ticket_id"}), Ask(body={"into": "$ticket_id"}, is_of_ours=True))
+    ),
+    ("POST", f"{PREFIX}/tickets/{{ticket_id:int}}/unmerge"): _CHANGE,
     ("POST", f"{PREFIX}/tickets/{{ticket_id:int}}/watch"): _PLAIN,
     ("POST", f"{PREFIX}/tickets/{{ticket_id:int}}/looking"): _CHANGE,
     ("POST", f"{PREFIX}/tickets/{{ticket_id:int}}/unwatch"): _PLAIN,
