@@ -28,7 +28,7 @@ from tocsin_server.alerts.store import AlertRow, SilenceRow, Transition
 from tocsin_server.desk.store import ContractDocument, Ticket, TicketAlert, TicketEventRow
 from tocsin_server.desk.texts import Worded, write_texts
 from tocsin_server.desk.words import Said
-from tocsin_server.estate.store import Agent, Client, Host, Site, known
+from tocsin_server.estate.store import Agent, Client, Host, Requester, Site, known
 from tocsin_server.ingest.inbox import HostFrame
 from tocsin_server.isolation.questions import Named
 from tocsin_server.series.schema import Schema, SeriesEntry
@@ -61,6 +61,7 @@ def named(client: str, mark: str, first_id: int) -> Named:
         silence_id=first_id + 400,
         token_id=first_id + 500,
         contract=f"contract-{mark}",
+        mail=f"{mark}@example.net",
         session=digest_of(f"session-{mark}")[:16],
     )
 
@@ -103,6 +104,7 @@ def add_client_rows(session: Session, of: Named, first_id: int) -> None:
     session.add(_token(of, known(person.id)))
     add_trouble(session, of, first_id, of.ticket_id, of.alert_id)
     session.add(_contract(of, first_id))
+    session.add(Requester(client_id=first_id, name=f"Asks {of.word}", mail=of.mail, created_ms=NOW_MS))
     session.add(
         SilenceRow(
             id=of.silence_id,

@@ -27,6 +27,8 @@ class Named:
     token_id: int
     session: str
     contract: str
+    mail: str
+    """Of somebody of the client's who asks for things."""
 
     def values(self) -> list[str]:
         """As they stand in an answer, the longest first."""
@@ -60,7 +62,7 @@ PATH_NAMES = {
     "{token_id:int}": "token_id",
     "{name:str}": "session",
     "{contract_id:str}": "contract",
-    "{slug:str}": "word",
+    "{slug:str}": "client",
 }
 _OWN_SESSION = Asked(asks=())
 """About the session that asks and nothing else; asking would end it, or slow its person down."""
@@ -101,6 +103,11 @@ QUESTIONS: Mapping[tuple[str, str], Asked] = {
     ("GET", f"{PREFIX}/events"): _ROWS,
     ("GET", f"{PREFIX}/teams"): _PLAIN,
     ("GET", f"{PREFIX}/teams/{{slug:str}}"): _PLAIN,
+    ("GET", f"{PREFIX}/clients/{{slug:str}}/sites"): _ROWS,
+    ("GET", f"{PREFIX}/clients/{{slug:str}}/requesters"): _ROWS,
+    ("POST", f"{PREFIX}/clients/{{slug:str}}/requesters"): Asked(
+        (Ask(body={"mail": "new@example.net", "name": "New"}), Ask(body={"mail": "$mail", "name": "New"}))
+    ),
     ("GET", f"{PREFIX}/tickets"): Asked(
         (
             *_LIST,
@@ -118,6 +125,7 @@ QUESTIONS: Mapping[tuple[str, str], Asked] = {
         (
             Ask(body={"client": "$client", "title": "it is slow"}),
             Ask(body={"client": "acme", "title": "it is slow", "host_id": "$host_id"}),
+            Ask(body={"client": "acme", "title": "it is slow", "requester": "$mail"}),
         )
     ),
     ("POST", f"{PREFIX}/tickets/bulk"): Asked((Ask(body={"act": "take", "tickets": [{"id": "$ticket_id"}]}),)),
