@@ -6,7 +6,7 @@ A contract with a client that the estate does not have clocks nothing, so it is 
 a team that a table or a contract names and nobody has made.
 """
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 
 import structlog
@@ -16,12 +16,12 @@ from tocsin_server.decisions.folder import Tables, desk_shelf
 from tocsin_server.decisions.sheet import DecisionFileError
 from tocsin_server.desk import contacts
 from tocsin_server.desk.contacts import NO_CONTACTS, Contacts, ContactsError, load_contacts
-from tocsin_server.desk.kept import Keeping, Merged, merge
+from tocsin_server.desk.kept import Document, Keeping, Merged, merge
 from tocsin_server.desk.lifecycle import Lifecycle, LifecycleError, load_lifecycle
 from tocsin_server.desk.named import missing_teams
 from tocsin_server.desk.promised import Kept, Terms
 from tocsin_server.sla.contractfile import ContractFileError
-from tocsin_server.sla.register import Contracts, contract_shelf
+from tocsin_server.sla.register import NO_CONTRACTS, Contracts, contract_shelf
 from tocsin_server.yaml_files import Shelf
 
 _log = structlog.get_logger()
@@ -45,6 +45,7 @@ class Deskbook:
         self._contracts = contract_shelf(lambda: find("contracts"))
         self._keeping = keeping
         self._in_force = Merged()
+        self._merged_of: tuple[Contracts, Sequence[Document]] = (NO_CONTRACTS, ())
         self._contacts = Shelf(lambda: find(contacts.FILE), load_contacts, NO_CONTACTS)
         self._clients = clients
         self._teams = teams
@@ -105,14 +106,16 @@ class Deskbook:
         self._changed()
 
     def _look_at_contracts(self) -> bool:
-        """Whether others are in force, of files or of the database."""
-        has_new_files = self._contracts.look()
-        has_new_documents = self._keeping is not None and self._keeping.look()
-        if has_new_files or has_new_documents:
-            self._in_force = merge(
-                self._contracts.contents, () if self._keeping is None else self._keeping.documents
-            )
-        return has_new_files or has_new_documents
+        """Whether others are in force, of files or of the database. One that does not answer is asked again."""
+        self._contracts.look()
+        if self._keeping is not None:
+            self._keeping.look()
+        documents = () if self._keeping is None else self._keeping.documents
+        of = self._contracts.contents, documents
+        if of[0] is self._merged_of[0] and of[1] is self._merged_of[1]:
+            return False
+        self._in_force, self._merged_of = merge(*of), of
+        return True
 
     def _strangers(self) -> Iterator[RuleProblem]:
         there = self._clients()

@@ -5,13 +5,16 @@ from pathlib import Path
 
 import pytest
 import structlog.testing
+from tests.contracts import contract_text
 from tests.lifecycle import SHIPPED
 from tests.server.sla.contracts import CONTRACT
 
 from tocsin_server.config import CHECKOUT, find_config
 from tocsin_server.desk.contacts import Place
+from tocsin_server.desk.kept import Document, Keeping
 from tocsin_server.desk.lifecycle import Lifecycle
 from tocsin_server.deskbook import Deskbook
+from tocsin_server.errors import Unavailable
 
 
 @dataclass
@@ -22,10 +25,15 @@ class Shelf:
     told: int = 0
     clients: set[str] = field(default_factory=lambda: {"acme"})
     teams: set[str] = field(default_factory=set)
+    keeping: Keeping | None = None
 
     def __post_init__(self) -> None:
         self.book = Deskbook(
-            self._find, clients=lambda: self.clients, teams=lambda: self.teams, changed=self._tell
+            self._find,
+            clients=lambda: self.clients,
+            teams=lambda: self.teams,
+            keeping=self.keeping,
+            changed=self._tell,
         )
 
     def _find(self, name: str) -> Path | None:
@@ -41,6 +49,24 @@ class Shelf:
         self.folder.mkdir(exist_ok=True)
         (self.folder / name).write_text(text)
         self.book.reload()
+
+
+class Stubborn(Keeping):
+    """What a database keeps, which does not answer so many times."""
+
+    def __init__(self, documents: list[Document], *, fails: int = 0) -> None:
+        super().__init__(lambda _ask: None, documents)
+        self.fails = fails
+
+    def look(self) -> bool:
+        self.fails -= 1
+        if self.fails >= 0:
+            raise Unavailable("the database does not answer")
+        return True
+
+
+def kept(client: str) -> Document:
+    return Document(f"{client.upper()}-1", 1, client, 1, contract_text(client), "alice", 0)
 
 
 @pytest.fixture
@@ -177,3 +203,28 @@ def test_a_team_of_the_routing_table_that_nobody_has_made_is_told_of_until_it_is
 
     assert (problem.rule, problem.reason.partition(";")[0]) == ("desktop", "there is no team 'workplace'")
     assert all(each.file != "routing.csv" for each in shelf.book.problems)
+
+
+def test_contracts_of_the_database_are_in_force_beside_files_and_what_is_in_the_way_is_told(
+    tmp_path: Path,
+) -> None:
+    keeping = Stubborn([])
+    shelf = Shelf(tmp_path / "contracts", clients={"acme", "globex"}, keeping=keeping)
+    shelf.write(contract_text(), "acme.yml")
+    keeping.documents = [kept("globex"), kept("acme")]
+    shelf.book.reload()
+
+    assert sorted(in_force(shelf)) == ["ACME-1", "GLOBEX-1"]
+    (problem,) = shelf.book.problems
+    assert (problem.file, problem.rule) == ("database", "ACME-1")
+
+
+def test_a_database_that_does_not_answer_once_keeps_no_file_out_for_good(tmp_path: Path) -> None:
+    keeping = Stubborn([kept("globex")], fails=1)
+    shelf = Shelf(tmp_path / "contracts", clients={"acme", "globex"}, keeping=keeping)
+
+    with pytest.raises(Unavailable):
+        shelf.write(contract_text(), "acme.yml")
+    shelf.book.reload()
+
+    assert sorted(in_force(shelf)) == ["ACME-1", "GLOBEX-1"]

@@ -8,7 +8,7 @@ one stretch of an index. What is due first has indexes of its own: of all open t
 that one owner or one team has open are few enough to be sorted.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -20,6 +20,7 @@ from tocsin_server.access.scope import Scope
 from tocsin_server.access.store import PersonRow
 from tocsin_server.desk.scope import client_id_of, person_id_of
 from tocsin_server.desk.store import IS_NO_INCIDENT, IS_OPEN, IS_OVER, TICKETS
+from tocsin_server.desk.teams import teams
 from tocsin_server.desk.ticket import PRIORITIES
 from tocsin_server.errors import Unprocessable
 
@@ -49,6 +50,8 @@ class Filters:
     host_id: int | None = None
     owner: str | None = None
     team: str | None = None
+    member_id: int | None = None
+    """It is a team's in which this person is."""
     kind: TicketKind | None = None
     priorities: Collection[int] = ()
     since_ms: int | None = None
@@ -108,8 +111,7 @@ class Filters:
             found.append(_T.host_id == self.host_id)
         if self.owner:
             found.append(_is_owned_by(session, scope, self.owner))
-        if self.team:
-            found.append(_T.team == self.team)
+        found += self._of_teams(session)
         if self.kind is not None:
             found.append(_T.kind == self.kind)
             if self.kind is not TicketKind.INCIDENT:
@@ -119,6 +121,12 @@ class Filters:
         if self.due_to_ms is not None:
             found.append(_T.due_ms < self.due_to_ms)
         return found
+
+    def _of_teams(self, session: Session) -> Iterator[ColumnElement[bool]]:
+        if self.team:
+            yield _T.team == self.team
+        if self.member_id is not None:
+            yield _T.team.in_([each.slug for each in teams(session, person_id=self.member_id)])
 
     def by_row(self) -> list[ColumnElement[bool]]:
         """Priorities and age, where they are looked at row by row."""

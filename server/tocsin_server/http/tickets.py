@@ -35,6 +35,7 @@ from tocsin_server.http.once import Done, once
 from tocsin_server.http.permitted import needs
 from tocsin_server.http.questions import (
     Due,
+    Flag,
     HostId,
     Id,
     Kind,
@@ -73,6 +74,8 @@ async def queue(
     order: TicketOrder = None,
     limit: Limit = DEFAULT_PAGE,
     cursor: Word = None,
+    *,
+    my_teams: Flag = False,
 ) -> TicketPage:
     """One page of the queue, the most urgent first, or what is due first; of what has words, the newest."""
     now_ms = deps.clock.now_ms()
@@ -83,6 +86,7 @@ async def queue(
         host_id=host,
         owner=owner,
         team=team,
+        member_id=request.user.id if my_teams else None,
         kind=kind,
         priorities=priority or (),
         since_ms=None if since is None else instant("since", since),

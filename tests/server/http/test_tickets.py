@@ -4,10 +4,12 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.server.http.rig import Rig
+from sqlmodel import Session
+from tests.server.http.rig import NOW, Rig
 
 from tocsin_protocol.vocabulary import TicketEventKind
 from tocsin_server.desk.store import TicketAlert
+from tocsin_server.desk.teams import MemberWish, Wish, add_team, join
 
 TICKETS = "/api/v1/tickets"
 
@@ -86,6 +88,25 @@ async def test_the_queue_is_asked_by_client_host_owner_and_state(rig: Rig, alice
     assert await ids(host=atlas) == [mine["id"]]
     assert await ids(owner="alice") == [mine["id"]]
     assert await ids(owner="bob") == []
+
+
+async def test_the_queue_of_ones_own_teams(rig: Rig, alice: httpx.AsyncClient) -> None:
+    ticket = await opened(alice, host_id=rig.host_id("acme", "atlas"))
+    await opened(alice)
+
+    def made(session: Session) -> None:
+        for slug in ("servers", "network"):
+            add_team(session, slug, Wish(), NOW)
+            join(session, slug, "alice", MemberWish(), NOW)
+
+    rig.storage.write(made)
+
+    async def ids(via: httpx.AsyncClient) -> list[int]:
+        page = (await via.get(TICKETS, params={"my_teams": True})).raise_for_status().json()
+        return [row["id"] for row in page["tickets"]]
+
+    async with rig.client("bob") as bob:
+        assert (await ids(alice), await ids(bob)) == ([ticket["id"]], [])
 
 
 async def test_the_queue_is_narrowed_by_team_kind_priority_age_and_words(
