@@ -409,6 +409,8 @@ class TicketDetail(Message, frozen=True, kw_only=True):
     """Why there are none though its client has a contract."""
     watchers: list[str] = msgspec.field(default_factory=list)
     """The logins of those who watch it."""
+    cut_off: int = 0
+    """How many alerts of hosts behind its own dead one are on it; `alerts` ends with a few of them."""
     ties: list[TicketTie] = msgspec.field(default_factory=list)
     """What else belongs to it, at most 200 of them."""
     requester: Requester | None = None

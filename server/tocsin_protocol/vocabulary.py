@@ -135,6 +135,8 @@ class TicketEventKind(StrEnum):
     """One of its clocks has passed a threshold before its deadline."""
     BREACHED = "breached"
     """One of its clocks has passed its deadline, or a threshold beyond it."""
+    ATTACHED = "attached"
+    """Alerts of hosts that cannot be reached past its own are on it now, so many at once."""
     LINKED = "linked"
     UNLINKED = "unlinked"
     MERGED = "merged"

@@ -15,6 +15,7 @@ from tocsin_server.clock import Clock
 from tocsin_server.config import ServerConfig
 from tocsin_server.decisions.folder import Tables
 from tocsin_server.desk.closing import close_due
+from tocsin_server.desk.cutoff import attach_cut_off
 from tocsin_server.desk.happening import Happening
 from tocsin_server.desk.intake import consume, is_waiting
 from tocsin_server.desk.notified import Post, begin, write_notices
@@ -129,7 +130,7 @@ class FrontDesk:
             happenings += consume(
                 session, self._clock.now_ms(), reopen_ms=self._reopen_ms, tables=self._tables()
             )
-        return happenings
+        return happenings + attach_cut_off(session, self._clock.now_ms())
 
     def _recover(self, session: Session) -> list[Happening]:
         now_ms = self._clock.now_ms()

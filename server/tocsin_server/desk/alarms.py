@@ -32,6 +32,8 @@ _WORST_FIRST = (
 _RANK: Mapping[AlertState, int] = {state: rank for rank, state in enumerate(_WORST_FIRST)}
 _ACTIVE = _WORST_FIRST[:3]
 
+MOST_CUT_OFF = 20
+
 _ALERTS = AlertRow.metadata.tables["alert"]
 _CLIENTS = Client.metadata.tables["client"]
 _HOSTS = Host.metadata.tables["host"]
@@ -90,18 +92,28 @@ def alert_view(session: Session, scope: Scope, alert_id: int, *, live_value: Liv
 def alerts_of_ticket(
     session: Session, scope: Scope, ticket_id: int, *, live_value: LiveValue | None = None
 ) -> list[Alert]:
-    """What a ticket is about, worst first."""
+    """What a ticket is about, worst first; after that a few of those whose hosts are only cut off."""
     on_ticket = select(TICKET_ALERTS.c.alert_id).where(TICKET_ALERTS.c.ticket_id == ticket_id)
-    asked = _VIEW.where(_ALERTS.c.id.in_(on_ticket), scope.within(_ALERTS.c.client_id))
-    return [_alert(row, scope, live_value) for row in session.execute(asked.order_by(*_ORDER))]
+    behind = on_ticket.where(TICKET_ALERTS.c.cut_off).order_by(TICKET_ALERTS.c.alert_id).limit(MOST_CUT_OFF)
+    found: list[Alert] = []
+    for some in (on_ticket.where(~TICKET_ALERTS.c.cut_off), behind):
+        asked = _VIEW.where(_ALERTS.c.id.in_(some), scope.within(_ALERTS.c.client_id))
+        found += [_alert(row, scope, live_value) for row in session.execute(asked.order_by(*_ORDER))]
+    return found
+
+
+def cut_off_of_ticket(session: Session, ticket_id: int) -> int:
+    """How many alerts are on a ticket only because their hosts cannot be reached past its own."""
+    is_counted = (TICKET_ALERTS.c.ticket_id == ticket_id) & TICKET_ALERTS.c.cut_off
+    return session.execute(select(func.count()).select_from(TICKET_ALERTS).where(is_counted)).scalar_one()
 
 
 def worst_states(session: Session, ticket_ids: Sequence[int]) -> dict[int, AlertState]:
-    """The worst state among each ticket's alerts, for those that have any."""
+    """The worst state among each ticket's alerts, for those that have any, but for what is only cut off."""
     asked = (
         select(TICKET_ALERTS.c.ticket_id, _ALERTS.c.state)
         .join_from(TICKET_ALERTS, _ALERTS, _ALERTS.c.id == TICKET_ALERTS.c.alert_id)
-        .where(TICKET_ALERTS.c.ticket_id.in_(ticket_ids))
+        .where(TICKET_ALERTS.c.ticket_id.in_(ticket_ids), ~TICKET_ALERTS.c.cut_off)
     )
     worst: dict[int, AlertState] = {}
     for ticket_id, state in session.execute(asked) if ticket_ids else ():

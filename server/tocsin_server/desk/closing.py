@@ -28,7 +28,7 @@ _DUE = (
 _ALARMING = (
     select(TICKET_ALERTS.c.ticket_id)
     .join_from(TICKET_ALERTS, ALERTS, ALERTS.c.id == TICKET_ALERTS.c.alert_id)
-    .where(ALERTS.c.state.in_(ALARMING))
+    .where(ALERTS.c.state.in_(ALARMING), ~TICKET_ALERTS.c.cut_off)
 )
 
 

@@ -15,10 +15,10 @@ attaches them.
 import hashlib
 import json
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Row, func, literal_column, or_, select, update
+from sqlalchemy import ColumnElement, Row, delete, func, literal_column, or_, select, update
 from sqlmodel import Session
 
 from tocsin_protocol.vocabulary import AlertState, SuppressionKind, TicketEventKind, TicketState
@@ -149,6 +149,8 @@ class _Batch:
         self._touched: list[Record] = []
         self._giving = Giving(session, now_ms)
         self._new_alerts: list[Attached] = []
+        self._heard: set[int] = set()
+        """The alerts that are told of: their tickets are their own, whatever they were attached to."""
         self.told: dict[int, _Told] = {}
 
     def tell(self, row: Row[Any]) -> None:
@@ -164,6 +166,7 @@ class _Batch:
         if change.entry.kind is TicketEventKind.OPENED:
             self._giving.give(record, row.at_ms)
         self._attach(record, row.alert_id, via_id=self._via.get(key))
+        self._heard.add(row.alert_id)
         self.told[row.id] = _Told(record, change.entry.kind, row.sample_ms)
 
     def write(self) -> set[int]:
@@ -175,6 +178,7 @@ class _Batch:
         write_entries(self._session, kept)
         stay = {id(record) for record in kept}
         self._giving.write()
+        _detach(self._session, self._heard)
         write_alerts(self._session, [one for one in self._new_alerts if id(one.record) in stay])
         return {transition_id for transition_id, told in self.told.items() if id(told.record) not in stay}
 
@@ -323,12 +327,20 @@ def _alerts_of(
     asked = (
         select(TICKET_ALERTS.c.ticket_id, TICKET_ALERTS.c.alert_id, _ALERTS.c.state, _ALERTS.c.suppressed)
         .join_from(TICKET_ALERTS, _ALERTS, _ALERTS.c.id == TICKET_ALERTS.c.alert_id)
-        .where(TICKET_ALERTS.c.ticket_id.in_(by_id))
+        .where(TICKET_ALERTS.c.ticket_id.in_(by_id), ~TICKET_ALERTS.c.cut_off)
     )
     for row in session.execute(asked) if by_id else ():
         attached[id(by_id[row.ticket_id])].add(row.alert_id)
         holding[row.alert_id] = holds(row)
     return attached, holding
+
+
+def _detach(session: Session, alert_ids: Collection[int]) -> None:
+    """These are no longer on the ticket of a dead host that has cut theirs off."""
+    if alert_ids:
+        session.execute(
+            delete(TICKET_ALERTS).where(TICKET_ALERTS.c.alert_id.in_(alert_ids), TICKET_ALERTS.c.cut_off)
+        )
 
 
 def _mark_consumed(session: Session, ids: Sequence[int], now_ms: int) -> None:

@@ -21,7 +21,13 @@ from tocsin_protocol.vocabulary import OPEN_TICKET_STATES, AlertState, TicketEve
 from tocsin_server.access.scope import Scope
 from tocsin_server.access.store import PersonRow
 from tocsin_server.clock import moment
-from tocsin_server.desk.alarms import LiveValue, alerts_of_ticket, known_severity, worst_states
+from tocsin_server.desk.alarms import (
+    LiveValue,
+    alerts_of_ticket,
+    cut_off_of_ticket,
+    known_severity,
+    worst_states,
+)
 from tocsin_server.desk.due import NOTHING, dues, first_due
 from tocsin_server.desk.filters import Filters, Order
 from tocsin_server.desk.outside import events_outside
@@ -159,6 +165,7 @@ def ticket_detail(
         clocks=clocks_told(by_contract),
         unclocked=by_contract.why if scope.is_inside else "",
         watchers=_watching(session, ticket_id) if scope.is_inside else [],
+        cut_off=cut_off_of_ticket(session, ticket_id),
         ties=ties_of(session, ticket_id) if scope.is_inside else [],
         requester=None if row.requester_id is None else _requester(session, row.requester_id),
     )

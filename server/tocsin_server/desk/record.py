@@ -139,6 +139,8 @@ class Attached(NamedTuple):
     record: Record
     alert_id: int
     via_id: int | None = None
+    cut_off: bool = False
+    """Its host cannot be reached past the ticket's."""
 
 
 def write_alerts(session: Session, attached: Sequence[Attached]) -> None:
@@ -149,6 +151,7 @@ def write_alerts(session: Session, attached: Sequence[Attached]) -> None:
             "alert_id": each.alert_id,
             "client_id": each.record.facts.client_id,
             "via_id": each.via_id,
+            "cut_off": each.cut_off,
         }
         for each in attached
     ]

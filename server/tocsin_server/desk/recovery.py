@@ -75,7 +75,7 @@ def _alerts_of_due(session: Session, is_due: ColumnElement[bool]) -> defaultdict
             _ALERTS.c.annotations,
         )
         .join_from(TICKET_ALERTS, _ALERTS, _ALERTS.c.id == TICKET_ALERTS.c.alert_id)
-        .where(TICKET_ALERTS.c.ticket_id.in_(select(TICKETS.c.id).where(is_due)))
+        .where(TICKET_ALERTS.c.ticket_id.in_(select(TICKETS.c.id).where(is_due)), ~TICKET_ALERTS.c.cut_off)
     )
     alerts: defaultdict[int, list[Row[Any]]] = defaultdict(list)
     for row in session.execute(asked):

@@ -366,6 +366,16 @@ def recover(
     return _changed(now, Entry(now_ms, TicketEventKind.SOLVED, TOCSIN, text, {**data, **term.data(now_ms)}))
 
 
+def cut_off(
+    was: Standing, now_ms: int, *, parent: str, alerts: int, hosts: int, rules: Mapping[str, int]
+) -> Change:
+    """So many alerts of hosts that cannot be reached past its own are on it now; most are of these rules."""
+    _require_open(was, "attach alerts to")
+    text = f"{alerts} alerts of {hosts} hosts that cannot be reached past {parent}"
+    data = {"alerts": alerts, "hosts": hosts, "rules": {rule: str(count) for rule, count in rules.items()}}
+    return _changed(was, Entry(now_ms, TicketEventKind.ATTACHED, TOCSIN, text, data))
+
+
 def relapse(was: Standing, now_ms: int, *, data: Mapping[str, Any]) -> Change:
     """It was resolved, but an alert of its trouble fires on: so it is not over."""
     _require_not_closed(was)

@@ -314,7 +314,9 @@ def _term(session: Session, record: Record, tables: Tables) -> Term:
 
 
 def _of_ticket(ticket_id: int) -> ColumnElement[bool]:
-    return ALERTS.c.id.in_(select(TICKET_ALERTS.c.alert_id).where(TICKET_ALERTS.c.ticket_id == ticket_id))
+    """Its alerts; what is only cut off goes on by itself once its host can be reached."""
+    is_its = TICKET_ALERTS.c.ticket_id == ticket_id
+    return ALERTS.c.id.in_(select(TICKET_ALERTS.c.alert_id).where(is_its, ~TICKET_ALERTS.c.cut_off))
 
 
 def read_ticket(session: Session, scope: Scope, ticket_id: int) -> Record:

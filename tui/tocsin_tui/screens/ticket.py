@@ -115,6 +115,8 @@ class TicketScreen(TicketPage):
         told = ticket.timeline(detail.events, now=now)
         promised = clocks.lines(detail, now=now)
         alerts: list[Line] = [*promised, EMPTY] if promised else []
+        if behind := ticket.cut_off(detail):
+            alerts += [*behind, EMPTY]
         if detail.ties:
             alerts += [*ticket.belonging(detail), EMPTY]
         for each in detail.alerts:

@@ -43,6 +43,7 @@ _HAPPENED: dict[TicketEventKind, Span] = {
     TicketEventKind.SOLVED: ("solved", Tone.GOOD),
     TicketEventKind.REOPENED: ("reopened", Tone.BAD),
     TicketEventKind.CLOSED: ("closed", Tone.DIM),
+    TicketEventKind.ATTACHED: ("attached", Tone.BAD),
     TicketEventKind.LINKED: ("linked", Tone.PLAIN),
     TicketEventKind.UNLINKED: ("unlinked", Tone.PLAIN),
     TicketEventKind.MERGED: ("merged", Tone.STRONG),
@@ -299,6 +300,12 @@ def belonging(detail: TicketDetail) -> list[Line]:
         )
         for each in detail.ties
     ]
+
+
+def cut_off(detail: TicketDetail) -> list[Line]:
+    """How much cannot be reached past its host."""
+    said = f"{detail.cut_off} alerts of hosts that cannot be reached past {detail.ticket.host}"
+    return [line((said, Tone.WARN))] if detail.cut_off else []
 
 
 def tie_word(tie: object) -> str:
