@@ -83,8 +83,9 @@ def _under_a_dead_switch(storage: Storage) -> None:
     )
     verdict = "kept" if took_s <= BUDGET_STORM_S and tickets == 1 else "MISSED"
     print(
-        f"under one dead switch        {took_s:9.2f} s    {attached} alerts on {tickets} ticket, {worked_s:.2f} s of a processor, "
-        f"a page meanwhile {max(waits) * 1000:.0f} ms at most; budget {BUDGET_STORM_S} s: {verdict}"
+        f"under one dead switch        {took_s:9.2f} s    {attached} alerts on {tickets} ticket, "
+        f"{worked_s:.2f} s of a processor, a page meanwhile {max(waits) * 1000:.0f} ms at most; "
+        f"budget {BUDGET_STORM_S} s: {verdict}"
     )
 
 

@@ -366,6 +366,7 @@ class Server:
             is_fresh=self._is_fresh,
             tables=self.deskbook.tables,
             terms=self._terms,
+            windows=lambda: self.quietbook.said().windows,
             post=self._post,
             health=self.health,
             clock=self._clock,

@@ -4,13 +4,14 @@ A transition that could not be consumed (the disk is full, the queue too long) s
 is asked for again; so nothing is lost and nothing is told twice.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from functools import partial
 
 import structlog
 from sqlmodel import Session
 
+from tocsin_server.alerts.maintenance import Window
 from tocsin_server.clock import Clock
 from tocsin_server.config import ServerConfig
 from tocsin_server.decisions.folder import Tables
@@ -24,6 +25,7 @@ from tocsin_server.desk.recovery import settle_recovered
 from tocsin_server.desk.relapse import reopen_still_firing
 from tocsin_server.desk.told import LIMIT, Beat, due, tell
 from tocsin_server.desk.waking import wake_due
+from tocsin_server.desk.windows import tell_windows
 from tocsin_server.errors import Unavailable
 from tocsin_server.health import Health
 from tocsin_server.notices import Notices
@@ -46,6 +48,7 @@ class FrontDesk:
         is_fresh: Callable[[int], bool],
         tables: Callable[[], Tables],
         terms: Callable[[], Terms],
+        windows: Callable[[], Sequence[Window]],
         post: Callable[[], Post],
         health: Health,
         clock: Clock,
@@ -56,6 +59,7 @@ class FrontDesk:
         self._is_fresh = is_fresh
         self._tables = tables
         self._terms = terms
+        self._windows = windows
         self._post = post
         self._health = health
         self._clock = clock
@@ -90,6 +94,7 @@ class FrontDesk:
         self._ask(self._relapse)
         self._ask(self._wake)
         self._ask(self._close)
+        self._ask(self._maintenance)
         self._ask(self._clocks)
 
     def _ask(self, act: Callable[[Session], list[Happening]]) -> None:
@@ -146,6 +151,9 @@ class FrontDesk:
 
     def _close(self, session: Session) -> list[Happening]:
         return close_due(session, self._clock.now_ms())
+
+    def _maintenance(self, session: Session) -> list[Happening]:
+        return tell_windows(session, self._clock.now_ms(), self._windows())
 
     def _clocks(self, session: Session) -> list[Happening]:
         """Those that are due, batch by batch, and after them some of all."""

@@ -59,6 +59,7 @@ class Bell:
             self.told,
             is_fresh=lambda _host: self.fresh,
             tables=lambda: TABLES,
+            windows=list,
             terms=lambda: Terms(NO_CONTRACTS, TABLES, self.clock.now_ms(), {}),
             post=lambda: Post(self.contacts),
             health=self.health,

@@ -105,7 +105,8 @@ def alerts_of_ticket(
 def cut_off_of_ticket(session: Session, ticket_id: int) -> int:
     """How many alerts are on a ticket only because their hosts cannot be reached past its own."""
     is_counted = (TICKET_ALERTS.c.ticket_id == ticket_id) & TICKET_ALERTS.c.cut_off
-    return session.execute(select(func.count()).select_from(TICKET_ALERTS).where(is_counted)).scalar_one()
+    asked = select(func.count()).select_from(TICKET_ALERTS).where(is_counted)
+    return int(session.execute(asked).scalar_one())
 
 
 def worst_states(session: Session, ticket_ids: Sequence[int]) -> dict[int, AlertState]:

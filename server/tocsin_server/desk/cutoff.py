@@ -3,7 +3,7 @@
 They are withheld (`alerts/suppression.py`, `parent_down`), so no ticket is opened for them. Here they are found
 as they stand, whether the dead host's ticket came before or after them, and however many they are: a ticket
 gets one entry a batch that counts them. They say how much is behind the dead host and prove nothing about it,
-so it may be solved while they go on. One that is delivered after all has a ticket of its own, and is here no more.
+so it may be solved while they go on. One that is delivered after all has its own ticket, and is here no more.
 """
 
 from collections import Counter, defaultdict

@@ -4,6 +4,7 @@ Every write of a ticket is compare-and-set on the version that was read. Whoever
 the savepoint takes everything back; with one writer that only happens to a program beside the server.
 """
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
@@ -78,6 +79,11 @@ class Record:
 def read_records(session: Session, where: ColumnElement[bool]) -> list[Record]:
     """The tickets for which this holds."""
     return [_record(row) for row in session.execute(_READ.where(where)).mappings()]
+
+
+def window_names(text: str) -> tuple[str, ...]:
+    """The names that the column has, which is empty for none."""
+    return tuple(json.loads(text)) if text else ()
 
 
 def write_new(session: Session, records: Sequence[Record]) -> list[Record]:
@@ -183,6 +189,7 @@ _CHANGING = (
     "due_ms",
     "merged_into",
     "parent_id",
+    "windows",
 )
 
 
@@ -206,6 +213,7 @@ def _standing_row(standing: Standing) -> dict[str, Any]:
         "closes_ms": standing.closes_ms,
         "merged_into": standing.merged_into,
         "parent_id": standing.parent_id,
+        "windows": json.dumps(standing.windows) if standing.windows else "",
         "solved_ms": standing.solved_ms,
     }
 
@@ -311,6 +319,7 @@ def _record(row: RowMapping) -> Record:
             closes_ms=row["closes_ms"],
             merged_into=row["merged_into"],
             parent_id=row["parent_id"],
+            windows=window_names(row["windows"]),
             confirm=row["confirm"],
             recovered_ms=row["recovered_ms"],
             updated_ms=row["updated_ms"],

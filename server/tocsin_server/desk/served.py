@@ -11,6 +11,7 @@
     reopened     reopened          whoever it was
     closed       closed            and solved, where it was not
     prioritised  priority
+    window opened, closed   maintenance_began, maintenance_ended
     merged       merged            so do unmerged, absorbed and separated
     an alert that makes it more urgent: priority
 
@@ -141,6 +142,12 @@ class _Life:
             yield from self.solved(step)
         yield EventKind.CLOSED
 
+    def window_opened(self, _step: Step) -> Iterator[EventKind]:
+        yield EventKind.MAINTENANCE_BEGAN
+
+    def window_closed(self, _step: Step) -> Iterator[EventKind]:
+        yield EventKind.MAINTENANCE_ENDED
+
     def merged(self, _step: Step) -> Iterator[EventKind]:
         yield EventKind.MERGED
 
@@ -172,6 +179,8 @@ _MEANING: Mapping[TicketEventKind, Callable[[_Life, Step], Iterator[EventKind]]]
     TicketEventKind.SOLVED: _Life.solved,
     TicketEventKind.REOPENED: _Life.reopened,
     TicketEventKind.CLOSED: _Life.closed,
+    TicketEventKind.WINDOW_OPENED: _Life.window_opened,
+    TicketEventKind.WINDOW_CLOSED: _Life.window_closed,
     TicketEventKind.MERGED: _Life.merged,
     TicketEventKind.UNMERGED: _Life.unmerged,
     TicketEventKind.ABSORBED: _Life.absorbed,
@@ -181,6 +190,8 @@ _NAMED: Mapping[EventKind, Callable[[_Life, Step, str], str]] = {
     EventKind.CREATED: lambda _life, _step, item: item,
     EventKind.PAUSED: lambda life, _step, _item: life.waits_for,
     EventKind.ASSIGNED: lambda _life, step, _item: party_told(step),
+    EventKind.MAINTENANCE_BEGAN: lambda _life, step, _item: str(step.data["window"]),
+    EventKind.MAINTENANCE_ENDED: lambda _life, step, _item: str(step.data["window"]),
     EventKind.MERGED: lambda _life, step, _item: other_told(step),
     EventKind.ABSORBED: lambda _life, step, _item: other_told(step),
     EventKind.SEPARATED: lambda _life, step, _item: other_told(step),

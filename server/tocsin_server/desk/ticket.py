@@ -95,6 +95,8 @@ class Standing:
     merged_into: int | None = None
     """The ticket that it is part of, where it is."""
     parent_id: int | None = None
+    windows: tuple[str, ...] = ()
+    """The maintenance windows of its host that hold, as far as it was told."""
 
     @property
     def is_open(self) -> bool:
@@ -374,6 +376,18 @@ def cut_off(
     text = f"{alerts} alerts of {hosts} hosts that cannot be reached past {parent}"
     data = {"alerts": alerts, "hosts": hosts, "rules": {rule: str(count) for rule, count in rules.items()}}
     return _changed(was, Entry(now_ms, TicketEventKind.ATTACHED, TOCSIN, text, data))
+
+
+def window_opened(was: Standing, now_ms: int, *, name: str, reason: str) -> Change:
+    """A maintenance window of its host holds now."""
+    entry = Entry(now_ms, TicketEventKind.WINDOW_OPENED, TOCSIN, reason, {"window": name})
+    return _changed(replace(was, windows=(*was.windows, name)), entry)
+
+
+def window_closed(was: Standing, now_ms: int, *, name: str) -> Change:
+    """A maintenance window of its host holds no more."""
+    entry = Entry(now_ms, TicketEventKind.WINDOW_CLOSED, TOCSIN, data={"window": name})
+    return _changed(replace(was, windows=tuple(each for each in was.windows if each != name)), entry)
 
 
 def relapse(was: Standing, now_ms: int, *, data: Mapping[str, Any]) -> Change:

@@ -44,6 +44,8 @@ _HAPPENED: dict[TicketEventKind, Span] = {
     TicketEventKind.REOPENED: ("reopened", Tone.BAD),
     TicketEventKind.CLOSED: ("closed", Tone.DIM),
     TicketEventKind.ATTACHED: ("attached", Tone.BAD),
+    TicketEventKind.WINDOW_OPENED: ("planned", Tone.DIM),
+    TicketEventKind.WINDOW_CLOSED: ("plan over", Tone.DIM),
     TicketEventKind.LINKED: ("linked", Tone.PLAIN),
     TicketEventKind.UNLINKED: ("unlinked", Tone.PLAIN),
     TicketEventKind.MERGED: ("merged", Tone.STRONG),
@@ -237,6 +239,8 @@ def _in_words(event: TicketEvent) -> str:
             return f"into #{data['into']}" if "into" in data else f"from #{data.get('from')}"
         case TicketEventKind.ABSORBED | TicketEventKind.SEPARATED:
             return f"#{data.get('ticket')}"
+        case TicketEventKind.WINDOW_OPENED | TicketEventKind.WINDOW_CLOSED:
+            return f"maintenance {data.get('window')}"
         case TicketEventKind.ACKNOWLEDGED:
             return "its alerts are known and ring no more until they have cleared"
         case _:
