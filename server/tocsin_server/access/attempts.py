@@ -12,7 +12,7 @@ once no more than are free are looked at. It is all in the database, so a restar
 import ipaddress
 from typing import NamedTuple
 
-from sqlmodel import Session, col, delete, select
+from sqlmodel import Session, col, delete, select, update
 
 from tocsin_server.access.store import TryRow
 from tocsin_server.errors import Overloaded
@@ -90,20 +90,30 @@ def source_of(address: str) -> str:
 
 def charge(session: Session, mark: str, source: str, now_ms: int) -> Charge:
     """Count an attempt; raises `Overloaded` where it comes too early, and then it is not counted."""
-    pair = (mark, source)
-    rows = {place: session.get(TryRow, place) for place in (pair, ("", source), (mark, ""))}
-    ladders = {pair: PAIR, ("", source): SOURCE, (mark, ""): LOGIN}
-    if _is_known(rows[pair], now_ms):
-        del ladders[mark, ""]
-    before = {place: _tally(rows[place]) for place in ladders}
-    _refuse_haste(max(tally.wait_ms(ladders[place], now_ms) for place, tally in before.items()))
-    after = {place: tally.and_one(ladders[place], now_ms) for place, tally in before.items()}
+    before = refuse_haste(session, mark, source, now_ms)
+    after = {place: tally.and_one(_ladder(place), now_ms) for place, tally in before.items()}
     for place, tally in after.items():
-        _keep(session, place, tally, now_ms + ladders[place].forgotten_ms)
+        _keep(session, place, tally, now_ms + _ladder(place).forgotten_ms)
     session.flush()
     _sweep(session, now_ms)
-    wait_ms = max(tally.wait_ms(ladders[place], now_ms) for place, tally in after.items())
-    return Charge(pair, now_ms, before, wait_ms)
+    return Charge((mark, source), now_ms, before, _wait_ms(after, now_ms))
+
+
+def refuse_haste(session: Session, mark: str, source: str, now_ms: int) -> dict[Place, Tally]:
+    """What stands there; raises `Overloaded` where an attempt would come too early. Counts nothing."""
+    pair = (mark, source)
+    rows = {place: session.get(TryRow, place) for place in (pair, ("", source), (mark, ""))}
+    if _is_known(rows[pair], now_ms):
+        del rows[mark, ""]
+    found = {place: _tally(row) for place, row in rows.items()}
+    wait_ms = _wait_ms(found, now_ms)
+    if wait_ms > 0:
+        raise Overloaded(
+            "too many failed sign-ins",
+            remedy=f"wait {-(-wait_ms // 1000)} s",
+            retry_after_s=-(-wait_ms // 1000),
+        )
+    return found
 
 
 def take_back(session: Session, charged: Charge) -> None:
@@ -127,17 +137,17 @@ def succeeded(session: Session, charged: Charge, now_ms: int) -> None:
 
 
 def forget(session: Session, mark: str) -> None:
-    """Whatever was counted of a login."""
-    session.exec(delete(TryRow).where(col(TryRow.login) == mark))
+    """Whatever was counted of a login; the addresses from which it has signed in stay known."""
+    session.exec(update(TryRow).where(col(TryRow.login) == mark).values(failures=0))
 
 
-def _refuse_haste(wait_ms: int) -> None:
-    if wait_ms > 0:
-        raise Overloaded(
-            "too many failed sign-ins",
-            remedy=f"wait {-(-wait_ms // 1000)} s",
-            retry_after_s=-(-wait_ms // 1000),
-        )
+def _ladder(place: Place) -> Ladder:
+    mark, source = place
+    return PAIR if mark and source else LOGIN if mark else SOURCE
+
+
+def _wait_ms(tallies: dict[Place, Tally], now_ms: int) -> int:
+    return max(tally.wait_ms(_ladder(place), now_ms) for place, tally in tallies.items())
 
 
 def _is_known(row: TryRow | None, now_ms: int) -> bool:

@@ -57,8 +57,9 @@ async def prove(deps: Deps, claim: Claim, now_ms: int) -> Proof:
     Raises `Overloaded` where it comes too early after others, and `Unauthenticated` where it is not right.
     """
     mark, source = deps.vault.mark(claim.login), attempts.source_of(claim.source)
-    count = partial(attempts.charge, mark=mark, source=source, now_ms=now_ms)
-    charge = await deps.storage.write_soon(count)
+    # A flood does not get to the writer.
+    await deps.storage.read_soon(lambda s: attempts.refuse_haste(s, mark, source, now_ms))
+    charge = await deps.storage.write_soon(lambda s: attempts.charge(s, mark, source, now_ms))
     kept = await deps.storage.read_soon(partial(password_hash_of, login=claim.login))
     if not await asyncio.to_thread(deps.passwords.is_right, kept, claim.password):
         await _note_failure(deps, claim, charge, now_ms)

@@ -165,11 +165,16 @@ def test_elsewhere_she_waits_a_minute_at_most_whatever_a_stranger_does(storage: 
     assert waits(storage, source=ELSEWHERE, now_ms=NOW + 59 * 60_000) <= 60
 
 
-def test_an_operator_may_have_it_all_forgotten(storage: Storage) -> None:
-    fails(storage, PAIR.free)
+def test_an_operator_may_have_failures_forgotten_and_known_addresses_stay_so(storage: Storage) -> None:
+    signs_in(storage)
+    fails(storage, PAIR.free, source=ELSEWHERE)
     storage.write(lambda s: forget(s, "alice"))
+    assert waits(storage, source=ELSEWHERE) == 0
 
-    assert waits(storage) == 0
+    for number in range(LOGIN.free + 1):
+        tries(storage, source=f"203.0.113.{number}", now_ms=NOW + 1000 * number)
+    assert waits(storage, source="203.0.113.99", now_ms=NOW + 1000 * LOGIN.free) > 0
+    assert waits(storage, now_ms=NOW + 1000 * LOGIN.free) == 0
 
 
 def test_colleagues_who_sign_in_do_not_lengthen_the_wait_of_their_address(storage: Storage) -> None:

@@ -132,6 +132,16 @@ async def test_waiting_is_told_alike_whether_there_is_such_a_login_or_not(rig: R
     assert answers["alice"].status_code == answers["mallory"].status_code == 429
 
 
+async def test_what_comes_too_early_does_not_get_to_the_writer(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(PAIR.free):
+        await sign_in(rig, "wrong horse battery")
+
+    monkeypatch.setattr(rig.storage, "write_soon", None)
+    assert (await sign_in(rig, "wrong horse battery")).status_code == 429
+
+
 async def test_no_header_makes_somebody_come_from_elsewhere(rig: Rig) -> None:
     async with rig.client(None) as nobody:
         for number in range(PAIR.free + 1):
