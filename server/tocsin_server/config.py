@@ -18,7 +18,7 @@ CHECKOUT = Path(__file__).resolve().parents[2] / "config"
 SHIPPED = Path(sysconfig.get_path("data")) / "share" / "tocsin"
 DEFAULT_DATA = Path("/var/lib/tocsin")
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
-_ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9.-]{1,253}", re.ASCII)
+_ADDRESS = re.compile(r"[\w%+-]+(\.[\w%+-]+)*@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*", re.ASCII)
 LEAST_DAYS = SPOOL_HOURS // 24 + 2
 """So long late data may come, and then its hour's samples must be there."""
 

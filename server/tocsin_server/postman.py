@@ -16,7 +16,7 @@ from tocsin_server.config import MailConfig
 from tocsin_server.desk.outbox import Letter, Outcome, claim, resume, settle, sweep, waiting
 from tocsin_server.errors import Unavailable
 from tocsin_server.health import Health
-from tocsin_server.mail.message import message
+from tocsin_server.mail.message import Unwritable, message
 from tocsin_server.mail.smtp import NoMailServer, Refused, connected, give
 from tocsin_server.storage.engine import Storage
 
@@ -89,17 +89,19 @@ class Postman:
 
     def _given(self, give_it: "partial[str]", letter: Letter) -> Outcome:
         sender = self._settings.sender
-        made = message(
-            key=f"{letter.key}/{letter.made_ms}",
-            sender=sender,
-            to=letter.to,
-            subject=letter.subject,
-            text=letter.text,
-            now_ms=self._clock.now_ms(),
-            thread=letter.thread,
-        )
         try:
+            made = message(
+                key=f"{letter.key}/{letter.made_ms}",
+                sender=sender,
+                to=letter.to,
+                subject=letter.subject,
+                text=letter.text,
+                now_ms=self._clock.now_ms(),
+                thread=letter.thread,
+            )
             give_it(made, sender=sender, to=letter.to)
+        except Unwritable as error:
+            return Outcome(letter, str(error), is_final=True)
         except Refused as refused:
             return Outcome(letter, str(refused), is_final=refused.is_final)
         return Outcome(letter)

@@ -175,6 +175,17 @@ def test_what_the_server_refuses_for_now_is_tried_again_and_for_good_is_not(desk
     assert [office.count(outcome) for outcome in ("sent", "put_off", "failed")] == [0, 1, 1]
 
 
+def test_an_address_that_is_none_fails_and_keeps_no_other_back(desk: Storage, sink: Sink) -> None:
+    with serving(sink) as server:
+        office = Office(desk, settings(server))
+        office.box.put(1, "a..b@desk.example")
+        office.box.put(1, BOB)
+        office.postman.deliver()
+
+    assert [mail["To"] for mail in sink.mails] == [BOB]
+    assert [each.state for each in desk.read(unsent)] == [NoticeState.FAILED]
+
+
 def test_one_that_is_refused_keeps_no_other_back(desk: Storage, sink: Sink) -> None:
     async def refuse_alice(_server: Any, _session: Any, envelope: Any, address: str, _options: Any) -> str:
         if address == ALICE:

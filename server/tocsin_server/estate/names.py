@@ -9,7 +9,9 @@ MAX_NAME = 253
 """As long as the longest name in DNS."""
 MAX_MAIL = 254
 """As long as the longest address that a mail server has to take."""
-_MAIL = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})*")
+_ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
+# What looks like an encoded word (RFC 2047) is no address to any mail program.
+_MAIL = re.compile(rf"(?=.{{1,64}}@)(?!.*=\?){_ATOM}(\.{_ATOM})*@[A-Za-z0-9-]{{1,63}}(\.[A-Za-z0-9-]{{1,63}})*")
 _SLUG = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 
 

@@ -6,6 +6,7 @@ and of when it was opened. `Auto-Submitted` (RFC 3834) keeps other programs from
 
 import hashlib
 import re
+from email.errors import MessageError
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
@@ -21,6 +22,10 @@ _BREAKS = re.compile(
 _UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
+class Unwritable(ValueError):
+    """No mail can be written to such an address."""
+
+
 def message(
     *,
     key: str,
@@ -31,11 +36,11 @@ def message(
     now_ms: int,
     thread: tuple[int, int] | None = None,
 ) -> EmailMessage:
-    """A mail of this key to one address; the same key gives the same `Message-ID`."""
+    """A mail of this key to one address; the same key gives the same `Message-ID`. Raises `Unwritable`."""
     domain = sender.rpartition("@")[2]
     made = EmailMessage(policy=SMTP)
-    made["From"] = Address("tocsin", addr_spec=sender)
-    made["To"] = Address(addr_spec=to)
+    made["From"] = _address(sender, "tocsin")
+    made["To"] = _address(to)
     made["Subject"] = one_line(subject)
     made["Date"] = format_datetime(moment(now_ms))
     made["Message-ID"] = message_id(key, domain)
@@ -48,6 +53,13 @@ def message(
     made["X-Auto-Response-Suppress"] = "All"
     made.set_content(_UNSEEN.sub("", text), charset="utf-8", cte="quoted-printable")
     return made
+
+
+def _address(text: str, name: str = "") -> Address:
+    try:
+        return Address(name, addr_spec=text)
+    except (ValueError, IndexError, MessageError) as error:  # IndexError: of an empty one
+        raise Unwritable(f"{text[:80]!r} is no mail address ({error})") from error
 
 
 def message_id(key: str, domain: str) -> str:

@@ -1,13 +1,15 @@
 """A letter is one message to one address, whatever rules, hosts and people have written into it."""
 
+import string
 from email import message_from_bytes
 from email.policy import SMTP, default
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from tocsin_server.mail.message import MOST_SUBJECT, message, message_id
+from tocsin_server.estate.names import checked_mail
+from tocsin_server.mail.message import MOST_SUBJECT, Unwritable, message, message_id
 
 NOW = 1_700_000_000_000
 HEADERS = {
@@ -80,6 +82,32 @@ def test_a_title_stays_a_title(title: str) -> None:
     assert found.get_content().splitlines() == ["a text"]
     assert len(found["Subject"]) <= MOST_SUBJECT
     assert not set(found["Subject"]) & set("\r\n\x0b\x0c\x85\u2028\u202e")
+
+
+ATOMS = st.text(string.ascii_letters + string.digits + "!#$%&'*+/=?^_`{|}~-", min_size=1, max_size=9)
+LABELS = st.text(string.ascii_letters + string.digits + "-", min_size=1, max_size=9)
+
+
+@given(
+    st.lists(ATOMS, min_size=1, max_size=3).map(".".join),
+    st.lists(LABELS, min_size=1, max_size=3).map(".".join),
+)
+def test_to_whatever_is_taken_for_an_address_a_mail_can_be_written(local: str, domain: str) -> None:
+    assume("=?" not in local)
+    address = checked_mail(f"{local}@{domain}")
+
+    made_to = message(key="1", sender="tocsin@desk.example", to=address, subject="a", text="b", now_ms=NOW)
+
+    assert message_from_bytes(made_to.as_bytes(), policy=default)["To"] == address
+
+
+NO_ADDRESSES = ["a..b@x", ".a@x", "a@x.", "a@x..y", "=?utf-8?q?a=0d=0ab?=@x", "a", "", "a@x\r\nb"]
+
+
+@pytest.mark.parametrize("address", NO_ADDRESSES)
+def test_what_is_no_address_is_refused(address: str) -> None:
+    with pytest.raises(Unwritable):
+        message(key="1", sender="tocsin@desk.example", to=address, subject="a", text="b", now_ms=NOW)
 
 
 @given(st.text(), st.text())
