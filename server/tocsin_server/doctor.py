@@ -256,6 +256,8 @@ def _teams(data: Path, config: Path | None) -> Iterator[Finding]:
     except (TocsinError, DatabaseError, OSError):
         return  # the finding on the database or the files has said so
     merged = merge(contracts, documents)
+    if documents:
+        yield Finding(Colour.GREEN, "contracts", f"{counted(len(documents), 'contract')} in the database")
     for problem in merged.problems:
         yield Finding(Colour.RED, "contracts", f"{problem.file}, {problem.rule}: {problem.reason}")
     problems = list(missing_teams(tables, merged.contracts, slugs))

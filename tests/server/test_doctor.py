@@ -5,10 +5,14 @@ import sqlite3
 from pathlib import Path
 
 import pytest
+from sqlmodel import Session
 from tests.server.sla.contracts import CONTRACT
 
 from tocsin_server.config import MailConfig, ServerConfig
+from tocsin_server.datafolder import administer
+from tocsin_server.desk.kept import draft_of_text, keep
 from tocsin_server.doctor import Colour, examine, sqlite
+from tocsin_server.estate.clients import add_client
 
 
 @pytest.mark.parametrize(
@@ -253,3 +257,24 @@ def test_contacts_that_cannot_be_taken_are_red(tmp_path: Path) -> None:
 
     assert findings["contacts"].colour is Colour.RED
     assert "'oncall' is no role" in findings["contacts"].said
+
+
+def test_what_the_database_keeps_is_counted_and_what_is_in_the_way_of_a_file_is_red(
+    tmp_path: Path, empty_database: bytes
+) -> None:
+    (tmp_path / "tocsin.db").write_bytes(empty_database)
+
+    def act(session: Session) -> None:
+        add_client(session, "acme", "Acme", 0)
+        keep(session, draft_of_text("", CONTRACT), versions=None, files={}, author="root", now_ms=0)
+
+    administer(tmp_path, act)
+    (tmp_path / "contracts").mkdir()
+    (tmp_path / "contracts" / "acme.yml").write_text(CONTRACT)
+
+    found = examine(tmp_path, ServerConfig(port=0), config=tmp_path)
+    _, kept, wrong = ((each.colour, each.said) for each in found if each.thing == "contracts")
+
+    assert kept == (Colour.GREEN, "1 contract in the database")
+    assert wrong[0] is Colour.RED
+    assert wrong[1].startswith("database, ACME-1: it is in a file as well, ")
