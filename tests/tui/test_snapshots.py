@@ -13,11 +13,13 @@ from tests.tui.fake import FakeServer
 from tests.tui.hostile import HOSTILE
 from textual.widgets import Input, TextArea
 
-from tocsin_protocol.api import Problem
+from tocsin_protocol.api import Looker, Problem
 from tocsin_protocol.vocabulary import SuppressionKind
 from tocsin_tui.screens.enrol import EnrolScreen
 from tocsin_tui.screens.host import HostScreen
 from tocsin_tui.screens.login import LoginScreen
+from tocsin_tui.screens.question import Question
+from tocsin_tui.screens.refused import RefusedScreen
 from tocsin_tui.screens.ticket import TicketScreen
 from tocsin_tui.state import LinkState
 
@@ -559,6 +561,46 @@ def test_request(snap_compare, server) -> None:
         await rest(pilot)
 
     assert snap_compare(a_console(server), terminal_size=NARROW, run_before=arrange)
+
+
+@pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
+def test_ticket_that_others_are_at(snap_compare, told, size) -> None:
+    told.lookers[4812] = [Looker(login="bob", writing="reply"), Looker(login="eve")]
+    told.details[4812] = msgspec.structs.replace(told.details[4812], watchers=["alice", "carol"])
+
+    async def arrange(pilot):
+        await is_live(pilot)
+        await pilot.press("enter")
+        await read(pilot)
+        await until(pilot, lambda: pilot.app.session.presence.others(4812))
+        await rest(pilot)
+
+    assert snap_compare(a_console(told), terminal_size=size, run_before=arrange)
+
+
+@pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
+def test_an_act_on_what_is_marked(snap_compare, server, size) -> None:
+    async def arrange(pilot):
+        await read(pilot)
+        await pilot.press("space", "j", "space", "c")
+        await until(pilot, lambda: isinstance(pilot.app.screen, Question))
+        await rest(pilot)
+
+    assert snap_compare(a_console(server), terminal_size=size, run_before=arrange)
+
+
+def test_what_was_refused_of_what_is_marked(snap_compare, server) -> None:
+    async def arrange(pilot):
+        await read(pilot)
+        for number in (4812, 4809):  # bob has the second
+            pilot.app.session.marks.toggle(number)
+        await pilot.press("c")
+        await until(pilot, lambda: isinstance(pilot.app.screen, Question))
+        await pilot.press("y")
+        await until(pilot, lambda: isinstance(pilot.app.screen, RefusedScreen))
+        await rest(pilot)
+
+    assert snap_compare(a_console(server), terminal_size=WIDE, run_before=arrange)
 
 
 def test_keys(snap_compare, server) -> None:
