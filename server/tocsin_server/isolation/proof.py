@@ -131,9 +131,12 @@ class Route(NamedTuple):
         return "{" in self.path or names(ask.query) or names(ask.body)
 
 
-def prove() -> Report:
-    """Make the two clients in a folder that is thrown away, and ask everything."""
-    with tempfile.TemporaryDirectory(prefix="tocsin-isolation-") as folder, _no_other_database():
+def prove(database: str | None = None) -> Report:
+    """Make the two clients in a folder that is thrown away, and ask everything.
+
+    `database` is an empty one of PostgreSQL's, where it is not to be a file of that folder.
+    """
+    with tempfile.TemporaryDirectory(prefix="tocsin-isolation-") as folder, _instead(database):
         data, config = Path(folder, "data"), Path(folder, "config")
         (config / "rules").mkdir(parents=True)
         (config / "rules" / "isolation.yml").write_text(_RULES)
@@ -147,12 +150,15 @@ def prove() -> Report:
 
 
 @contextlib.contextmanager
-def _no_other_database() -> Iterator[None]:
-    """The proof's database is in its own folder, wherever the desk of this machine is."""
+def _instead(database: str | None) -> Iterator[None]:
+    """The proof's database is its own, wherever the desk of this machine is."""
     desk = os.environ.pop(VARIABLE, None)
+    if database is not None:
+        os.environ[VARIABLE] = database
     try:
         yield
     finally:
+        os.environ.pop(VARIABLE, None)
         if desk is not None:
             os.environ[VARIABLE] = desk
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import ColumnElement, true
+from tests.postgres import Cluster
 
 from tocsin_server.access.scope import Scope
 from tocsin_server.cli import main
@@ -34,6 +35,31 @@ def test_who_sees_one_client_learns_nothing_of_another_at_any_route() -> None:
     assert report.blind == []
     assert report.routes > 50
     assert report.asks > 1500
+
+
+@pytest.mark.real
+def test_who_sees_one_client_learns_nothing_of_another_on_postgresql_either(cluster: Cluster) -> None:
+    name = cluster.copy_of()
+
+    report = prove(cluster.url(name))
+
+    cluster.drop(name)
+    assert (report.leaks, report.blind, report.unsaid) == ([], [], [])
+    assert report.asks > 1500
+
+
+@pytest.mark.real
+@pytest.mark.usefixtures("few")
+def test_a_condition_that_is_forgotten_shows_nothing_on_postgresql(
+    monkeypatch: pytest.MonkeyPatch, cluster: Cluster
+) -> None:
+    monkeypatch.setattr(Scope, "within", lambda _self, _column: true())
+    name = cluster.copy_of()
+
+    leaks = prove(cluster.url(name)).leaks
+
+    cluster.drop(name)
+    assert leaks == []
 
 
 @pytest.mark.usefixtures("few")
