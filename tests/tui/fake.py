@@ -268,6 +268,9 @@ class FakeServer(httpx.AsyncBaseTransport):
         changes, kind = {
             "take": ({"owner": "alice", "state": TicketState.IN_PROGRESS}, TicketEventKind.TAKEN),
             "release": ({"owner": None, "state": TicketState.NEW}, TicketEventKind.RELEASED),
+            "link": ({}, TicketEventKind.LINKED),
+            "merge": ({"state": TicketState.CLOSED, "merged_into": said.get("into")}, TicketEventKind.MERGED),
+            "unmerge": ({"state": TicketState.NEW, "merged_into": None}, TicketEventKind.UNMERGED),
             "prioritise": ({"priority": said.get("priority") or 2}, TicketEventKind.PRIORITISED),
             "comment": ({}, TicketEventKind.COMMENTED),
             "acknowledge": ({}, TicketEventKind.ACKNOWLEDGED),

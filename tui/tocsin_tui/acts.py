@@ -9,8 +9,18 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from tocsin_protocol.api import NewSilence, NewTicket, Prioritisation, Silence, TicketDetail, TicketRow
-from tocsin_protocol.vocabulary import TicketState
+from tocsin_protocol.api import (
+    Link,
+    Merge,
+    NewSilence,
+    NewTicket,
+    Prioritisation,
+    Silence,
+    TicketDetail,
+    TicketRow,
+    Unmerge,
+)
+from tocsin_protocol.vocabulary import LinkKind, TicketState
 from tocsin_tui.errors import ConsoleError, Overtaken
 from tocsin_tui.format import Tone, clock
 
@@ -65,6 +75,29 @@ class Acts:
         wish = msgspec.structs.replace(wish, version=row.version)
         asked = self._session.client.prioritise(row.id, wish)
         return await self._act(row, row, asked, f"prioritised #{row.id}")
+
+    async def link(self, row: TicketRow, *, kind: LinkKind, other: int) -> bool:
+        """Say what another ticket is to this one."""
+        wish = Link(kind=kind, other=other, version=row.version, other_version=self._version_of(other))
+        return await self._act(
+            row, row, self._session.client.link(row.id, wish), f"linked #{row.id} to #{other}"
+        )
+
+    async def merge(self, row: TicketRow, *, into: int) -> bool:
+        """Make a ticket part of another one."""
+        wish = Merge(into=into, version=row.version, into_version=self._version_of(into))
+        asked = self._session.client.merge(row.id, wish)
+        return await self._act(row, row, asked, f"merged #{row.id} into #{into}")
+
+    async def unmerge(self, row: TicketRow) -> bool:
+        """Make it a ticket of its own again."""
+        asked = self._session.client.unmerge(row.id, Unmerge(version=row.version))
+        return await self._act(row, row, asked, f"#{row.id} is a ticket of its own again")
+
+    def _version_of(self, ticket_id: int) -> int | None:
+        """The version that is seen of another ticket, where it is."""
+        row = self._session.tickets.rows.get(ticket_id)
+        return None if row is None else row.version
 
     async def acknowledge(self, row: TicketRow, text: str) -> bool:
         """Know of a ticket's alerts: they ring no more until they have cleared."""

@@ -38,6 +38,8 @@ class TicketPage(Page):
         Binding(
             "p", "prioritise", "priority", show=False, id="ticket.prioritise", tooltip="Say how urgent it is"
         ),
+        Binding("L", "link", "link", show=False, id="ticket.link", tooltip="Link it to another ticket"),
+        Binding("M", "merge", "merge", show=False, id="ticket.merge", tooltip="Merge it, or undo that"),
         Binding("C", "release", "release", show=False, id="ticket.release", tooltip="Give the ticket back"),
         Binding("o", "reopen", "reopen", show=False, id="ticket.reopen", tooltip="Open a solved ticket again"),
         Binding("X", "close", "close", show=False, id="ticket.close", tooltip="Close a solved ticket for good"),
@@ -115,6 +117,31 @@ class TicketPage(Page):
         from tocsin_tui.screens.weight import WeightScreen  # noqa: PLC0415 - not needed for the first frame
 
         self.app.push_screen(WeightScreen(self.session, self.painter, row))
+
+    def action_link(self) -> None:
+        row = self._in_hand()
+        if row is None:
+            return
+        if row.state is TicketState.CLOSED:
+            self._say(f"#{row.id} is closed: link the other one to it")
+            return
+        from tocsin_tui.screens.ties import LinkScreen  # noqa: PLC0415 - not needed for the first frame
+
+        self.app.push_screen(LinkScreen(self.session, self.painter, row))
+
+    def action_merge(self) -> None:
+        row = self._in_hand()
+        if row is None:
+            return
+        if row.merged_into is not None:
+            self.run_worker(self.session.acts.unmerge(row))
+            return
+        if row.state is TicketState.CLOSED:
+            self._say(f"#{row.id} is closed already")
+            return
+        from tocsin_tui.screens.ties import MergeScreen  # noqa: PLC0415 - not needed for the first frame
+
+        self.app.push_screen(MergeScreen(self.session, self.painter, row))
 
     def action_close(self) -> None:
         row = self._in_hand()
