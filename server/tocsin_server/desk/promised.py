@@ -29,6 +29,7 @@ from tocsin_server.sla.clock import Clock, ClockState, Segment, clocks
 from tocsin_server.sla.contract import Contract
 from tocsin_server.sla.events import Event
 from tocsin_server.sla.register import NO_CONTRACTS, Contracts, contract_at
+from tocsin_server.sla.terms import AgreementType
 
 _T, _E = TICKETS.c, EVENTS.c
 _CLIENTS = Client.metadata.tables["client"]
@@ -148,6 +149,12 @@ def _item(tables: Tables, rows: Sequence[Row[Any]], priority: int) -> str:
 
 
 # -- as consoles are told
+
+
+def as_the_client_sees(found: Promised) -> Promised:
+    """Only what is promised to the client: what teams and suppliers have promised is the provider's own."""
+    clocks = [clock for clock in found.clocks if clock.agreement.type is AgreementType.SLA]
+    return found._replace(clocks=clocks)
 
 
 def clocks_told(found: Promised) -> list[TicketClock]:

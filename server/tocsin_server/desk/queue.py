@@ -31,7 +31,15 @@ from tocsin_server.desk.alarms import (
 from tocsin_server.desk.due import NOTHING, dues, first_due
 from tocsin_server.desk.filters import Filters, Order
 from tocsin_server.desk.outside import events_outside
-from tocsin_server.desk.promised import NO_TERMS, Due, Promised, Terms, clocks_told, promised
+from tocsin_server.desk.promised import (
+    NO_TERMS,
+    Due,
+    Promised,
+    Terms,
+    as_the_client_sees,
+    clocks_told,
+    promised,
+)
 from tocsin_server.desk.scope import client_id_of
 from tocsin_server.desk.store import EVENTS, IS_OPEN, TICKETS
 from tocsin_server.desk.texts import found
@@ -151,10 +159,12 @@ def ticket_detail(
 ) -> TicketDetail:
     """One ticket with its timeline, oldest first, its alerts, worst first, and its clocks.
 
-    From outside its timeline is what `desk/outside.py` leaves of it.
+    From outside its timeline is what `desk/outside.py` leaves of it, and its clocks are the client's alone.
     """
     row = _row(session, scope, ticket_id)
     by_contract = promised(session, [ticket_id], terms).get(ticket_id, Promised())
+    if not scope.is_inside:
+        by_contract = as_the_client_sees(by_contract)
     due = first_due(by_contract.clocks) if row.state in OPEN_TICKET_STATES else NOTHING
     alert_state = worst_states(session, [ticket_id]).get(ticket_id)
     events = _events(session, ticket_id)

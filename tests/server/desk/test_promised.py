@@ -14,7 +14,7 @@ from tocsin_protocol.api import NewTicket, TicketDetail, TicketPage
 from tocsin_protocol.clocks import TicketClock
 from tocsin_protocol.teams import Assign
 from tocsin_protocol.vocabulary import TicketKind
-from tocsin_server.access.scope import EVERYWHERE
+from tocsin_server.access.scope import EVERYWHERE, Scope
 from tocsin_server.decisions.folder import NO_TABLES
 from tocsin_server.decisions.tablefile import read_table
 from tocsin_server.desk import due, queue, teams, work
@@ -279,6 +279,17 @@ def test_the_team_that_a_ticket_is_opened_for_has_its_clock_from_then_on(world: 
     assert [(each.agreement, each.kind, each.due_at) for each in found if each.type == "ola"] == [
         ("network", "resolve", at(10))
     ]
+
+
+def test_a_clients_own_people_see_what_is_promised_to_them_alone(given: World) -> None:
+    assign(given, team="network")
+    outside = Scope(frozenset({1}))
+
+    found = given.storage.read(lambda session: queue.ticket_detail(session, outside, 1, terms=terms(given)))
+
+    assert {each.type for each in detail(given).clocks} == {"sla", "ola"}
+    assert {each.type for each in found.clocks} == {"sla"}
+    assert found.ticket.due_at == at(9, 30)
 
 
 def test_a_deadline_of_a_team_may_be_the_first_that_is_due(given: World) -> None:
