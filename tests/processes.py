@@ -101,7 +101,7 @@ class ServerProcess:
         )
         return done.stdout.strip()
 
-    def start(self) -> Self:
+    def start(self, *, within_s: float = READY_S) -> Self:
         command = [*self.under, sys.executable, "-m", "tocsin_server", "run", "--data", str(self.data)]
         command += ["--port", str(self.port), "--public-url", self.url, "--open-metrics"]
         if self._config is not None:
@@ -112,7 +112,7 @@ class ServerProcess:
             self.process = subprocess.Popen(
                 command, stdout=log, stderr=subprocess.STDOUT, env=self._environment
             )
-        until(f"the server answers; its log:\n{self.said()}", self.is_ready)
+        until(f"the server answers; its log:\n{self.said()}", self.is_ready, seconds=within_s)
         return self
 
     def is_ready(self) -> bool:

@@ -29,6 +29,8 @@ class FakeServer(httpx.AsyncBaseTransport):
         rows = [*scene.tickets(), *scene.solved()] if tickets is None else tickets
         self.details = {row.id: scene.detail(row) for row in rows}
         self.hosts = {row.id: row for row in scene.hosts()}
+        self.searches: list[str] = []
+        """The words that were looked for."""
         self.quiet = scene.quiet() if tickets is None else []
         """The alerts that have no ticket."""
         self.silences: list[api.Silence] = []
@@ -172,7 +174,9 @@ class FakeServer(httpx.AsyncBaseTransport):
         answers: dict[str, Callable[[int], msgspec.Struct]] = {
             "/me": lambda _: scene.ALICE,
             "/status": lambda _: self.status,
-            "/tickets": lambda _: self._tickets(params["state"], int(params.get("cursor", 0))),
+            "/tickets": lambda _: self._tickets(
+                params["state"], int(params.get("cursor", 0)), params.get("q", "")
+            ),
             "/tickets/N": lambda id_: self.details[id_],
             "/alerts": lambda _: api.AlertPage(alerts=self.alerts()[: api.MAX_PAGE]),
             "/alerts/N/chart": lambda id_: scene.chart(alerts[id_]),
@@ -225,9 +229,15 @@ class FakeServer(httpx.AsyncBaseTransport):
         alerts = [alert for alert in self.alerts() if alert.host == row.name]
         return msgspec.structs.replace(scene.host_detail(row), alerts=alerts)
 
-    def _tickets(self, state: str, start: int) -> api.TicketPage:
+    def _tickets(self, state: str, start: int, words: str) -> api.TicketPage:
         is_open = state == "open"
-        rows = [d.ticket for d in self.details.values() if (d.ticket.state in OPEN_TICKET_STATES) is is_open]
+        rows = [
+            d.ticket
+            for d in self.details.values()
+            if (d.ticket.state in OPEN_TICKET_STATES) is is_open and _has(d, words)
+        ]
+        if words:
+            self.searches.append(words)
         end = start + self.page
         return api.TicketPage(
             tickets=rows[start:end],
@@ -310,6 +320,12 @@ class FakeServer(httpx.AsyncBaseTransport):
             problem = None if answer.is_success else msgspec.json.decode(answer.content, type=api.Problem)
             results.append(api.BulkResult(id=ticket["id"], status=answer.status_code, problem=problem))
         return _json(api.BulkAnswer(results=results))
+
+
+def _has(detail: api.TicketDetail, words: str) -> bool:
+    """Whether all are in its title or its timeline."""
+    there = " ".join([detail.ticket.title, *(event.text for event in detail.events)]).casefold().split()
+    return all(any(word.startswith(asked) for word in there) for asked in words.split())
 
 
 def _time(said: dict) -> datetime | None:

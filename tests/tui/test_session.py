@@ -45,6 +45,11 @@ async def following(server: FakeServer, hands: Hands | None = None) -> AsyncIter
         await session.aclose()
 
 
+@pytest.fixture(autouse=True)
+def still_hands(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tocsin_tui.search.TYPING_S", 0)
+
+
 @pytest.fixture
 async def session(server: FakeServer) -> AsyncIterator[Session]:
     async with following(server) as session:
@@ -53,6 +58,64 @@ async def session(server: FakeServer) -> AsyncIterator[Session]:
 
 def row_of(session: Session, id_: int = 4812) -> api.TicketRow:
     return session.tickets.rows[id_]
+
+
+async def said(server: FakeServer, session: Session, text: str, *, number: int = 4812) -> None:
+    """Somebody says something on a ticket, and the row does not show it."""
+    await session.client.comment(number, text)
+    await until(lambda: row_of(session, number).version == server.details[number].ticket.version)
+
+
+async def test_what_the_server_finds_in_comments_is_shown_beside_what_the_rows_show(
+    server: FakeServer, session: Session
+) -> None:
+    await said(server, session, "the zorkmid valve is stuck")
+    session.filter_tickets("zorkmid")
+    before = list(session.tickets.order)
+    await session.search.ask()
+    found = list(session.tickets.order)
+    session.filter_tickets("zorkmid -client:acme")
+    await session.search.ask()
+
+    assert (before, found) == ([], [4812])
+    assert server.searches == ["zorkmid", "zorkmid"]
+    assert (4812 in session.tickets.order) is (row_of(session).client != "acme")
+
+
+async def test_what_is_found_of_words_that_are_no_longer_there_is_not_shown(
+    server: FakeServer, session: Session
+) -> None:
+    await said(server, session, "the zorkmid valve is stuck")
+    session.filter_tickets("zorkmid")
+    searching = asyncio.create_task(session.search.ask())
+    await asyncio.sleep(0)
+    session.filter_tickets("nothing like it")
+    await searching
+
+    assert list(session.tickets.order) == []
+
+
+@pytest.mark.parametrize("text", ["", "z", "client:acme", "-disk", "p:1 x"])
+async def test_without_a_word_to_look_for_the_server_is_left_alone(
+    server: FakeServer, session: Session, text: str
+) -> None:
+    session.filter_tickets(text)
+    await session.search.ask()
+
+    assert server.searches == []
+
+
+async def test_solved_tickets_that_are_not_here_are_found_in_their_view(
+    server: FakeServer, session: Session
+) -> None:
+    session.look(View.SOLVED)
+    title = next(
+        detail.ticket.title for detail in server.details.values() if detail.ticket.state is TicketState.SOLVED
+    )
+    session.filter_tickets(title.casefold())
+    await session.search.ask()
+
+    assert {row.title for row in (session.tickets.rows[id_] for id_ in session.tickets.order)} == {title}
 
 
 async def test_a_snapshot_of_many_pages_is_read_to_its_end(server: FakeServer) -> None:

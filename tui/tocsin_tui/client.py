@@ -43,6 +43,9 @@ AGAIN_S = 0.5
 """After this a change whose answer was lost is sent once more."""
 _UNSENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 
+MOST_FOUND = 200
+"""How many tickets of a search are shown: who looks for more types another word."""
+
 T = TypeVar("T")
 
 
@@ -103,6 +106,10 @@ class Client:
     async def tickets(self, *, state: str = "open", cursor: str | None = None) -> api.TicketPage:
         """One page of tickets; the server's order."""
         return await self._get("/tickets", api.TicketPage, state=state, limit=str(api.MAX_PAGE), cursor=cursor)
+
+    async def search(self, words: str, *, state: str) -> api.TicketPage:
+        """The newest tickets with these words."""
+        return await self._get("/tickets", api.TicketPage, state=state, limit=str(MOST_FOUND), q=words)
 
     async def ticket(self, ticket_id: int) -> api.TicketDetail:
         return await self._get(f"/tickets/{ticket_id}", api.TicketDetail)

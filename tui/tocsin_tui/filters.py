@@ -79,29 +79,42 @@ class Filter:
     """A parsed filter. `text` is what was typed; an empty one lets everything through."""
 
     text: str = ""
+    words: tuple[str, ...] = ()
+    """What is looked for as words: the server can look for them in what a row does not show."""
     _tests: tuple[Callable[[Mapping[str, str]], bool], ...] = field(default=(), compare=False)
+    """Those of the words, then the others."""
 
     def __bool__(self) -> bool:
         return bool(self._tests)
 
-    def admits(self, fields: Mapping[str, str]) -> bool:
-        """Whether a row with these fields passes."""
-        return all(test(fields) for test in self._tests)
+    def admits(self, fields: Mapping[str, str], *, has_words: bool = False) -> bool:
+        """Whether a row with these fields passes; `has_words` where the server has found the words in it."""
+        tests = self._tests[len(self.words) :] if has_words else self._tests
+        return all(test(fields) for test in tests)
 
 
 def parse_filter(text: str, *, keys: frozenset[str], me: str) -> Filter:
     """The filter for what was typed; `owner:me` and `author:me` mean `me`."""
-    return Filter(text.strip(), tuple(_test(word, keys, me) for word in text.casefold().split()))
+    typed = text.casefold().split()
+    plain = [word for word in typed if _is_plain(word, keys)]
+    others = [word for word in typed if not _is_plain(word, keys)]
+    return Filter(text.strip(), tuple(plain), tuple(_test(word, keys, me) for word in [*plain, *others]))
 
 
 TICKET_KEYS = frozenset(
-    {"id", "kind", "client", "site", "host", "owner", "p", "state", "sev", "alert", "title"}
+    {"id", "kind", "client", "site", "host", "owner", "p", "state", "sev", "alert", "team", "waits", "title"}
 )
 HOST_KEYS = frozenset({"host", "client", "site", "state", "kind", "job", "os", "p"})
 ALERT_KEYS = frozenset({"state", "sev", "client", "host", "alert", "ticket", "why", "label"})
 SILENCE_KEYS = frozenset({"id", "state", "client", "author", "comment", "matchers"})
 _OPEN_HANDS = frozenset({"owner", "ticket", "why"})
 """Keys of which one may ask for those that have none."""
+
+
+def _is_plain(word: str, keys: frozenset[str]) -> bool:
+    """Whether it is a word that is to be there."""
+    key, colon, _ = word.partition(":")
+    return not (colon and key in keys) and not (word.startswith("-") and len(word) > 1)
 
 
 def _test(word: str, keys: frozenset[str], me: str) -> Callable[[Mapping[str, str]], bool]:

@@ -36,6 +36,7 @@ from tocsin_tui.filters import Filter
 from tocsin_tui.format import Tone
 from tocsin_tui.marks import Marks
 from tocsin_tui.presence import Presence
+from tocsin_tui.search import Search
 from tocsin_tui.silences import Silences
 from tocsin_tui.state import (
     Link,
@@ -79,6 +80,9 @@ class Notice:
 class Session:
     """What the screens show, and what they ask for."""
 
+    label = ""
+    """What stands beside the product's name, such as that this is a demo."""
+
     def __init__(
         self, connect: Callable[[], "Client"], *, wall: Callable[[], datetime], monotonic: Callable[[], float]
     ) -> None:
@@ -86,8 +90,6 @@ class Session:
         self.acts = Acts(self)
         self.marks = Marks(self)
         self.presence = Presence(self)
-        self.label = ""
-        """What stands beside the product's name, such as that this is a demo."""
         self.me: Person | None = None
         self.server: ServerStatus | None = None
         self.counts: TicketCounts | None = None
@@ -96,6 +98,7 @@ class Session:
         self.tickets: Listing[TicketRow] = Listing(urgency)
         self.view = View.OPEN
         self.ticket_filter = Filter()
+        self.search = Search(self)
         self.hosts: Listing[HostRow] = Listing(trouble)
         self.host_filter = Filter()
         self.alerts = Alerts(self, monotonic)
@@ -121,7 +124,7 @@ class Session:
         self._skew = timedelta(0)
         self._last_id = ""
         self._poke = asyncio.Event()
-        self._show_tickets()
+        self.show_tickets()
 
     @cached_property
     def client(self) -> "Client":
@@ -263,13 +266,15 @@ class Session:
 
     def look(self, view: View) -> None:
         """Show another view of the tickets."""
+        self.search.forget()
         self.view = view
-        self._show_tickets()
+        self.show_tickets()
 
     def filter_tickets(self, text: str) -> None:
         """Show only tickets that match what was typed."""
         self.ticket_filter = filters.parse_filter(text, keys=filters.TICKET_KEYS, me=self.login)
-        self._show_tickets()
+        self.search.forget()
+        self.show_tickets()
 
     def filter_hosts(self, text: str) -> None:
         """Show only hosts that match what was typed."""
@@ -284,13 +289,14 @@ class Session:
         moved = self.alerts.settle(is_idle=is_idle) or moved
         return self.silences.settle(is_idle=is_idle) or moved
 
-    def _show_tickets(self) -> None:
-        view, wanted = self.view, self.ticket_filter
+    def show_tickets(self) -> None:
+        """Ask again which tickets are to be seen."""
+        view, wanted, found = self.view, self.ticket_filter, self.search.found
 
         def admits(row: TicketRow) -> bool:
             if not is_in_view(row, view, self.login):
                 return False
-            return not wanted or wanted.admits(filters.ticket_fields(row))
+            return not wanted or wanted.admits(filters.ticket_fields(row), has_words=row.id in found)
 
         self.tickets.show(admits, recency if view is View.SOLVED else urgency)
 

@@ -103,6 +103,18 @@ async def test_a_filter_narrows_as_it_is_typed_and_escape_clears_it(server: Fake
         assert len(app.session.tickets.order) == 13
 
 
+async def test_the_server_is_asked_once_for_what_is_typed_in_one_go(
+    server: FakeServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tocsin_tui.search.TYPING_S", 0)
+    async with opened(server) as (app, pilot):
+        in_a_burst(app, "/", "d", "i", "s", "k")
+        while not server.searches:
+            await pilot.pause()
+
+        assert server.searches == ["disk"]
+
+
 async def test_what_is_typed_in_one_burst_goes_where_it_would_go_key_by_key(server: FakeServer) -> None:
     async with opened(server) as (app, pilot):
         in_a_burst(app, "/", "c", "d")

@@ -31,7 +31,7 @@ COLUMNS = (
     Column("OWNER", 6),
 )
 CHART_LINES = 10
-FILTER_TIP = "Filter: words, client:acme, kind:request"
+FILTER_TIP = "Find: words, comments too, client:acme, kind:request"
 VIEW_TIP = "Another view: open, mine, unowned, solved"
 
 
@@ -101,6 +101,7 @@ class QueueScreen(FilteredPage, MarkedPage):
         self.session.look(view)
         if view is View.SOLVED:
             self.run_worker(self.session.read_solved(), group="solved", exclusive=True)
+        self._search()
         self.refresh_page()
 
     def marks_changed(self) -> None:
@@ -120,6 +121,11 @@ class QueueScreen(FilteredPage, MarkedPage):
 
     def narrow(self, text: str) -> None:
         self.session.filter_tickets(text)
+        self._search()
+
+    def _search(self) -> None:
+        """What was typed before is no longer waited for, nor begun: so a function, and no coroutine."""
+        self.run_worker(self.session.search.ask, group="search", exclusive=True)  # type: ignore[arg-type]
 
     def listing(self) -> Widget:
         return self.table
