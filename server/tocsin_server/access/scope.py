@@ -7,6 +7,9 @@ from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, true
 
+FEW = 8
+"""Of 100,000 tickets of 100 clients, a page for who sees 99 took ten times as long by the index of clients."""
+
 
 @dataclass(frozen=True, slots=True)
 class Scope:
@@ -24,8 +27,15 @@ class Scope:
         return self.is_everywhere or client_id in self.clients
 
     def within(self, client_id: ColumnElement[int]) -> ColumnElement[bool]:
-        """The condition that a row is in it, by the column that says whose the row is."""
-        return true() if self.is_everywhere else client_id.in_(sorted(self.clients))
+        """The condition that a row is in it, by the column that says whose the row is.
+
+        Of few clients an index of clients is asked. Of many that would be most of a table, to be sorted: the
+        sum is in no index, so that what is asked for is walked in its own order, and rows of others passed by.
+        """
+        if self.is_everywhere:
+            return true()
+        column = client_id if len(self.clients) <= FEW else client_id + 0
+        return column.in_(sorted(self.clients))
 
     @property
     def setting(self) -> str:
