@@ -8,11 +8,14 @@ from tests.server.cli.operators import Operator
 from tests.server.http.rig import CHEAP
 
 from tocsin_protocol.vocabulary import Role
+from tocsin_server.access.audit import Act
+from tocsin_server.access.auditlog import latest
 from tocsin_server.access.people import add_person, issue_session, person_named
 from tocsin_server.access.store import TotpRow
 from tocsin_server.cli import people
 from tocsin_server.clock import FakeClock
 from tocsin_server.datafolder import administer, database
+from tocsin_server.estate.clients import add_client
 
 pytestmark = pytest.mark.scenario
 
@@ -58,6 +61,36 @@ def test_of_who_has_a_device_the_list_says_so(operator: Operator) -> None:
 
     assert ["  active, codes  " in line for line in operator.types("list").splitlines()] == [False, True, False]
     assert [each["has_codes"] for each in json.loads(operator.types("list --json"))] == [True, False]
+
+
+def test_whose_rows_somebody_sees_is_granted_listed_and_recorded(operator: Operator) -> None:
+    def clients() -> list[object]:
+        return [each["clients"] for each in json.loads(operator.types("list --json"))]
+
+    def recorded() -> list[object]:
+        found = administer(operator.data, lambda session: latest(session, act=Act.PERSON_CHANGED, limit=9))
+        return [json.loads(entry.details) for entry in found]
+
+    administer(
+        operator.data, lambda session: [add_client(session, slug, slug, 0) for slug in ("acme", "globex")]
+    )
+
+    assert operator.types("change alice --client globex --client acme") == "technician alice changed\n"
+    assert clients() == [["acme", "globex"], []]
+    operator.types("change alice --client acme --role client_viewer")
+    assert clients() == [["acme"], []]
+    operator.types("change root --all-clients")
+    assert clients() == [["acme"], "all"]
+    operator.types("change alice --no-clients")
+    assert clients() == [[], "all"]
+
+    assert recorded() == [
+        {"clients": ["acme", "globex"]},
+        {"clients": ["acme"], "role": "client_viewer"},
+        {"clients": "all"},
+        {"clients": []},
+    ]
+    assert operator.fails("change root --role client_viewer").endswith("name the client: --client SLUG")
 
 
 def test_without_people_the_list_says_how_to_add_one(operator: Operator, empty_database: bytes) -> None:
