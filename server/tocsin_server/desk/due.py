@@ -4,16 +4,22 @@ To reckon a ticket's clocks takes a fifth of a millisecond, and a page has hundr
 only with an entry of the timeline, which is another version of the ticket, so it is kept until then.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from functools import partial
 
 from sqlmodel import Session
 
-from tocsin_server.desk.promised import Due, Promised, Terms, promised
+from tocsin_server.desk.promised import Due, Promised, Terms, as_the_client_sees, promised
 from tocsin_server.sla.clock import Clock, clocks
 
 MOST_KEPT = 20_000
 NOTHING = Due()
+
+
+def dues_outside(session: Session, ids: Collection[int], terms: Terms) -> dict[int, Due]:
+    """What is due of what the client was promised; few ask, so nothing is kept."""
+    found = promised(session, ids, terms, reckon=partial(clocks, has_thresholds=False))
+    return {ticket_id: first_due(as_the_client_sees(each).clocks) for ticket_id, each in found.items()}
 
 
 def dues(session: Session, versions: Mapping[int, int], terms: Terms) -> dict[int, Due]:

@@ -22,7 +22,7 @@ from tocsin_server.desk.scope import client_id_of, person_id_of
 from tocsin_server.desk.store import IS_NO_INCIDENT, IS_OPEN, IS_OVER, TICKETS
 from tocsin_server.desk.teams import teams
 from tocsin_server.desk.ticket import PRIORITIES
-from tocsin_server.errors import Unprocessable
+from tocsin_server.errors import Forbidden, Unprocessable
 
 _T = TICKETS.c
 _PEOPLE = PersonRow.metadata.tables["person"]
@@ -101,6 +101,8 @@ class Filters:
 
     def conditions(self, session: Session, scope: Scope, client_id: int | None) -> list[ColumnElement[bool]]:
         """All but words, priorities and age. A name that nobody has is `NotFound`."""
+        if self.by is Order.DUE or self.due_to_ms is not None:
+            _require_inside(scope)
         found: list[ColumnElement[bool]] = [scope.within(_T.client_id)]
         condition = STATES[self.state]
         if condition is not None:
@@ -137,6 +139,14 @@ class Filters:
         if self.since_ms is not None:
             found.append(_T.opened_ms >= self.since_ms)
         return found
+
+
+def _require_inside(scope: Scope) -> None:
+    """When a ticket is due says what teams and suppliers have promised, too, and so does the cursor."""
+    if not scope.is_inside:
+        raise Forbidden(
+            "what is due is told to the provider's own people", remedy="look at the clocks of a ticket"
+        )
 
 
 def _is_owned_by(session: Session, scope: Scope, login: str) -> ColumnElement[bool]:

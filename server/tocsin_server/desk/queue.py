@@ -28,7 +28,7 @@ from tocsin_server.desk.alarms import (
     known_severity,
     worst_states,
 )
-from tocsin_server.desk.due import NOTHING, dues, first_due
+from tocsin_server.desk.due import NOTHING, dues, dues_outside, first_due
 from tocsin_server.desk.filters import Filters, Order
 from tocsin_server.desk.outside import events_outside
 from tocsin_server.desk.promised import (
@@ -128,7 +128,7 @@ def ticket_page(
     limit = max(1, min(limit, MAX_PAGE))
     rows, last = _PAGES[filters.by](session, scope, filters, cursor, limit)
     return TicketPage(
-        tickets=_told(session, rows, terms),
+        tickets=_told(session, scope, rows, terms),
         counts=ticket_counts(session, scope),
         next=last,
         seen=seen,
@@ -140,12 +140,12 @@ def ticket_rows(
 ) -> dict[int, TicketRow]:
     """The rows of these tickets, as they are now."""
     found = session.execute(_ROWS.where(_T.id.in_(list(ids)), scope.within(_T.client_id))).all()
-    return {row.id: row for row in _told(session, found, terms)}
+    return {row.id: row for row in _told(session, scope, found, terms)}
 
 
 def ticket_row(session: Session, scope: Scope, ticket_id: int) -> TicketRow:
     """One ticket's row, without what is due."""
-    (told,) = _told(session, [_row(session, scope, ticket_id)], NO_TERMS)
+    (told,) = _told(session, scope, [_row(session, scope, ticket_id)], NO_TERMS)
     return told
 
 
@@ -320,10 +320,10 @@ def _row(session: Session, scope: Scope, ticket_id: int) -> Row[Any]:
     return row
 
 
-def _told(session: Session, rows: Sequence[Row[Any]], terms: Terms) -> list[TicketRow]:
+def _told(session: Session, scope: Scope, rows: Sequence[Row[Any]], terms: Terms) -> list[TicketRow]:
     states = worst_states(session, [row.id for row in rows])
     still_open = {row.id: row.version for row in rows if row.state in OPEN_TICKET_STATES}
-    due = dues(session, still_open, terms)
+    due = dues(session, still_open, terms) if scope.is_inside else dues_outside(session, still_open, terms)
     return [_ticket(row, states.get(row.id), due.get(row.id, NOTHING), terms.now_ms) for row in rows]
 
 

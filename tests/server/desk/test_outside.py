@@ -9,7 +9,7 @@ from tocsin_protocol.api import NewTicket, Person, TicketDetail
 from tocsin_protocol.vocabulary import ActorKind, Role, TicketEventKind
 from tocsin_server.access.scope import EVERYWHERE, Scope
 from tocsin_server.desk import queue, work
-from tocsin_server.desk.filters import Filters
+from tocsin_server.desk.filters import Filters, Order
 from tocsin_server.errors import Forbidden, NotFound, Stale
 
 CAROL = Person(id=2, login="bob", name="Carol", role=Role.CLIENT_APPROVER)
@@ -28,6 +28,22 @@ def said(world: World) -> World:
     world.act(work.comment, 1, text="he calls every hour")
     world.act(work.comment, 1, text="your disk comes tomorrow", public=True)
     return world
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        Filters(order=Order.DUE),
+        Filters(due_to_ms=NOW),
+        Filters(due_from_ms=NOW, due_to_ms=NOW + 1),
+        Filters(due_to_ms=NOW, text="disk"),
+    ],
+)
+def test_nobody_outside_finds_out_by_asking_when_teams_and_suppliers_are_due(
+    said: World, asked: Filters
+) -> None:
+    with pytest.raises(Forbidden, match="provider's own people"):
+        said.storage.read(lambda session: queue.ticket_page(session, OUTSIDE, asked))
 
 
 def test_notes_are_not_there_from_outside(said: World) -> None:

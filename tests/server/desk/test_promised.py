@@ -301,6 +301,24 @@ def test_a_deadline_of_a_team_may_be_the_first_that_is_due(given: World) -> None
     assert (before, detail(given).ticket.due_at) == (at(9, 30), at(9, 20))
 
 
+def test_the_queue_from_outside_says_when_what_the_client_was_promised_is_due(given: World) -> None:
+    given.act(work.take, 1)
+    given.act(work.comment, 1, text="we look", public=True)
+    assign(given, team="network")
+
+    def first_due(scope: Scope) -> datetime | None:
+        def ask(session: Session) -> datetime | None:
+            return queue.ticket_page(session, scope, Filters(), terms=terms(given)).tickets[0].due_at
+
+        return given.storage.read(ask)
+
+    outside = Scope(frozenset({1}))
+    full = given.storage.read(lambda session: queue.ticket_detail(session, outside, 1, terms=terms(given)))
+
+    assert first_due(EVERYWHERE) == at(9, 20)
+    assert first_due(outside) == full.ticket.due_at != at(9, 20)
+
+
 # -- whose clocks
 
 
