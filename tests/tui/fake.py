@@ -282,6 +282,14 @@ class FakeServer(httpx.AsyncBaseTransport):
             "merge": ({"state": TicketState.CLOSED, "merged_into": said.get("into")}, TicketEventKind.MERGED),
             "unmerge": ({"state": TicketState.NEW, "merged_into": None}, TicketEventKind.UNMERGED),
             "prioritise": ({"priority": said.get("priority") or 2}, TicketEventKind.PRIORITISED),
+            "assign": (
+                {
+                    "team": said.get("team") or row.team,
+                    "owner": said.get("person"),
+                    "supplier": said.get("supplier") or "",
+                },
+                TicketEventKind.ASSIGNED,
+            ),
             "comment": ({}, TicketEventKind.COMMENTED),
             "acknowledge": ({}, TicketEventKind.ACKNOWLEDGED),
             "resolve": ({"state": TicketState.SOLVED, "solved_at": scene.NOW}, TicketEventKind.SOLVED),

@@ -20,9 +20,11 @@ from tocsin_protocol.api import (
     TicketRow,
     Unmerge,
 )
+from tocsin_protocol.teams import Assign
 from tocsin_protocol.vocabulary import LinkKind, TicketState
 from tocsin_tui.errors import ConsoleError, Overtaken
 from tocsin_tui.format import Tone, clock
+from tocsin_tui.handover import told
 
 if TYPE_CHECKING:
     from tocsin_tui.session import Session
@@ -75,6 +77,12 @@ class Acts:
         wish = msgspec.structs.replace(wish, version=row.version)
         asked = self._session.client.prioritise(row.id, wish)
         return await self._act(row, row, asked, f"prioritised #{row.id}")
+
+    async def assign(self, row: TicketRow, wish: Assign) -> bool:
+        """Give a ticket to a team, a person or a supplier."""
+        wish = msgspec.structs.replace(wish, version=row.version)
+        asked = self._session.client.assign(row.id, wish)
+        return await self._act(row, row, asked, f"gave #{row.id} {told(wish)}")
 
     async def link(self, row: TicketRow, *, kind: LinkKind, other: int) -> bool:
         """Say what another ticket is to this one."""

@@ -21,6 +21,7 @@ import msgspec
 from tocsin_protocol import api
 from tocsin_protocol.messages import Message, Question
 from tocsin_protocol.query import Chart
+from tocsin_protocol.teams import Assign
 from tocsin_tui.address import checked_url, is_loopback
 from tocsin_tui.errors import (
     BadAnswer,
@@ -142,6 +143,9 @@ class Client:
         """Say something on a ticket; words are welcome whatever has changed, so no version goes along."""
         question = api.NewComment(text=text, public=public)
         return await self._post(f"/tickets/{ticket_id}/comment", question, api.TicketDetail)
+
+    async def assign(self, ticket_id: int, wish: Assign) -> api.TicketDetail:
+        return await self._post(f"/tickets/{ticket_id}/assign", wish, api.TicketDetail)
 
     async def prioritise(self, ticket_id: int, wish: api.Prioritisation) -> api.TicketDetail:
         return await self._post(f"/tickets/{ticket_id}/prioritise", wish, api.TicketDetail)

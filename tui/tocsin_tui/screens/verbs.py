@@ -38,6 +38,14 @@ class TicketPage(Page):
         Binding(
             "p", "prioritise", "priority", show=False, id="ticket.prioritise", tooltip="Say how urgent it is"
         ),
+        Binding(
+            "A",
+            "assign",
+            "give",
+            show=False,
+            id="ticket.assign",
+            tooltip="Give it to a team, a person or a supplier",
+        ),
         Binding("L", "link", "link", show=False, id="ticket.link", tooltip="Link it to another ticket"),
         Binding("M", "merge", "merge", show=False, id="ticket.merge", tooltip="Merge it, or undo that"),
         Binding("C", "release", "release", show=False, id="ticket.release", tooltip="Give the ticket back"),
@@ -117,6 +125,17 @@ class TicketPage(Page):
         from tocsin_tui.screens.weight import WeightScreen  # noqa: PLC0415 - not needed for the first frame
 
         self.app.push_screen(WeightScreen(self.session, self.painter, row))
+
+    def action_assign(self) -> None:
+        row = self._in_hand()
+        if row is None:
+            return
+        if row.state not in OPEN_TICKET_STATES:
+            self._say(f"#{row.id} is {row.state.value}: nothing is to be done about it")
+            return
+        from tocsin_tui.screens.handover import HandoverScreen  # noqa: PLC0415 - not needed for the first frame
+
+        self.app.push_screen(HandoverScreen(self.session, self.painter, row))
 
     def action_link(self) -> None:
         row = self._in_hand()

@@ -134,6 +134,9 @@ def _of_team(row: TicketRow) -> Iterable[Span]:
     if row.team:
         yield dim(" · team ")
         yield (row.team, Tone.PLAIN)
+    if row.supplier:
+        yield dim(" · with ")
+        yield (row.supplier, Tone.PLAIN)
 
 
 def _waits(row: TicketRow, now: datetime) -> Iterable[Span]:
