@@ -50,7 +50,7 @@ def events(deps: Deps) -> asgi:
             visit = await visit_of(request, deps)
             return None if visit is None else visit.scope
 
-        words = Hearing(deps.storage, deps.estate).words
+        words = Hearing(deps.storage, deps.estate, deps.terms).words
         stream = Stream(deps.broker, send, look=look, words=words)
         await while_there(stream.run(request.headers.get("last-event-id")), receive)
 

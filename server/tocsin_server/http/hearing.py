@@ -1,16 +1,18 @@
-"""What one console hears of what is published: of the clients that its person sees, with counts of those alone.
+"""What one console hears of what is published: of the clients that its person sees, as a page shows it to them.
 
 of a client     who sees that client
 of no client    the provider's own people; with a message, who sees all clients
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
+from sqlmodel import Session
 
-from tocsin_protocol.api import LookersChanged, TicketChanged, TicketCounts
+from tocsin_protocol.api import LookersChanged, TicketChanged, TicketCounts, TicketRow
 from tocsin_server.access.scope import Scope
-from tocsin_server.desk.queue import ticket_counts
+from tocsin_server.desk.promised import Terms
+from tocsin_server.desk.queue import ticket_counts, ticket_rows
 from tocsin_server.estate.estate import Estate
 from tocsin_server.http.broker import Event, spoken
 from tocsin_server.http.scoped import asked_soon
@@ -20,8 +22,9 @@ from tocsin_server.storage.engine import Storage
 class Hearing:
     """Puts events into words for a scope."""
 
-    def __init__(self, storage: Storage, estate: Estate) -> None:
+    def __init__(self, storage: Storage, estate: Estate, terms: Callable[[], Terms]) -> None:
         self._storage = storage
+        self._terms = terms
         self._estate = estate
 
     async def words(self, scope: Scope, events: Sequence[Event]) -> bytes:
@@ -30,10 +33,15 @@ class Hearing:
             return b"".join(event.text for event in events)
         slugs = {client.slug for client in self._estate.clients() if scope.sees(client.id)}
         heard = [event for event in events if is_heard(event, scope, slugs)]
-        if not any(isinstance(event.message, TicketChanged) for event in heard):
+        ids = {event.message.ticket.id for event in heard if isinstance(event.message, TicketChanged)}
+        if not ids:
             return b"".join(event.text for event in heard)
-        counts = await asked_soon(self._storage, scope, ticket_counts)
-        return b"".join(_counted(event, counts) for event in heard)
+
+        def ask(session: Session, scope: Scope) -> tuple[dict[int, TicketRow], TicketCounts]:
+            return ticket_rows(session, scope, ids, self._terms()), ticket_counts(session, scope)
+
+        rows, counts = await asked_soon(self._storage, scope, ask)
+        return b"".join(_told(event, rows, counts) for event in heard)
 
 
 def is_heard(event: Event, scope: Scope, slugs: set[str]) -> bool:
@@ -45,7 +53,11 @@ def is_heard(event: Event, scope: Scope, slugs: set[str]) -> bool:
     return scope.is_everywhere or (scope.is_inside and event.message is None)
 
 
-def _counted(event: Event, counts: TicketCounts) -> bytes:
+def _told(event: Event, rows: Mapping[int, TicketRow], counts: TicketCounts) -> bytes:
+    """A ticket as a page would show it now; nothing of one that is not seen any more."""
     if not isinstance(event.message, TicketChanged):
         return event.text
-    return spoken(event.id, event.name, msgspec.structs.replace(event.message, counts=counts))
+    row = rows.get(event.message.ticket.id)
+    if row is None:
+        return b""
+    return spoken(event.id, event.name, msgspec.structs.replace(event.message, ticket=row, counts=counts))

@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from sqlalchemy import text
 from tests.server.http.rig import Rig
 from tests.server.http.test_events import Wire
 
@@ -68,7 +69,7 @@ def told(text: bytes) -> list[dict[str, Any]]:
 
 
 async def words(rig: Rig, scope: Scope, broker: Broker) -> bytes:
-    return await Hearing(rig.storage, rig.estate).words(scope, (await broker.after(0)).events)
+    return await Hearing(rig.storage, rig.estate, rig.deps.terms).words(scope, (await broker.after(0)).events)
 
 
 async def test_a_ticket_is_told_with_the_counts_of_what_is_seen(rig: Rig) -> None:
@@ -100,7 +101,7 @@ async def test_what_others_hear_moves_nothing_in_a_stream(rig: Rig) -> None:
     async def look() -> Scope:
         return OUTSIDE
 
-    words = Hearing(rig.storage, rig.estate).words
+    words = Hearing(rig.storage, rig.estate, rig.deps.terms).words
     running = asyncio.create_task(Stream(broker, wire.send, look=look, words=words).run(None))
     await wire.until(b"retry")
     for _ in range(50):
@@ -123,7 +124,7 @@ async def test_what_is_no_longer_granted_is_no_longer_heard(rig: Rig, monkeypatc
     async def look() -> Scope:
         return sees[-1]
 
-    words = Hearing(rig.storage, rig.estate).words
+    words = Hearing(rig.storage, rig.estate, rig.deps.terms).words
     running = asyncio.create_task(Stream(broker, wire.send, look=look, words=words).run(None))
     await wire.until(b"retry")
     sees.append(OUTSIDE)
@@ -134,3 +135,18 @@ async def test_what_is_no_longer_granted_is_no_longer_heard(rig: Rig, monkeypatc
     await asyncio.wait_for(running, 5)
 
     assert b"globex" not in wire.text
+
+
+async def test_a_ticket_is_told_as_a_page_shows_it_now(rig: Rig) -> None:
+    broker = Broker()
+    message = changed(rig, "acme")
+    broker.publish("ticket", message)
+    later = text("UPDATE ticket SET version = 7, title = 'as it is now' WHERE id = :id")
+    rig.storage.write(lambda session: session.execute(later, {"id": message.ticket.id}) and None)
+
+    (acmes,) = told(await words(rig, OUTSIDE, broker))
+    gone = text("UPDATE ticket SET client_id = 2 WHERE id = :id")
+    rig.storage.write(lambda session: session.execute(gone, {"id": message.ticket.id}) and None)
+
+    assert (acmes["ticket"]["version"], acmes["ticket"]["title"]) == (7, "as it is now")
+    assert await words(rig, OUTSIDE, broker) == b""
