@@ -261,9 +261,8 @@ def to_requester(entry: Row[Any]) -> str:
 
 
 def _is_for_requester(entry: Row[Any]) -> bool:
-    """Their own words, a reply, and how a person has solved it; what rules and machines say is not for them."""
-    is_said = entry.kind in {TicketEventKind.OPENED, TicketEventKind.COMMENTED, TicketEventKind.SOLVED}
-    return is_said and entry.actor_kind in {ActorKind.PERSON, ActorKind.HOST}
+    """A reply, and what they or their colleagues have said: as `outside.py` tells it to a client's people."""
+    return bool(entry.public) or entry.actor_kind in {ActorKind.CLIENT, ActorKind.HOST}
 
 
 def _stands(entry: Row[Any]) -> str:
