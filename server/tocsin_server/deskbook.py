@@ -7,12 +7,13 @@ a team that a table or a contract names and nobody has made.
 """
 
 from collections.abc import Callable, Collection, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 import structlog
 
 from tocsin_protocol.api import RuleProblem
-from tocsin_server.decisions.folder import Tables, desk_shelf
+from tocsin_server.decisions.folder import NO_TABLES, Tables, desk_shelf
 from tocsin_server.decisions.sheet import DecisionFileError
 from tocsin_server.desk import contacts
 from tocsin_server.desk.contacts import NO_CONTACTS, Contacts, ContactsError, load_contacts
@@ -21,7 +22,7 @@ from tocsin_server.desk.lifecycle import Lifecycle, LifecycleError, load_lifecyc
 from tocsin_server.desk.named import missing_teams
 from tocsin_server.desk.promised import Kept, Terms
 from tocsin_server.sla.contractfile import ContractFileError
-from tocsin_server.sla.register import NO_CONTRACTS, Contracts, contract_shelf
+from tocsin_server.sla.register import NO_CONTRACTS, Contracts, contract_shelf, is_open
 from tocsin_server.yaml_files import Shelf
 
 _log = structlog.get_logger()
@@ -52,6 +53,7 @@ class Deskbook:
         self._changed = changed
         self._strange: list[RuleProblem] = []
         self._kept: Kept = {}
+        self._tables = NO_TABLES
 
     def lifecycle(self) -> Lifecycle:
         """Which acts are lawful."""
@@ -59,7 +61,7 @@ class Deskbook:
 
     def tables(self) -> Tables:
         """The decision tables that are in force."""
-        return self._decisions.contents
+        return self._tables
 
     def contacts(self) -> Contacts:
         """Whom notices reach."""
@@ -67,7 +69,7 @@ class Deskbook:
 
     def terms(self, now_ms: int) -> Terms:
         """By what tickets are clocked."""
-        return Terms(self._in_force.contracts, self._decisions.contents, now_ms, self._kept)
+        return Terms(self._in_force.contracts, self._tables, now_ms, self._kept)
 
     def contracts_of_files(self) -> Contracts:
         """Those of the files alone."""
@@ -93,6 +95,8 @@ class Deskbook:
         has_new_tables, has_new_contracts = self._decisions.look(), self._look_at_contracts()
         if has_new_tables or has_new_contracts:
             self._kept = {}
+            # They are asked of new contracts as well: which day and hour is one of business, those say.
+            self._tables = Tables(self._decisions.contents, is_open=partial(is_open, self._in_force.contracts))
         self._strange = [*self._strangers(), *self._missing_teams()]
         if self.problems == had:
             return

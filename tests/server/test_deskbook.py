@@ -174,6 +174,19 @@ def test_a_contract_with_nobody_is_told_of_and_refuses_no_other(contracts: Shelf
     assert contracts.book.problems == []
 
 
+def test_tables_are_told_of_business_hours_by_the_contracts_in_force(contracts: Shelf) -> None:
+    tuesday_noon_ms, tuesday_night_ms = 1_780_999_200_000, 1_781_042_400_000  # in Paris, in June of 2026
+
+    def hours() -> list[bool]:
+        return [contracts.book.tables().is_open("acme", at_ms) for at_ms in (tuesday_noon_ms, tuesday_night_ms)]
+
+    without = hours()
+    contracts.write(CONTRACT, "acme.yml")
+
+    assert (without, hours()) == ([True, True], [True, False])
+    assert contracts.book.tables().is_open("globex", tuesday_night_ms)
+
+
 def test_nothing_that_was_kept_outlives_a_change_of_the_contracts(contracts: Shelf) -> None:
     contracts.write(CONTRACT, "acme.yml")
     before = contracts.book.terms(0).kept

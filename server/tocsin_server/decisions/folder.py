@@ -4,7 +4,7 @@ A change is taken whole or not at all: one table that is wrong, or one case that
 that was read before.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
@@ -17,9 +17,33 @@ from tocsin_server.decisions.sheet import FILE, MOST_BYTES, DecisionFileError, D
 from tocsin_server.decisions.tablefile import read_table
 from tocsin_server.yaml_files import Shelf
 
-Tables = Mapping[str, Decider]
-"""By their names."""
-NO_TABLES: Tables = MappingProxyType({})
+IsOpen = Callable[[str, int], bool]
+"""Whether it is business hours with a client, by its slug, at a moment in epoch milliseconds."""
+
+
+def always(_client: str, _at_ms: int) -> bool:
+    """Where nothing says when anybody works."""
+    return True
+
+
+class Tables(Mapping[str, Decider]):
+    """Tables by their names, with what they may be told beside what is known of a ticket."""
+
+    def __init__(self, deciders: Mapping[str, Decider], *, is_open: IsOpen = always) -> None:
+        self._deciders = MappingProxyType(dict(deciders))
+        self.is_open = is_open
+
+    def __getitem__(self, name: str) -> Decider:
+        return self._deciders[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._deciders)
+
+    def __len__(self) -> int:
+        return len(self._deciders)
+
+
+NO_TABLES = Tables({})
 
 
 class TableFiles(NamedTuple):
@@ -80,7 +104,7 @@ def load_for_desk(folder: Path) -> Tables:
     errors += missing_tables({files.table.name for files in table_files([folder])})
     if errors:
         raise DecisionFileErrors(errors)
-    return MappingProxyType(tables)
+    return Tables(tables)
 
 
 def desk_shelf(find: Callable[[], Path | None]) -> Shelf[Tables]:

@@ -227,7 +227,7 @@ class _Batch:
 
     def _ruled(self, row: Row[Any]) -> Ruling:
         world = World(row.client, row.site, host_kind=row.host_kind, severity=row.severity, rule=row.alertname)
-        return ruled(self._tables, world)
+        return ruled(self._tables, world, row.at_ms)
 
     def _attach(self, record: Record, alert_id: int, *, via_id: int | None = None) -> None:
         attached = self._attached[id(record)]

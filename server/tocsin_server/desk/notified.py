@@ -182,7 +182,7 @@ def _whom(entry: Row[Any], world: World, tables: Tables) -> Sequence[Whom]:
         to, by = entry.data.get("to"), entry.data.get("by")
         asked = [Whom(to, by, "".join(entry.data["decided"]))] if to and by else []
     else:
-        asked = notified(tables, world, priority=entry.priority, event=_ASKED[entry.kind])
+        asked = notified(tables, world, entry.at_ms, priority=entry.priority, event=_ASKED[entry.kind])
     return [whom for whom in asked if not whom.is_nobody]
 
 

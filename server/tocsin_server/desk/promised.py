@@ -142,7 +142,7 @@ def _item(tables: Tables, rows: Sequence[Row[Any]], priority: int) -> str:
     world = World(ticket.client, ticket.site, ticket.kind, ticket.host_kind, ticket.severity, rule)
     if "sla_selection" not in tables:
         raise Unprocessable("no table 'sla_selection' is in force")
-    decision = tables["sla_selection"].decide({**world.asked(), "priority": priority})
+    decision = tables["sla_selection"].decide({**world.asked(tables, rows[0].at_ms), "priority": priority})
     if not decision.outputs["clocked"]:
         raise Unprocessable(f"not clocked, says {decision}")
     return str(decision.outputs["item"])

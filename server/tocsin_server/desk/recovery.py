@@ -57,7 +57,7 @@ def settle_recovered(
     worlds = worlds_of(session, [record.ticket_id for record in settled])
     for record in settled:
         was, ended = record.standing, alerts[record.ticket_id]
-        term = term_of(tables, worlds[record.ticket_id], priority=was.priority, solved_by="recovery")
+        term = term_of(tables, worlds[record.ticket_id], now_ms, priority=was.priority, solved_by="recovery")
         data, is_seen = _data(record, ended), _is_seen(ended)
         record.take_in(recover(was, now_ms, quiet_ms=quiet_ms, is_seen=is_seen, data=data, term=term))
     return written(session, settled)

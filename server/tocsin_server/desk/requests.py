@@ -110,7 +110,7 @@ def open_request(
         now_ms,
         text=request.text,
         data=readings,
-        ruling=ruled(tables, world),
+        ruling=ruled(tables, world, now_ms),
     )
     facts = Facts(
         client_id=host.client_id,

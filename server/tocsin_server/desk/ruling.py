@@ -40,8 +40,8 @@ class World(NamedTuple):
     severity: str = ""
     rule: str = ""
 
-    def asked(self) -> dict[str, object]:
-        """As the tables are asked, until contracts say otherwise always in business hours."""
+    def asked(self, tables: Tables, at_ms: int) -> dict[str, object]:
+        """As the tables are asked at that moment."""
         return {
             "client": self.client,
             "site": self.site or "",
@@ -49,7 +49,7 @@ class World(NamedTuple):
             "host_kind": self.host_kind or NONE,
             "severity": known_severity(self.severity) or NONE,
             "rule": self.rule,
-            "business_hours": True,
+            "business_hours": tables.is_open(self.client, at_ms),
         }
 
 
@@ -120,9 +120,9 @@ class Term(NamedTuple):
         return told if closes_ms is None else {**told, "closes_ms": closes_ms}
 
 
-def ruled(tables: Tables, world: World) -> Ruling:
-    """What the tables in force say of a new ticket."""
-    asked = world.asked()
+def ruled(tables: Tables, world: World, at_ms: int) -> Ruling:
+    """What the tables in force say of a ticket that is new at that moment."""
+    asked = world.asked(tables, at_ms)
     try:
         triage = tables["triage"].decide(asked)
         asked |= triage.outputs
@@ -137,19 +137,23 @@ def ruled(tables: Tables, world: World) -> Ruling:
     return _ruling(triage, priority, routing)
 
 
-def weighed(tables: Tables, world: World, *, impact: str, urgency: str) -> Weight:
+def weighed(tables: Tables, world: World, at_ms: int, *, impact: str, urgency: str) -> Weight:
     """What the table `priority` makes of both; raises `Unprocessable` where it does not know them."""
     if "priority" not in tables:
         raise Unprocessable("no table 'priority' is in force", remedy="say the priority itself, and why")
-    decision = tables["priority"].decide({**world.asked(), "impact": impact, "urgency": urgency})
+    decision = tables["priority"].decide({**world.asked(tables, at_ms), "impact": impact, "urgency": urgency})
     said = decision.outputs
     return Weight(int(said["priority"]), impact, urgency, str(said["reason"]), str(decision))
 
 
-def term_of(tables: Tables, world: World, *, priority: int, solved_by: Literal["recovery", "person"]) -> Term:
+def term_of(
+    tables: Tables, world: World, at_ms: int, *, priority: int, solved_by: Literal["recovery", "person"]
+) -> Term:
     """What the tables in force say of a ticket that is being solved."""
     try:
-        decision = tables["auto_close"].decide({**world.asked(), "priority": priority, "solved_by": solved_by})
+        decision = tables["auto_close"].decide(
+            {**world.asked(tables, at_ms), "priority": priority, "solved_by": solved_by}
+        )
     except KeyError:
         return Term()
     except Unprocessable as error:
@@ -172,12 +176,12 @@ class Whom(NamedTuple):
 
 
 def escalated(
-    tables: Tables, world: World, *, priority: int, clock: str, used_percent: float, is_owned: bool
+    tables: Tables, world: World, at_ms: int, *, priority: int, clock: str, used_percent: float, is_owned: bool
 ) -> Whom:
     """Who hears that so much of a clock's target is used."""
     more = {"priority": priority, "clock": clock, "used_percent": used_percent, "owned": is_owned}
     try:
-        decision = tables["escalation"].decide({**world.asked(), **more})
+        decision = tables["escalation"].decide({**world.asked(tables, at_ms), **more})
     except KeyError:
         return Whom()
     except Unprocessable as error:
@@ -186,10 +190,12 @@ def escalated(
     return Whom(str(decision.outputs["to"]), str(decision.outputs["by"]), str(decision))
 
 
-def notified(tables: Tables, world: World, *, priority: int, event: str) -> list[Whom]:
+def notified(tables: Tables, world: World, at_ms: int, *, priority: int, event: str) -> list[Whom]:
     """Who is told what has happened to a ticket."""
     try:
-        decision = tables["notification"].decide({**world.asked(), "priority": priority, "event": event})
+        decision = tables["notification"].decide(
+            {**world.asked(tables, at_ms), "priority": priority, "event": event}
+        )
     except KeyError:
         return []
     except Unprocessable as error:

@@ -147,6 +147,7 @@ def _take_in(record: Record, news: News, world: World, terms: Terms) -> None:
     whom = escalated(
         terms.tables,
         world,
+        terms.now_ms,
         priority=was.priority,
         clock=news.clock.target.kind.value,
         used_percent=news.instant.used_percent,

@@ -147,7 +147,7 @@ def resolve(session: Session, ticket_id: int, hand: Hand, *, text: str = "") -> 
             hand.now_ms,
             course=hand.course(record, text=said),
             text=said,
-            term=_term(session, record, hand.tables),
+            term=_term(session, record, hand),
         ),
     )
 
@@ -187,7 +187,7 @@ def prioritise(session: Session, ticket_id: int, hand: Hand, *, wish: Prioritisa
     said = given_text(wish.text, what="the reason")
 
     def decide(record: Record) -> Change:
-        weight = _weight(session, record, hand.tables, wish, text=said)
+        weight = _weight(session, record, hand, wish, text=said)
         return ticket.prioritise(record.standing, hand.who, hand.now_ms, weight=weight, text=said)
 
     return _change(session, ticket_id, hand, decide)
@@ -226,7 +226,7 @@ def open_ticket(
         now_ms,
         priority=priority,
         text=text,
-        ruling=ruled(tables, world),
+        ruling=ruled(tables, world, now_ms),
     )
     site_id = None if place is None else place.site_id
     asker = None if new.requester is None else requester_by_mail(session, client_id, new.requester)
@@ -287,13 +287,13 @@ def _change(session: Session, ticket_id: int, hand: Hand, decide: Callable[[Reco
     return done
 
 
-def _weight(session: Session, record: Record, tables: Tables, wish: Prioritisation, *, text: str) -> Weight:
+def _weight(session: Session, record: Record, hand: Hand, wish: Prioritisation, *, text: str) -> Weight:
     """What a person wishes, and a table makes of it."""
     if wish.priority is None:
         if not (wish.impact and wish.urgency):
             raise Unprocessable("nothing says how urgent it is", remedy="say impact and urgency, or a priority")
         world = worlds_of(session, [record.ticket_id])[record.ticket_id]
-        return weighed(tables, world, impact=wish.impact, urgency=wish.urgency)
+        return weighed(hand.tables, world, hand.now_ms, impact=wish.impact, urgency=wish.urgency)
     if wish.impact or wish.urgency:
         raise Unprocessable("a priority and what it follows from are given", remedy="give one of both")
     if not text:
@@ -307,10 +307,10 @@ def _known_priority(number: int) -> int:
     return number
 
 
-def _term(session: Session, record: Record, tables: Tables) -> Term:
+def _term(session: Session, record: Record, hand: Hand) -> Term:
     """When it closes by itself, now that a person solves it."""
     world = worlds_of(session, [record.ticket_id])[record.ticket_id]
-    return term_of(tables, world, priority=record.standing.priority, solved_by="person")
+    return term_of(hand.tables, world, hand.now_ms, priority=record.standing.priority, solved_by="person")
 
 
 def _of_ticket(ticket_id: int) -> ColumnElement[bool]:

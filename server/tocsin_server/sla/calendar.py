@@ -99,6 +99,15 @@ class Calendar:
             year += 1
         return self.openings(year).reached(left_ms)
 
+    def is_open(self, at_ms: int) -> bool:
+        """Whether it is open at that instant."""
+        return self.elapsed(at_ms, at_ms + 1) > 0
+
+    def closes_about(self, at_ms: int) -> bool:
+        """Whether it is closed at any time of that UTC year."""
+        year = moment(at_ms).year
+        return self.openings(year).total < _year_ms(year + 1) - _year_ms(year)
+
     def openings(self, year: int) -> Openings:
         """A UTC year as it is drawn; raises `NeverOpen` beyond the last."""
         drawn = self._years.get(year)
@@ -113,10 +122,10 @@ class Calendar:
         """
         first, last = self._named()
         for day in _days(first, last, LONGEST_CLOSURE_DAYS + 1):
-            if self._is_open(day):
+            if self._opens_on(day):
                 continue
-            before = (each for each in _days(day, first, -1) if self._is_open(each))
-            after = (each for each in _days(day, last, 1) if self._is_open(each))
+            before = (each for each in _days(day, first, -1) if self._opens_on(each))
+            after = (each for each in _days(day, last, 1) if self._opens_on(each))
             yield next(before, first - _ONE_DAY) + _ONE_DAY, next(after, last + _ONE_DAY) - _ONE_DAY
 
     def _named(self) -> tuple[date, date]:
@@ -127,7 +136,7 @@ class Calendar:
         first, last = min(named, default=_ANY_DAY).year - 1, max(named, default=_ANY_DAY).year + 2
         return date(max(FIRST_DAY.year, first), 1, 1), date(min(LAST_DAY.year, last), 12, 31)
 
-    def _is_open(self, day: date) -> bool:
+    def _opens_on(self, day: date) -> bool:
         return bool(self._edition(day).pieces(day))
 
     def _opens(self, at_ms: int, year: int) -> int:

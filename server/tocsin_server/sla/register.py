@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 
+from tocsin_server.sla.calendar import NeverOpen
 from tocsin_server.sla.contract import Contract
 from tocsin_server.sla.contractfile import load_contracts
 from tocsin_server.yaml_files import Shelf
@@ -37,6 +38,21 @@ def contract_at(contracts: Contracts, client: str, at_ms: int) -> Contract | Non
     """The client's contract on the day of that moment."""
     theirs = contracts.get(client, ())
     return next((contract for contract in theirs if contract.version_at(at_ms) is not None), None)
+
+
+def is_open(contracts: Contracts, client: str, at_ms: int) -> bool:
+    """Whether it is business hours with a client: a calendar of its contract is open, of those that close.
+
+    Always, where there is none of them.
+    """
+    contract = contract_at(contracts, client, at_ms)
+    if contract is None:
+        return True
+    try:
+        closing = [each for each in contract.calendars.values() if each.closes_about(at_ms)]
+        return not closing or any(each.is_open(at_ms) for each in closing)
+    except NeverOpen:  # a year that is not drawn
+        return True
 
 
 def contract_shelf(find: Callable[[], Path | None]) -> Shelf[Contracts]:

@@ -9,6 +9,7 @@ from tocsin_protocol.teams import Assign
 from tocsin_protocol.vocabulary import ActorKind, TicketEventKind, TicketState
 from tocsin_server.access.grants import Grant
 from tocsin_server.access.standing import Wish, change, disable
+from tocsin_server.decisions.folder import NO_TABLES
 from tocsin_server.desk import teams, work
 from tocsin_server.desk.happening import Happening
 from tocsin_server.errors import Conflict, NotFound, Stale, TocsinError, Unprocessable
@@ -134,7 +135,7 @@ def test_a_client_without_a_contract_has_no_suppliers(world: World) -> None:
 def test_a_ticket_of_no_team_needs_the_persons(world: World) -> None:
     world.move(seconds=7200)
     world.fire(client_id=2)
-    world.consume(tables={})
+    world.consume(tables=NO_TABLES)
 
     with pytest.raises(Unprocessable, match="the ticket is no team's: name the person's team, too"):
         assign(world, ticket_id=2, person="alice")

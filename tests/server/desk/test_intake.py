@@ -8,6 +8,7 @@ from tests.server.desk.world import NOW, REOPEN_MS, World, change_alert
 from tocsin_protocol.vocabulary import ActorKind, AlertState, TicketEventKind, TicketState
 from tocsin_server.alerts.alert import REASON
 from tocsin_server.alerts.store import Transition
+from tocsin_server.decisions.folder import NO_TABLES
 from tocsin_server.desk import intake, work
 from tocsin_server.desk.happening import Happening
 from tocsin_server.desk.intake import ticket_key
@@ -66,7 +67,7 @@ def enrol_atlas_anew(session: Session) -> None:
 def test_the_first_event_holds_the_evidence(world: World) -> None:
     world.fire(value=0.02)
 
-    world.consume(tables={})
+    world.consume(tables=NO_TABLES)
 
     event = world.events()[0]
     assert (event.actor_kind, event.actor) == (ActorKind.RULE, "FilesystemFull")
@@ -473,7 +474,7 @@ def test_a_worse_severity_is_decided_anew_and_the_team_stays(world: World) -> No
 
 def test_without_tables_an_alert_opens_its_ticket_all_the_same(world: World) -> None:
     world.fire(severity="critical")
-    world.consume(tables={})
+    world.consume(tables=NO_TABLES)
 
     ticket = world.ticket()
     assert (ticket.priority, ticket.impact, ticket.team) == (1, "", "")

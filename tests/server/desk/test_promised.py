@@ -15,7 +15,7 @@ from tocsin_protocol.clocks import TicketClock
 from tocsin_protocol.teams import Assign
 from tocsin_protocol.vocabulary import TicketKind
 from tocsin_server.access.scope import EVERYWHERE, Scope
-from tocsin_server.decisions.folder import NO_TABLES
+from tocsin_server.decisions.folder import NO_TABLES, Tables
 from tocsin_server.decisions.tablefile import read_table
 from tocsin_server.desk import due, queue, teams, work
 from tocsin_server.desk.filters import Filters
@@ -272,7 +272,7 @@ def test_the_team_that_a_ticket_is_opened_for_has_its_clock_from_then_on(world: 
     world.fire(severity="critical")
     world.consume()
     item = read_table("sla_selection.csv", b"F,client:string,=> clocked:bool,=> item:string\nall,-,true,server")
-    held = {"tables": {**TABLES, "sla_selection": item}}
+    held = {"tables": Tables({**TABLES, "sla_selection": item})}
 
     found = detail(world, **held).clocks
 
@@ -381,7 +381,7 @@ other-rules,-,-,not(FilesystemFull),false,none
 def test_the_table_is_told_with_which_priority_and_by_which_rule_the_ticket_was_opened(night: World) -> None:
     night.fire(severity="warning", mountpoint="/srv")
     night.consume()
-    tables = {**TABLES, "sla_selection": read_table("sla_selection.csv", URGENT_ONLY)}
+    tables = Tables({**TABLES, "sla_selection": read_table("sla_selection.csv", URGENT_ONLY)})
 
     assert [bool(detail(night, number, tables=tables).clocks) for number in (1, 2)] == [True, False]
 

@@ -7,8 +7,10 @@ from hypothesis import strategies as st
 from tests.lifecycle import TABLES
 
 from tocsin_protocol.vocabulary import HostKind, Severity, TicketKind
-from tocsin_server.decisions.folder import NO_TABLES
-from tocsin_server.desk.ruling import Ruling, Term, World, priority_of, ruled, term_of
+from tocsin_server.decisions.folder import NO_TABLES, Tables
+from tocsin_server.desk.ruling import Ruling, Term, Whom, World, notified, priority_of, ruled, term_of
+
+NOW = 1_700_000_000_000
 
 
 @pytest.mark.parametrize(
@@ -25,13 +27,13 @@ from tocsin_server.desk.ruling import Ruling, Term, World, priority_of, ruled, t
     ],
 )
 def test_the_shipped_tables_say_how_urgent_and_whose_it_is(world: World, said: tuple[int, str]) -> None:
-    ruling = ruled(TABLES, world)
+    ruling = ruled(TABLES, world, NOW)
 
     assert (ruling.priority, ruling.team) == said
 
 
 def test_the_history_says_why_and_quotes_each_row() -> None:
-    data = ruled(TABLES, World("acme", host_kind="server", severity="warning", rule="LoadHigh")).data()
+    data = ruled(TABLES, World("acme", host_kind="server", severity="warning", rule="LoadHigh"), NOW).data()
 
     assert (data["priority"], data["reason"]) == (2, "much of the client is touched, and it will hurt today")
     assert (data["impact"], data["urgency"], data["team"]) == ("high", "medium", "servers")
@@ -43,17 +45,17 @@ def test_the_history_says_why_and_quotes_each_row() -> None:
 
 
 def test_without_tables_the_severity_decides_and_nothing_is_quoted() -> None:
-    ruling = ruled(NO_TABLES, World("acme", severity="critical"))
+    ruling = ruled(NO_TABLES, World("acme", severity="critical"), NOW)
 
     assert ruling == Ruling(1)
     assert (ruling.data(), ruling.routed()) == ({}, {})
 
 
 def test_a_table_that_does_not_know_what_it_is_asked_is_told_of_and_stops_no_bell() -> None:
-    broken = {**TABLES, "routing": TABLES["escalation"]}
+    broken = Tables({**TABLES, "routing": TABLES["escalation"]})
 
     with structlog.testing.capture_logs() as said:
-        ruling = ruled(broken, World("acme", severity="warning"))
+        ruling = ruled(broken, World("acme", severity="warning"), NOW)
 
     assert ruling == Ruling(2)
     assert [line["action"] for line in said] == ["undecided"]
@@ -76,24 +78,37 @@ HOUR_MS = 3_600_000
 def test_the_shipped_table_says_after_how_long_a_solved_ticket_closes(
     kind: TicketKind, priority: int, solved_by: str, hours: int | None
 ) -> None:
-    term = term_of(TABLES, World("acme", kind=kind), priority=priority, solved_by=solved_by)
+    term = term_of(TABLES, World("acme", kind=kind), NOW, priority=priority, solved_by=solved_by)
 
     assert term.ms == (None if hours is None else hours * HOUR_MS)
     assert term.row.startswith("auto_close@")
 
 
 def test_where_no_table_says_it_nothing_closes_by_itself() -> None:
-    assert term_of(NO_TABLES, World("acme"), priority=2, solved_by="person") == Term()
+    assert term_of(NO_TABLES, World("acme"), NOW, priority=2, solved_by="person") == Term()
 
 
 def test_a_table_that_cannot_say_when_a_ticket_closes_is_told_of() -> None:
-    broken = {"auto_close": TABLES["escalation"]}
+    broken = Tables({"auto_close": TABLES["escalation"]})
 
     with structlog.testing.capture_logs() as said:
-        term = term_of(broken, World("acme"), priority=2, solved_by="person")
+        term = term_of(broken, World("acme"), NOW, priority=2, solved_by="person")
 
     assert term == Term()
     assert [line["action"] for line in said] == ["undecided"]
+
+
+def test_who_is_woken_follows_from_whether_anybody_is_at_work_with_that_client_then() -> None:
+    at_work = {("acme", NOW)}
+    tables = Tables(TABLES, is_open=lambda client, at_ms: (client, at_ms) in at_work)
+
+    def woken(client: str, at_ms: int) -> list[Whom]:
+        told = notified(tables, World(client, severity="warning"), at_ms, priority=2, event="opened")
+        return [whom for whom in told if whom.by == "page"]
+
+    assert woken("acme", NOW) == []
+    assert [whom.to for whom in woken("acme", NOW + 1)] == ["on_call"]
+    assert [whom.to for whom in woken("globex", NOW)] == ["on_call"]
 
 
 @given(
@@ -108,7 +123,7 @@ def test_a_table_that_cannot_say_when_a_ticket_closes_is_told_of() -> None:
     )
 )
 def test_whatever_is_opened_the_shipped_tables_have_an_answer(world: World) -> None:
-    ruling = ruled(TABLES, world)
+    ruling = ruled(TABLES, world, NOW)
 
     assert ruling.rows
     assert ruling.priority in range(1, 5)

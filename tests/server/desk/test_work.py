@@ -7,6 +7,7 @@ from tests.server.desk.world import ALICE, BOB, CHARLIE, NOW, World
 from tocsin_protocol.api import MAX_TEXT, NewTicket, Prioritisation
 from tocsin_protocol.vocabulary import ActorKind, TicketEventKind, TicketState
 from tocsin_server.access.scope import EVERYWHERE
+from tocsin_server.decisions.folder import NO_TABLES
 from tocsin_server.desk import work
 from tocsin_server.desk.happening import Happening
 from tocsin_server.errors import Conflict, NotFound, Stale, TooLarge, Unprocessable
@@ -252,4 +253,4 @@ def test_a_priority_that_nothing_explains_is_refused(world: World, wish: Priorit
 
 def test_without_the_table_a_priority_is_to_be_said_itself(world: World) -> None:
     with pytest.raises(Unprocessable, match="say the priority itself"):
-        world.act(work.prioritise, 1, tables={}, wish=Prioritisation(impact="high", urgency="high"))
+        world.act(work.prioritise, 1, tables=NO_TABLES, wish=Prioritisation(impact="high", urgency="high"))

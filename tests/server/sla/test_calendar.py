@@ -216,6 +216,11 @@ def test_elapsed_time_is_the_sum_of_any_split(of, moments):
     assert of.elapsed(start, split) + of.elapsed(split, end) == of.elapsed(start, end)
 
 
+@given(CALENDARS, MOMENTS)
+def test_what_is_open_at_an_instant_elapses_from_there(of, now):
+    assert of.is_open(now) == (of.deadline(now, 0) == now) == (of.elapsed(now, now + 1) == 1)
+
+
 @given(
     CALENDARS,
     MOMENTS,

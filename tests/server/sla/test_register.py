@@ -5,7 +5,7 @@ from pathlib import Path
 from tests.server.sla.contracts import CONTRACT
 
 from tocsin_server.alerts.moments import parse_rfc3339
-from tocsin_server.sla.register import by_client, contract_at, contract_shelf
+from tocsin_server.sla.register import by_client, contract_at, contract_shelf, is_open
 
 
 def write(folder: Path, name: str, text: str = CONTRACT) -> None:
@@ -26,6 +26,25 @@ def test_a_client_has_the_contract_of_the_day(tmp_path: Path) -> None:
     assert at("2026-12-31T22:59:59Z") == "ACME-1"
     assert at("2026-12-31T23:00:00Z") == "ACME-2"  # midnight in Paris
     assert at("2026-12-31T22:59:59Z", "globex") is None
+
+
+def test_business_hours_are_those_of_the_calendars_that_close(tmp_path: Path) -> None:
+    write(tmp_path, "acme.yml")  # one calendar never closes, the other is an office's in Paris
+    nights = '[{days: monday-sunday, times: ["22:00-06:00"]}]'
+    both = CONTRACT.replace("hours: always", f"hours: {nights}")
+    write(tmp_path, "globex.yml", both.replace("client: acme", "client: globex").replace("ACME", "GLOBEX"))
+
+    contracts = by_client(tmp_path)
+
+    def at(text: str, client: str) -> bool:
+        return is_open(contracts, client, parse_rfc3339(text))
+
+    assert at("2026-06-09T12:00:00+02:00", "acme")
+    assert not at("2026-06-09T23:00:00+02:00", "acme")
+    assert at("2026-06-09T23:00:00+02:00", "globex")
+    assert not at("2026-06-09T20:00:00+02:00", "globex")
+    assert at("2026-06-09T23:00:00+02:00", "initech")
+    assert at("2025-06-09T23:00:00+02:00", "acme")  # before the contract
 
 
 def test_what_is_in_folders_below_is_not_in_force(tmp_path: Path) -> None:
