@@ -303,6 +303,7 @@ class Server:
                 *self.probebook.problems,
                 *self.quietbook.problems,
                 *self.deskbook.problems,
+                *self.postman.problems,
             ],
             silences=self.silences,
             lifecycle=self.deskbook.lifecycle,
@@ -475,8 +476,6 @@ class Server:
             ails.append("pushes cannot be stored")
         if self.historian.is_failing:
             ails.append("closed hours cannot be written to history")
-        if self.postman.is_failing:
-            ails.append("notices cannot be sent")
         return ails
 
     def _slugs(self) -> frozenset[str]:

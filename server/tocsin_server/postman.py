@@ -11,6 +11,7 @@ from functools import partial
 
 import structlog
 
+from tocsin_protocol.api import RuleProblem
 from tocsin_server.clock import Clock
 from tocsin_server.config import MailConfig
 from tocsin_server.desk.outbox import Letter, Outcome, claim, resume, settle, sweep, waiting
@@ -36,8 +37,17 @@ class Postman:
         self._chance = random.Random()  # noqa: S311 - it spreads attempts and keeps no secret
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._run, name="tocsin-mail", daemon=True)
-        self.is_failing = False
-        """Whether the mail server could not be reached the last time."""
+        self._away = ""
+        """Why the mail server could not be reached the last time."""
+
+    @property
+    def problems(self) -> list[RuleProblem]:
+        """That notices wait for the mail server."""
+        if not self._away:
+            return []
+        return [
+            RuleProblem(file="server.toml", reason=f"notices cannot be sent and are tried again: {self._away}")
+        ]
 
     @property
     def goes_out(self) -> bool:
@@ -107,18 +117,18 @@ class Postman:
         return Outcome(letter)
 
     def _say_reached(self) -> None:
-        if self.is_failing:
+        if self._away:
             _log.info("the mail server is there again", action="mail_server_back")
-        self.is_failing = False
+        self._away = ""
 
     def _say_away(self, away: NoMailServer) -> None:
-        if not self.is_failing:  # said once, not at each attempt
+        if not self._away:  # said once, not at each attempt
             _log.error(
                 f"notices cannot be sent and are tried again: {away}",
                 action="mail_server_away",
                 host=self._settings.host,
             )
-        self.is_failing = True
+        self._away = str(away)
 
     def _run(self) -> None:
         while not self._ending.wait(LOOK_EVERY_S):

@@ -213,13 +213,14 @@ def test_a_server_that_is_away_is_said_once_and_all_goes_out_when_it_is_back(des
         for _ in range(3):
             office.postman.deliver()
             office.clock.move(seconds=600)
-    was_failing = office.postman.is_failing
+    (problem,) = office.postman.problems
     with serving(sink) as server:
         office.postman._settings = settings(server)
         office.postman.deliver()
 
     assert [line["action"] for line in logs] == ["mail_server_away"]
-    assert (was_failing, office.postman.is_failing) == (True, False)
+    assert problem.reason.startswith("notices cannot be sent and are tried again: ")
+    assert office.postman.problems == []
     assert len(sink.mails) == 3
 
 
