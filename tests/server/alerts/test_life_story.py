@@ -40,7 +40,7 @@ from tocsin_server.alerts.suppression import Circumstances
 from tocsin_server.desk.intake import consume
 from tocsin_server.desk.recovery import settle_recovered
 from tocsin_server.desk.relapse import reopen_still_firing
-from tocsin_server.desk.store import Ticket, TicketAlert, TicketEventRow
+from tocsin_server.desk.store import Ticket, TicketAlert, TicketEventRow, TicketText
 from tocsin_server.errors import Unavailable
 from tocsin_server.health import Health
 from tocsin_server.series.head import Head
@@ -328,7 +328,7 @@ class Story(RuleBasedStateMachine):
 
 
 def forget(session: Session) -> None:
-    for table in (TicketEventRow, TicketAlert, Ticket, Transition, AlertRow):
+    for table in (TicketEventRow, TicketAlert, TicketText, Ticket, Transition, AlertRow):
         session.execute(delete(table))
 
 
