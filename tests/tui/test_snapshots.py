@@ -582,7 +582,10 @@ def test_ticket_that_others_are_at(snap_compare, told, size) -> None:
 def test_an_act_on_what_is_marked(snap_compare, server, size) -> None:
     async def arrange(pilot):
         await read(pilot)
-        await pilot.press("space", "j", "space", "c")
+        await pilot.press("space", "j", "space")
+        await until(pilot, lambda: pilot.app.session.tickets.cursor != 4812)
+        await has_read(pilot, pilot.app.session.tickets.cursor)
+        await pilot.press("c")
         await until(pilot, lambda: isinstance(pilot.app.screen, Question))
         await rest(pilot)
 
@@ -598,6 +601,8 @@ def test_what_was_refused_of_what_is_marked(snap_compare, server) -> None:
         await until(pilot, lambda: isinstance(pilot.app.screen, Question))
         await pilot.press("y")
         await until(pilot, lambda: isinstance(pilot.app.screen, RefusedScreen))
+        await until(pilot, lambda: pilot.app.session.tickets.rows[4812].owner == "alice")
+        await has_read(pilot, 4812)
         await rest(pilot)
 
     assert snap_compare(a_console(server), terminal_size=WIDE, run_before=arrange)
