@@ -114,9 +114,13 @@ class Acts:
 
     async def resolve(self, row: TicketRow, text: str) -> bool:
         """Solve a ticket."""
-        return await self._act(
-            row, row, self._session.client.resolve(row.id, text, row.version), f"solved #{row.id}"
-        )
+        asked = self._session.client.resolve(row.id, text, row.version)
+        return await self._act(row, row, asked, f"solved #{row.id}")
+
+    async def resolve_all(self, row: TicketRow, text: str) -> bool:
+        """Solve a ticket and all that is open below it."""
+        asked = self._session.client.resolve(row.id, text, row.version, children=True)
+        return await self._act(row, row, asked, f"solved #{row.id} and what is below it")
 
     async def reopen(self, row: TicketRow) -> bool:
         """Open a solved ticket again."""

@@ -163,8 +163,10 @@ class Client:
         question = api.Acknowledgement(text=text, version=version)
         return await self._post(f"/tickets/{ticket_id}/acknowledge", question, api.TicketDetail)
 
-    async def resolve(self, ticket_id: int, text: str, version: int | None) -> api.TicketDetail:
-        question = api.Resolution(text=text, version=version)
+    async def resolve(
+        self, ticket_id: int, text: str, version: int | None, *, children: bool = False
+    ) -> api.TicketDetail:
+        question = api.Resolution(text=text, version=version, children=children)
         return await self._post(f"/tickets/{ticket_id}/resolve", question, api.TicketDetail)
 
     async def watch(self, ticket_id: int, *, on: bool) -> api.TicketDetail:

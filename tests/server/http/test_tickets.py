@@ -360,3 +360,21 @@ async def test_a_ticket_is_closed_once_it_is_solved(alice: httpx.AsyncClient) ->
     assert early.status_code == 409
     assert "what can be done with it" in early.json()["remedy"]
     assert closed.json()["ticket"]["state"] == "closed"
+
+
+async def test_a_ticket_is_solved_with_its_children_and_everybody_is_told_of_each(
+    rig: Rig, alice: httpx.AsyncClient
+) -> None:
+    parent, child = await opened(alice), await opened(alice)
+    link = {"kind": "parent", "other": parent["id"], "version": 1, "other_version": 1}
+    (await alice.post(f"{TICKETS}/{child['id']}/link", json=link)).raise_for_status()
+    rig.notices.told.clear()
+
+    asked = {"text": "a new switch", "children": True, "version": 2}
+    solved = (await alice.post(f"{TICKETS}/{parent['id']}/resolve", json=asked)).json()
+
+    assert solved["ticket"]["state"] == "solved"
+    assert [(tie["tie"], tie["ticket"], tie["state"]) for tie in solved["ties"]] == [
+        ("child", child["id"], "solved")
+    ]
+    assert [happening.ticket_id for happening in rig.notices.told] == [parent["id"], child["id"]]

@@ -39,3 +39,14 @@ async def test_a_ticket_is_linked_to_the_one_that_is_typed(server: FakeServer) -
         await until(pilot, lambda: not isinstance(app.screen, LinkScreen))
 
         assert "linked #4812 to #4797" in text_of(app, "#message")
+
+
+async def test_a_ticket_is_solved_with_all_that_is_below_it(server: FakeServer) -> None:
+    async with opened(server) as (app, pilot):
+        await has_read(pilot, 4812)
+        await pilot.press("enter", "D")
+        await until(pilot, lambda: "Resolve all below and #4812" in text_of(app, "#title"))
+        await pilot.press(*"mended", "enter")
+
+        await until(pilot, lambda: server.details[4812].ticket.solved_at)
+        assert "solved #4812 and what is below it" in text_of(app, "#message")

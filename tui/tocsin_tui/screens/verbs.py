@@ -46,6 +46,14 @@ class TicketPage(Page):
             id="ticket.assign",
             tooltip="Give it to a team, a person or a supplier",
         ),
+        Binding(
+            "D",
+            "resolve_all",
+            "all done",
+            show=False,
+            id="ticket.resolve_all",
+            tooltip="Resolve it and its children",
+        ),
         Binding("L", "link", "link", show=False, id="ticket.link", tooltip="Link it to another ticket"),
         Binding("M", "merge", "merge", show=False, id="ticket.merge", tooltip="Merge it, or undo that"),
         Binding("C", "release", "release", show=False, id="ticket.release", tooltip="Give the ticket back"),
@@ -220,14 +228,20 @@ class TicketPage(Page):
         self.app.push_screen(SilenceScreen(self.session, self.painter, like(alert)))
 
     def action_resolve(self) -> None:
+        self._resolve("Resolve", self.session.acts.resolve)
+
+    def action_resolve_all(self) -> None:
+        self._resolve("Resolve all below and", self.session.acts.resolve_all)
+
+    def _resolve(self, verb: str, act: Act) -> None:
         row = self._in_hand()
         if row is None:
             return
         if row.state not in OPEN_TICKET_STATES:
             self._say(f"#{row.id} is {row.state.value} already")
             return
-        title = f"Resolve #{row.id} {_short(row.title)}: what was it?"
-        self._ask(title, f"resolve {row.id}", row, self.session.acts.resolve, is_long=False)
+        title = f"{verb} #{row.id} {_short(row.title)}: what was it?"
+        self._ask(title, f"resolve {row.id}", row, act, is_long=False)
 
     def action_reopen(self) -> None:
         row = self._in_hand()
