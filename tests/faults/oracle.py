@@ -6,11 +6,12 @@ import sqlite3
 import threading
 import time
 from collections import Counter
+from functools import partial
 from pathlib import Path
 
 import httpx
 from bench.fleet import PushFrame, SimulatedAgent, pack_schema
-from tests.processes import ServerProcess
+from tests.processes import ServerProcess, until
 
 from tocsin_agent.segment import Segment
 from tocsin_protocol.vocabulary import SeriesKind
@@ -61,12 +62,22 @@ class PushingAgent(threading.Thread):
         super().__init__(daemon=True)
         self._http = httpx.Client(base_url=server.url, trust_env=False, timeout=5)
         self.agent = SimulatedAgent(self._http, name)
-        self.agent.enrol(invitation or server.invite())
+        until("the agent is enrolled", partial(self._is_enrolled, invitation or server.invite()))
         self._backlog: list[PushFrame] = []
         self._chance = random.Random(name)
         self._ending = threading.Event()
         self.oracle = Oracle(folder / f"{name}.oracle")
         self.refusals: Counter[int] = Counter()
+
+    def _is_enrolled(self, invitation: str) -> bool:
+        """Where a disk has refused it, an agent asks again."""
+        try:
+            self.agent.enrol(invitation)
+        except httpx.HTTPStatusError as refused:
+            if refused.response.status_code != httpx.codes.SERVICE_UNAVAILABLE:
+                raise
+            return False
+        return True
 
     def run(self) -> None:
         while not self._ending.is_set():
