@@ -170,10 +170,21 @@ def _as_json(found: Verdict) -> dict[str, object]:
 def _isolation(options: Options) -> int:
     from tocsin_server.isolation.proof import prove  # noqa: PLC0415 - it needs the whole server
 
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
-    report = prove()
+    with _quiet():
+        report = prove()
     print(json.dumps(report.as_json(), indent=2) if options.json else "\n".join(report.lines()))
     return 0 if report.is_proven else 1
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Without what a server tells of its work: here the report is the answer."""
+    before = structlog.get_config()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
+    try:
+        yield
+    finally:
+        structlog.configure(**before)
 
 
 # -- list

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+import structlog
 from sqlalchemy import ColumnElement, true
 from tests.postgres import Cluster
 
@@ -108,11 +109,13 @@ def test_the_command_says_what_was_found(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], report: Report, status: int
 ) -> None:
     monkeypatch.setattr(proof, "prove", lambda: report)
+    logs = structlog.get_config()
 
     assert main(["audit", "isolation", "--json"]) == status
     assert json.loads(capsys.readouterr().out)["proven"] is (status == 0)
     assert main(["audit", "isolation"]) == status
     assert capsys.readouterr().out.endswith(f"{report.routes} routes, 0 questions of 0 people, 0 leaks\n")
+    assert structlog.get_config() == logs  # whoever called it is heard as before
 
 
 def test_names_are_put_in_where_a_question_has_them() -> None:
