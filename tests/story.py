@@ -414,10 +414,10 @@ class Story:
             session.key, wire.session_message(wire.PUSH_DOMAIN, session.id, body), hashlib.sha256
         ).hexdigest()
         with contextlib.suppress(Forbidden):  # who is refused so keeps its frames
-            self._loop.run(self.server.receiver.push(body, session_id=session.id.hex(), mac=mac))
+            self._loop.run(self.server.gate.receiver.push(body, session_id=session.id.hex(), mac=mac))
 
     def _session(self, host: StoryHost) -> AgentSession:
-        sessions = self.server.sessions
+        sessions = self.server.gate.sessions
         if host.session is None or sessions.find(host.session.id) is None:
             public = crypto_scalarmult_base(os.urandom(32))
             host.session, _ = sessions.open(host.agent, agent_ephemeral=public, nonce=os.urandom(16))

@@ -6,23 +6,14 @@
 What a start has opened is closed again, whatever happens on the way.
 """
 
-import asyncio
 import contextlib
-import gc
-import signal
-import socket
-from collections.abc import Callable
-from functools import cached_property, partial
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Self
 
 import structlog
-import uvicorn
-import uvloop
 
-from tocsin_protocol.wire import ASK_PATH, KEY_PATH, PROBES_PATH
-from tocsin_server import heap
 from tocsin_server.access.answers import sweep_answers
 from tocsin_server.access.checkpoints import FILE as CHECKPOINTS
 from tocsin_server.access.notary import Notary
@@ -34,9 +25,9 @@ from tocsin_server.alerts.rulefolder import RuleFolder
 from tocsin_server.alerts.silenced import Silences
 from tocsin_server.alerts.surroundings import Surroundings
 from tocsin_server.backfill import Backfill
-from tocsin_server.clock import Clock, SystemClock
+from tocsin_server.clock import Clock
 from tocsin_server.config import ServerConfig, find_config
-from tocsin_server.datafolder import TABLES, database, locked, make_database
+from tocsin_server.datafolder import database
 from tocsin_server.desk.kept import Keeping
 from tocsin_server.desk.notified import Post
 from tocsin_server.desk.promised import Terms
@@ -47,33 +38,24 @@ from tocsin_server.estate.estate import Estate
 from tocsin_server.estate.hosts import client_of
 from tocsin_server.estate.identity import open_identity
 from tocsin_server.frontdesk import FrontDesk
+from tocsin_server.gate import Gate
 from tocsin_server.health import Health
 from tocsin_server.historian import Historian, retention_of
-from tocsin_server.http.agents import AgentsApp
 from tocsin_server.http.broker import Broker
 from tocsin_server.http.build import build
-from tocsin_server.http.connection import connections
 from tocsin_server.http.deps import Deps
 from tocsin_server.http.hostrows import HostRows
 from tocsin_server.http.lookers import Lookers
 from tocsin_server.http.needs import Asgi
-from tocsin_server.http.requests import HostReadings, Requests
+from tocsin_server.http.requests import HostReadings
 from tocsin_server.http.sent import Sent
 from tocsin_server.http.vitals import VitalSigns, vital_windows
 from tocsin_server.ingest.cardinality import Cardinality
-from tocsin_server.ingest.doorkeeper import Doorkeeper
-from tocsin_server.ingest.enrolments import Enrolments
-from tocsin_server.ingest.handout import Handout
-from tocsin_server.ingest.hello import Greeter
 from tocsin_server.ingest.inbox import Inbox
 from tocsin_server.ingest.journal import Journal
 from tocsin_server.ingest.presence import Presence
-from tocsin_server.ingest.quarantine import Quarantine
-from tocsin_server.ingest.receive import Receiver
-from tocsin_server.ingest.rotation import Rotation
-from tocsin_server.ingest.sessions import Sessions
 from tocsin_server.jobs import Job, schedule
-from tocsin_server.listening import HttpServer, configure_logs, is_loopback, listen, local_url, url_of
+from tocsin_server.listening import is_loopback, local_url
 from tocsin_server.notices import Notices
 from tocsin_server.pictures import Pictures
 from tocsin_server.postman import Postman
@@ -85,15 +67,10 @@ from tocsin_server.rulebook import Rulebook
 from tocsin_server.series.head import Head
 from tocsin_server.series.history.days import HISTORY, Days
 from tocsin_server.series.history.reader import Archive
-from tocsin_server.storage.address import Address
 from tocsin_server.storage.engine import Storage
-from tocsin_server.storage.standing import standing
 
 _log = structlog.get_logger()
 
-STREAMS_END_S = 3
-KEEP_ALIVE_S = 75
-"""Longer than any interval of an agent: a new connection a push costs both sides a TLS handshake."""
 RELOAD_EVERY_S = 2.0
 """How soon a revoked agent is refused, and a changed file or a silence by a command is in force."""
 SETTLE_EVERY_S = 1.0
@@ -107,41 +84,17 @@ REPLAY_MS = 3_660_000
 JUDGE_LATE_S = 10.0
 
 
-def run(
-    data: Path, settings: ServerConfig, *, config: Path | None, prepare: Callable[[], None] = lambda: None
-) -> int:
-    """Serve until SIGTERM or SIGINT; the process's exit status. `prepare` may fill the database before."""
-    heap.keep_one()
-    configure_logs()
-    with locked(data), listen(settings) as listening:
-        make_database(data)
-        prepare()
-        warn_of(database(data))
-        with Server(data, settings, config=config, clock=SystemClock()) as server:
-            # What is here now stays; the default would walk all agents' sessions several times a second.
-            gc.freeze()
-            gc.set_threshold(50_000, 20, 100)
-            uvloop.run(server.serve(listening))
-    return 0
-
-
-def warn_of(where: Address) -> None:
-    """What the doctor would be red about."""
-    if not where.is_sqlite:
-        for ill in standing(where, TABLES).ills:
-            _log.warning(ill, action="database_doubtful")
-
-
 class Server:
     """Everything, wired. A context: leaving it ends the threads and closes the files, whatever has happened."""
 
     def __init__(self, data: Path, settings: ServerConfig, *, config: Path | None, clock: Clock) -> None:
-        self._data = data
+        self.data = data
         self._settings = settings
         self._clock = clock
         rules = RuleFolder(_rules_folder(config))  # an operator's matter, so before anything is opened
         self.health = Health()
         self.broker = Broker()
+        self.lookers = Lookers(partial(self.broker.publish, "looking"), clock)
         self.inbox = Inbox()
         self.head = Head(interval_s=settings.interval_s)
         self.identity = open_identity(data)
@@ -186,12 +139,8 @@ class Server:
         self.historian = Historian(
             journal=self.journal, days=self.days, client_of=self._client_of, health=self.health, clock=clock
         )
-        self.sessions = Sessions(clock=clock)
-        self.doorkeeper = Doorkeeper(sessions=self.sessions, estate=self.estate, clock=clock)
-        self.handout = Handout(doorkeeper=self.doorkeeper, estate=self.estate)
+        self.gate = self._gate()
         self.probebook = self._probebook(config)
-        self.receiver = self._receiver()
-        self.agents = self._agents()
 
     def __enter__(self) -> Self:
         with contextlib.ExitStack() as undoing:
@@ -241,36 +190,6 @@ class Server:
         """End what runs, in the reverse order, and let go of all files."""
         self._closing.close()
 
-    async def serve(self, listening: socket.socket) -> None:
-        """Answer requests until a signal comes."""
-        server = HttpServer(self._uvicorn())
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._end, server)
-        _log.info("serving", action="serving", url=url_of(self._settings), data=str(self._data))
-        await server.serve(sockets=[listening])
-
-    def _end(self, server: HttpServer) -> None:
-        self.broker.close()
-        server.should_exit = True
-
-    def _uvicorn(self) -> uvicorn.Config:
-        has_tls = not is_loopback(self._settings)
-        return uvicorn.Config(
-            self.application(),
-            loop="none",
-            http=connections(self.agents.take),  # type: ignore[arg-type]  # whatever makes a protocol will do
-            lifespan="off",
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            proxy_headers=False,
-            timeout_graceful_shutdown=STREAMS_END_S,
-            timeout_keep_alive=KEEP_ALIVE_S,
-            ssl_certfile=self.identity.cert_path if has_tls else None,
-            ssl_keyfile=self.identity.key_path if has_tls else None,
-        )
-
     def application(self) -> Asgi:
         """All routes."""
         return build(self.parts())
@@ -293,8 +212,8 @@ class Server:
             clock=self._clock,
             settings=self._settings,
             vault=vault_of(self.identity),
-            agents=self.agents,
-            scrape_token=open_scrape_token(self._data),
+            agents=self.gate.app,
+            scrape_token=open_scrape_token(self.data),
             open_metrics=self._settings.open_metrics and is_loopback(self._settings),
             version=version("tocsin"),
             evaluation_s=lambda: self.rounds.last.took_s if self.rounds.last is not None else 0.0,
@@ -311,38 +230,7 @@ class Server:
             terms=self._terms,
             contracts_of_files=self.deskbook.contracts_of_files,
             rules_in_force=lambda: self.rulebook.rules,
-            operator_token=issue_pass(self._data, local_url(self._settings)).token,
-        )
-
-    @cached_property
-    def lookers(self) -> Lookers:
-        """Who looks at which ticket."""
-        return Lookers(partial(self.broker.publish, "looking"), self._clock)
-
-    def _agents(self) -> AgentsApp:
-        interval_s = self._settings.interval_s
-        return AgentsApp(
-            receiver=self.receiver,
-            greeter=Greeter(
-                estate=self.estate,
-                identity=self.identity,
-                sessions=self.sessions,
-                clock=self._clock,
-                interval_s=interval_s,
-            ),
-            enrolments=Enrolments(
-                storage=self.storage,
-                estate=self.estate,
-                identity=self.identity,
-                clock=self._clock,
-                interval_s=interval_s,
-            ),
-            health=self.health,
-            questions={
-                ASK_PATH: self._requests(),
-                PROBES_PATH: self.handout,
-                KEY_PATH: self._rotation(),
-            },
+            operator_token=issue_pass(self.data, local_url(self._settings)).token,
         )
 
     def _judge(self) -> Judge:
@@ -402,52 +290,33 @@ class Server:
             keep_hours=self._settings.journal_hours,
         )
 
-    def _probebook(self, config: Path | None) -> Probebook:
-        return Probebook(
-            lambda: find_config("probes", config),
+    def _gate(self) -> Gate:
+        return Gate(
             storage=self.storage,
             estate=self.estate,
-            handout=self.handout,
-            clock=self._clock,
-            changed=self._rules_changed,
-        )
-
-    def _receiver(self) -> Receiver:
-        return Receiver(
-            doorkeeper=self.doorkeeper,
-            quarantine=self._quarantine(),
-            cardinality=self.cardinality,
-            estate=self.estate,
+            identity=self.identity,
             journal=self.journal,
             inbox=self.inbox,
             presence=self.presence,
-            health=self.health,
-            clock=self._clock,
-            interval_s=self._settings.interval_s,
-            probes_digest=self.handout.digest,
-        )
-
-    def _quarantine(self) -> Quarantine:
-        return Quarantine(
-            storage=self.storage,
-            estate=self.estate,
-            clock=self._clock,
-            interval_s=self._settings.interval_s,
-        )
-
-    def _rotation(self) -> Rotation:
-        return Rotation(doorkeeper=self.doorkeeper, storage=self.storage, estate=self.estate, clock=self._clock)
-
-    def _requests(self) -> Requests:
-        return Requests(
-            doorkeeper=self.doorkeeper,
-            storage=self.storage,
+            cardinality=self.cardinality,
             readings=HostReadings(
                 vitals=self.vitals, head=self.head, presence=self.presence, clock=self._clock
             ),
             notices=self.notices,
             tables=self.deskbook.tables,
+            health=self.health,
             clock=self._clock,
+            interval_s=self._settings.interval_s,
+        )
+
+    def _probebook(self, config: Path | None) -> Probebook:
+        return Probebook(
+            lambda: find_config("probes", config),
+            storage=self.storage,
+            estate=self.estate,
+            handout=self.gate.handout,
+            clock=self._clock,
+            changed=self._rules_changed,
         )
 
     def _jobs(self) -> list[Job]:

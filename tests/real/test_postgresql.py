@@ -11,8 +11,8 @@ from tests.postgres import SUPERUSER, Cluster, running
 from tests.processes import ServerProcess, until
 
 from tocsin_server import cli
-from tocsin_server.app import warn_of
 from tocsin_server.datafolder import database
+from tocsin_server.serving import warn_of
 
 pytestmark = [pytest.mark.real, pytest.mark.xdist_group("postgres")]
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tocsin_server import app
+from tocsin_server import app, serving
 from tocsin_server.access.operator import read_pass
 from tocsin_server.access.scrape import open_scrape_token
 from tocsin_server.alerts.matchertext import parse_matchers
@@ -24,6 +24,7 @@ from tocsin_server.datafolder import administer, database, locked
 from tocsin_server.errors import Misconfigured
 from tocsin_server.estate.identity import open_identity
 from tocsin_server.listening import listen
+from tocsin_server.serving import serve
 
 pytestmark = pytest.mark.scenario
 
@@ -102,9 +103,9 @@ def test_a_folder_of_rules_that_is_not_there_is_said_before_anything_is_opened(
 def test_a_folder_that_another_server_has_is_said_before_anything_is_opened(
     data: Path, threads: Threads, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(app, "configure_logs", lambda: None)  # it would outlive this test
+    monkeypatch.setattr(serving, "configure_logs", lambda: None)  # it would outlive this test
     with locked(data), pytest.raises(Misconfigured, match=f"in use by process {os.getpid()}"):
-        app.run(data, ServerConfig(port=0), config=None)
+        serving.run(data, ServerConfig(port=0), config=None)
 
     assert threads() == set()
 
@@ -244,14 +245,14 @@ async def test_a_server_that_serves_ends_cleanly_with_a_signal(data: Path) -> No
         listen(settings) as listening,
     ):
         url = f"http://127.0.0.1:{listening.getsockname()[1]}"
-        serving = asyncio.create_task(server.serve(listening))
+        answering = asyncio.create_task(serve(server, settings, listening))
         async with httpx.AsyncClient(base_url=url, trust_env=False) as client:
             healthy = await answer(client, "/healthz")
             metrics = await answer(client, "/metrics")
             stranger = await client.get("/api/v1/tickets")
 
         os.kill(os.getpid(), signal.SIGTERM)
-        await asyncio.wait_for(serving, 5)
+        await asyncio.wait_for(answering, 5)
 
     assert (healthy.status_code, metrics.status_code, stranger.status_code) == (200, 200, 401)
     assert "tocsin_hosts" in metrics.text

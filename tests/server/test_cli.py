@@ -20,7 +20,7 @@ from sqlmodel import Session, select
 
 from tocsin_protocol.vocabulary import HostKind, Role
 from tocsin_protocol.wire import decode_invitation
-from tocsin_server import app, cli
+from tocsin_server import cli, serving
 from tocsin_server.access.people import who
 from tocsin_server.access.store import LoginSession, PersonRow
 from tocsin_server.cli.words import SAID, WORDS
@@ -449,7 +449,7 @@ def ran(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Path, ServerConfig, Path 
         runs.append((data, settings, config))
         return 0
 
-    monkeypatch.setattr(app, "run", run)
+    monkeypatch.setattr(serving, "run", run)
     return runs
 
 
@@ -495,7 +495,7 @@ def test_an_interrupted_command_ends_as_shells_expect(
     def interrupt(*_: object, **__: object) -> int:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(app, "run", interrupt)
+    monkeypatch.setattr(serving, "run", interrupt)
 
     assert operator.tries("run") == (130, "", "")
 

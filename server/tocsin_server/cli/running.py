@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from tocsin_server import app, doctor
+from tocsin_server import doctor, serving
 from tocsin_server.cli.command import Commands, Options, command, settings
 from tocsin_server.cli.founding import add_choices, prepared
 from tocsin_server.errors import Misconfigured
@@ -38,13 +38,13 @@ def _run(options: Options) -> int:
                 "--demo, --hosts and --no-invitation say what to prepare, and --prepare is not given",
                 remedy="leave them out; a demo is tocsin up --demo",
             )
-        return app.run(options.data, chosen, config=options.config)
+        return serving.run(options.data, chosen, config=options.config)
 
     def prepare() -> None:  # here, for most of what a process of its own would take is to read the same modules
         with os.fdopen(options.prepare, "w") as asked:
             asked.write(prepared(options, chosen.public_url))
 
-    return app.run(options.data, chosen, config=options.config, prepare=prepare)
+    return serving.run(options.data, chosen, config=options.config, prepare=prepare)
 
 
 def _doctor(options: Options) -> int:
