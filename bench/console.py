@@ -27,7 +27,7 @@ import msgspec
 from tests.tui import scene
 from tests.tui.fake import FakeServer
 
-from tocsin_protocol import api
+from tocsin_protocol.tickets import TicketCounts, TicketRow
 from tocsin_protocol.vocabulary import TicketEventKind
 
 TICKETS = int(os.environ.get("BENCH_TICKETS", "100000"))
@@ -147,7 +147,7 @@ class LivelyServer(FakeServer):
         self._counted = super().counts()
         self._changes: asyncio.Task[None] | None = None
 
-    def counts(self) -> api.TicketCounts:
+    def counts(self) -> TicketCounts:
         return self._counted  # counting all of them at each change would be all that is timed
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -166,7 +166,7 @@ class LivelyServer(FakeServer):
                 self.happen(changed, TicketEventKind.TAKEN)
 
 
-def _rows(chance: random.Random) -> list[api.TicketRow]:
+def _rows(chance: random.Random) -> list[TicketRow]:
     return [
         scene.a_ticket(
             id_,

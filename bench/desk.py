@@ -28,7 +28,7 @@ from sqlmodel import Session
 from tests.postgres import SUPERUSER, Cluster, programs
 from tests.processes import ServerProcess
 
-from tocsin_protocol.api import TicketCounts
+from tocsin_protocol.tickets import TicketCounts
 from tocsin_protocol.vocabulary import ActorKind, HostKind, Role, TicketEventKind, TicketKind, TicketState
 from tocsin_server.access.scope import EVERYWHERE
 from tocsin_server.access.store import PersonRow

@@ -28,7 +28,12 @@ from bench.fleet import PushFrame, pack_schema, push_body
 from nacl.bindings import crypto_scalarmult_base
 from sqlmodel import Session
 
-from tocsin_protocol import api, wire
+from tocsin_protocol import wire
+from tocsin_protocol.alerts import Alert
+from tocsin_protocol.api import MAX_PAGE
+from tocsin_protocol.events import EVENTS
+from tocsin_protocol.people import Person
+from tocsin_protocol.tickets import TicketDetail, TicketEvent, TicketRow
 from tocsin_protocol.vocabulary import HostKind, Role, SeriesKind
 from tocsin_server.access.people import add_person, person_named, scope_of
 from tocsin_server.access.scope import EVERYWHERE
@@ -314,9 +319,9 @@ class Story:
 
     # -- what stands there
 
-    def tickets(self, *, client: str | None = None, state: str = "all") -> list[api.TicketRow]:
+    def tickets(self, *, client: str | None = None, state: str = "all") -> list[TicketRow]:
         """In the order in which they were opened."""
-        rows: list[api.TicketRow] = []
+        rows: list[TicketRow] = []
         cursor: str | None = None
         while not rows or cursor is not None:
             page = self.server.storage.read(
@@ -324,7 +329,7 @@ class Story:
                     session,
                     EVERYWHERE,
                     Filters(client=client, state=state),
-                    limit=api.MAX_PAGE,
+                    limit=MAX_PAGE,
                     cursor=at,
                 )
             )
@@ -334,21 +339,21 @@ class Story:
                 return []
         return sorted(rows, key=lambda row: row.id)
 
-    def ticket(self) -> api.TicketRow:
+    def ticket(self) -> TicketRow:
         """The only one."""
         (ticket,) = self.tickets()
         return ticket
 
-    def timeline(self, ticket_id: int) -> list[api.TicketEvent]:
+    def timeline(self, ticket_id: int) -> list[TicketEvent]:
         """As it comes over the wire."""
         detail = self.server.storage.read(lambda session: queue.ticket_detail(session, EVERYWHERE, ticket_id))
-        return msgspec.json.decode(msgspec.json.encode(detail), type=api.TicketDetail).events
+        return msgspec.json.decode(msgspec.json.encode(detail), type=TicketDetail).events
 
     def kinds(self, ticket_id: int) -> list[str]:
         """What has happened to a ticket, in words."""
         return [event.kind.value for event in self.timeline(ticket_id)]
 
-    def alerts(self, *, client: str | None = None, state: str = "all") -> list[api.Alert]:
+    def alerts(self, *, client: str | None = None, state: str = "all") -> list[Alert]:
         return self.server.storage.read(
             lambda session: alarms.alert_page(
                 session, EVERYWHERE, client=client, state=state, live_value=self.server.rulebook.live_value
@@ -371,7 +376,7 @@ class Story:
         """How often consoles have heard of each ticket."""
         return Counter(heard.message.ticket.id for heard in self.heard if heard.name == "ticket")
 
-    def happened_at(self, event: api.TicketEvent) -> float:
+    def happened_at(self, event: TicketEvent) -> float:
         """When, in seconds of the story."""
         return event.at.timestamp() - self._began_ms / 1000
 
@@ -455,9 +460,9 @@ def _schema(series: tuple[str, ...]) -> bytes:
 def _heard(event: str) -> Heard:
     """An event in the stream's own words."""
     fields = dict(line.split(": ", 1) for line in event.split("\n"))
-    kind = api.EVENTS[fields["event"]]
+    kind = EVENTS[fields["event"]]
     return Heard(fields["event"], None if kind is None else msgspec.json.decode(fields["data"], type=kind))
 
 
-def _person(row: Any) -> api.Person:
-    return api.Person(id=known(row.id), login=row.login, name=row.name, role=row.role)
+def _person(row: Any) -> Person:
+    return Person(id=known(row.id), login=row.login, name=row.name, role=row.role)

@@ -2,8 +2,9 @@
 
 from datetime import datetime
 
-from tocsin_protocol.api import Alert, Suppression, TicketRow
+from tocsin_protocol.alerts import Alert, Suppression
 from tocsin_protocol.messages import Message
+from tocsin_protocol.tickets import TicketRow
 from tocsin_protocol.vocabulary import AlertState
 
 

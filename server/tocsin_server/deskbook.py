@@ -12,7 +12,7 @@ from pathlib import Path
 
 import structlog
 
-from tocsin_protocol.api import RuleProblem
+from tocsin_protocol.status import RuleProblem
 from tocsin_server.decisions.folder import NO_TABLES, Tables, desk_shelf
 from tocsin_server.decisions.sheet import DecisionFileError
 from tocsin_server.desk import contacts

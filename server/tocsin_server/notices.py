@@ -11,8 +11,10 @@ from typing import Protocol
 
 import structlog
 
-from tocsin_protocol.api import HostChanged, HostRow, TicketChanged, TicketCounts, TicketRow
+from tocsin_protocol.events import HostChanged, TicketChanged
+from tocsin_protocol.hosts import HostRow
 from tocsin_protocol.messages import Message
+from tocsin_protocol.tickets import TicketCounts, TicketRow
 from tocsin_protocol.vocabulary import TicketEventKind
 from tocsin_server.desk.happening import Happening
 from tocsin_server.health import Health

@@ -4,7 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 
 from sqlmodel import Session
 
-from tocsin_protocol.api import HostRow, TicketCounts, TicketRow
+from tocsin_protocol.hosts import HostRow
+from tocsin_protocol.tickets import TicketCounts, TicketRow
 from tocsin_server.access.scope import EVERYWHERE
 from tocsin_server.desk.promised import Terms
 from tocsin_server.desk.queue import ticket_counts, ticket_rows

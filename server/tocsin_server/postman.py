@@ -11,7 +11,7 @@ from functools import partial
 
 import structlog
 
-from tocsin_protocol.api import RuleProblem
+from tocsin_protocol.status import RuleProblem
 from tocsin_server.clock import Clock
 from tocsin_server.config import MailConfig
 from tocsin_server.desk.outbox import Letter, Outcome, claim, resume, settle, sweep, waiting

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import structlog
 
-from tocsin_protocol.api import RuleProblem
+from tocsin_protocol.status import RuleProblem
 from tocsin_server.clock import Clock
 from tocsin_server.estate.declared import Settled, settle_devices
 from tocsin_server.estate.devices import DeviceFileError, SiteProbes, load_device_files

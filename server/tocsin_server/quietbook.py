@@ -9,7 +9,7 @@ from pathlib import Path
 
 import structlog
 
-from tocsin_protocol.api import RuleProblem
+from tocsin_protocol.status import RuleProblem
 from tocsin_server.alerts.maintenance import Place
 from tocsin_server.alerts.suppressionfile import SuppressionFileError, Suppressions, load_suppressions
 from tocsin_server.estate.estate import Estate

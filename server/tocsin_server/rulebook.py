@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 
 import structlog
 
-from tocsin_protocol.api import RuleProblem
+from tocsin_protocol.status import RuleProblem
 from tocsin_server.alerts.judge import Judge
 from tocsin_server.alerts.rulefolder import RuleFolder
 from tocsin_server.alerts.rules import RuleSet

@@ -9,7 +9,7 @@ import pytest
 from sqlmodel import Session, col, func, select
 from tests.story import Story
 
-from tocsin_protocol.api import TicketEvent
+from tocsin_protocol.tickets import TicketEvent
 from tocsin_protocol.vocabulary import AlertState, HostKind, TicketState
 from tocsin_server.alerts.store import AlertRow, Transition
 from tocsin_server.config import ServerConfig

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from tests.story import Story
 
-from tocsin_protocol.api import Alert
+from tocsin_protocol.alerts import Alert
 from tocsin_server.desk import work
 
 pytestmark = pytest.mark.scenario

@@ -4,8 +4,10 @@ from collections.abc import Sequence
 
 import pytest
 
-from tocsin_protocol.api import HostChanged, HostRow, TicketChanged, TicketCounts, TicketRow, Vitals
+from tocsin_protocol.events import HostChanged, TicketChanged
+from tocsin_protocol.hosts import HostRow, Vitals
 from tocsin_protocol.messages import Message
+from tocsin_protocol.tickets import TicketCounts, TicketRow
 from tocsin_protocol.vocabulary import HostKind, HostState, TicketEventKind, TicketState
 from tocsin_server.clock import moment
 from tocsin_server.desk.happening import Happening

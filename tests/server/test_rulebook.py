@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from tocsin_protocol.api import RuleProblem
+from tocsin_protocol.status import RuleProblem
 from tocsin_server.alerts.rulefolder import RuleFolder
 from tocsin_server.alerts.rules import RuleSet
 from tocsin_server.rulebook import Rulebook

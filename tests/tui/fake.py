@@ -10,8 +10,18 @@ import httpx
 import msgspec
 from tests.tui import scene
 
-from tocsin_protocol import api
+from tocsin_protocol.acts import BulkAnswer, BulkResult, NewTicket
+from tocsin_protocol.alerts import Alert, AlertPage
+from tocsin_protocol.api import MAX_PAGE, PREFIX
+from tocsin_protocol.events import TicketChanged
+from tocsin_protocol.hosts import HostDetail, HostPage, HostRow
+from tocsin_protocol.lookers import Looker, Lookers, Looking
 from tocsin_protocol.messages import Message
+from tocsin_protocol.people import CODE_REQUIRED, ENROLMENT_REQUIRED, LoginAnswer, LoginRequest
+from tocsin_protocol.problems import Problem
+from tocsin_protocol.silences import NewSilence, Silence, SilencePage
+from tocsin_protocol.tickets import TicketCounts, TicketDetail, TicketEvent, TicketPage, TicketRow
+from tocsin_protocol.totp import RecoveryCodes, TotpOffer
 from tocsin_protocol.vocabulary import (
     OPEN_TICKET_STATES,
     ActorKind,
@@ -25,7 +35,7 @@ from tocsin_protocol.vocabulary import (
 class FakeServer(httpx.AsyncBaseTransport):
     """What the console talks to. Its state is public: a test changes it and says what happened."""
 
-    def __init__(self, tickets: list[api.TicketRow] | None = None) -> None:
+    def __init__(self, tickets: list[TicketRow] | None = None) -> None:
         rows = [*scene.tickets(), *scene.solved()] if tickets is None else tickets
         self.details = {row.id: scene.detail(row) for row in rows}
         self.hosts = {row.id: row for row in scene.hosts()}
@@ -33,16 +43,16 @@ class FakeServer(httpx.AsyncBaseTransport):
         """The words that were looked for."""
         self.quiet = scene.quiet() if tickets is None else []
         """The alerts that have no ticket."""
-        self.silences: list[api.Silence] = []
+        self.silences: list[Silence] = []
         self.status = scene.STATUS
         self.token = "tok"
         self.code = ""
         """The one-time code of now; empty while none is asked for."""
         self.must_enrol = False
-        self.page = api.MAX_PAGE
+        self.page = MAX_PAGE
         self.down: str = ""
         """Why it cannot be reached; empty while it can."""
-        self.refusals: dict[str, api.Problem] = {}
+        self.refusals: dict[str, Problem] = {}
         """What is answered instead, by the end of the path."""
         self.bodies: dict[str, bytes] = {}
         """Raw bodies, by the end of the path."""
@@ -52,16 +62,16 @@ class FakeServer(httpx.AsyncBaseTransport):
         self.asked: list[str] = []
         self.looked: list[tuple[int, str]] = []
         """What the console has said that it shows, `gone` where no more."""
-        self.lookers: dict[int, list[api.Looker]] = {}
+        self.lookers: dict[int, list[Looker]] = {}
         """Who else looks, by ticket."""
         self.streams: list[asyncio.Queue[bytes | None]] = []
         self.told: list[bytes] = []
 
-    def happen(self, row: api.TicketRow, kind: TicketEventKind) -> None:
+    def happen(self, row: TicketRow, kind: TicketEventKind) -> None:
         """A ticket has changed: tell every stream."""
         known = self.details.get(row.id) or scene.detail(row)
         self.details[row.id] = msgspec.structs.replace(known, ticket=row)
-        self.tell("ticket", api.TicketChanged(ticket=row, happened=kind, counts=self.counts()))
+        self.tell("ticket", TicketChanged(ticket=row, happened=kind, counts=self.counts()))
 
     def tell(self, name: str, message: Message | None = None) -> None:
         data = b"{}" if message is None else msgspec.json.encode(message)
@@ -74,15 +84,15 @@ class FakeServer(httpx.AsyncBaseTransport):
         for stream in self.streams:
             stream.put_nowait(None)
 
-    def counts(self) -> api.TicketCounts:
+    def counts(self) -> TicketCounts:
         rows = [detail.ticket for detail in self.details.values() if detail.ticket.state in OPEN_TICKET_STATES]
-        return api.TicketCounts(
+        return TicketCounts(
             open=len(rows),
             unowned=sum(row.owner is None for row in rows),
             by_priority={str(p): n for p, n in Counter(row.priority for row in rows).items()},
         )
 
-    def alerts(self) -> list[api.Alert]:
+    def alerts(self) -> list[Alert]:
         """All that are going on."""
         return [
             alert for detail in self.details.values() for alert in detail.alerts if _is_active(alert)
@@ -91,12 +101,12 @@ class FakeServer(httpx.AsyncBaseTransport):
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         if self.down:
             raise httpx.ConnectError(self.down)
-        path = request.url.path.removeprefix(api.PREFIX)
+        path = request.url.path.removeprefix(PREFIX)
         if path.endswith("/looking"):
             return self._looking(int(path.split("/")[2]), request.content)
         self.asked.append(f"{request.method} {path}")
         if path == "/login":
-            return self._login(msgspec.json.decode(request.content, type=api.LoginRequest))
+            return self._login(msgspec.json.decode(request.content, type=LoginRequest))
         if request.headers.get("authorization") != f"Bearer {self.token}":
             return _problem(401, "unauthenticated", "your session has ended", "sign in again")
         if path.startswith("/me/totp"):
@@ -110,7 +120,7 @@ class FakeServer(httpx.AsyncBaseTransport):
     def _instead(self, path: str) -> httpx.Response | None:
         """What a test wants to be answered."""
         if self.must_enrol:
-            return _problem(403, api.ENROLMENT_REQUIRED, "alice needs one-time codes to sign in", "enrol one")
+            return _problem(403, ENROLMENT_REQUIRED, "alice needs one-time codes to sign in", "enrol one")
         for end, problem in self.refusals.items():
             if path.endswith(end):
                 return _json(problem, problem.status)
@@ -119,17 +129,15 @@ class FakeServer(httpx.AsyncBaseTransport):
                 return httpx.Response(200, content=body)
         return None
 
-    def _login(self, question: api.LoginRequest) -> httpx.Response:
+    def _login(self, question: LoginRequest) -> httpx.Response:
         if (question.login, question.password) != ("alice", "correct"):
             return _problem(401, "unauthenticated", "login or password is wrong", "")
         if self.code and question.code != self.code:
             said = "the code is wrong, or was used already" if question.code else "a code is needed as well"
-            return _problem(401, api.CODE_REQUIRED, said, "")
+            return _problem(401, CODE_REQUIRED, said, "")
         expires = scene.NOW + timedelta(hours=12)
         return _json(
-            api.LoginAnswer(
-                token=self.token, expires_at=expires, person=scene.ALICE, must_enrol=self.must_enrol
-            )
+            LoginAnswer(token=self.token, expires_at=expires, person=scene.ALICE, must_enrol=self.must_enrol)
         )
 
     def _own_codes(self, path: str, body: bytes) -> httpx.Response:
@@ -139,14 +147,14 @@ class FakeServer(httpx.AsyncBaseTransport):
             if said["password"] != "correct":
                 return _problem(401, "unauthenticated", "login or password is wrong", "")
             if self.code and said["code"] != self.code:
-                return _problem(401, api.CODE_REQUIRED, "a code is needed as well", "")
+                return _problem(401, CODE_REQUIRED, "a code is needed as well", "")
             secret = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
             uri = f"otpauth://totp/tocsin:alice?secret={secret}&issuer=tocsin"
-            return _json(api.TotpOffer(secret=secret, uri=uri))
+            return _json(TotpOffer(secret=secret, uri=uri))
         if said["code"] != "654321":
             return _problem(422, "unprocessable", "this is not the code of now", "type the newest one")
         self.code, self.must_enrol = "654321", False
-        return _json(api.RecoveryCodes(codes=[f"abcd-efgh-ijkl-mno{letter}" for letter in "abcdefghij"]))
+        return _json(RecoveryCodes(codes=[f"abcd-efgh-ijkl-mno{letter}" for letter in "abcdefghij"]))
 
     def _events(self, last_id: str) -> httpx.Response:
         stream: asyncio.Queue[bytes | None] = asyncio.Queue()
@@ -178,10 +186,10 @@ class FakeServer(httpx.AsyncBaseTransport):
                 params["state"], int(params.get("cursor", 0)), params.get("q", "")
             ),
             "/tickets/N": lambda id_: self.details[id_],
-            "/alerts": lambda _: api.AlertPage(alerts=self.alerts()[: api.MAX_PAGE]),
+            "/alerts": lambda _: AlertPage(alerts=self.alerts()[:MAX_PAGE]),
             "/alerts/N/chart": lambda id_: scene.chart(alerts[id_]),
             "/silences": lambda _: self._silences(params["which"]),
-            "/hosts": lambda _: api.HostPage(hosts=list(self.hosts.values())),
+            "/hosts": lambda _: HostPage(hosts=list(self.hosts.values())),
             "/hosts/N": lambda id_: self._host(self.hosts[id_]),
             "/hosts/N/chart": lambda _: scene.cpu_chart(),
         }
@@ -191,10 +199,10 @@ class FakeServer(httpx.AsyncBaseTransport):
         except KeyError:
             return _problem(404, "not-found", f"there is no {path}", "")
 
-    def _silence(self, wish: api.NewSilence) -> httpx.Response:
+    def _silence(self, wish: NewSilence) -> httpx.Response:
         if not wish.matchers.startswith("{"):
             return _problem(422, "unprocessable", f"matchers: {wish.matchers!r} is not a matcher", "mend it")
-        made = api.Silence(
+        made = Silence(
             id=max((each.id for each in self.silences), default=0) + 1, client=wish.client,
             matchers=wish.matchers, state=SilenceState.ACTIVE, starts_at=scene.NOW, ends_at=wish.ends_at,
             author="alice", comment=wish.comment,
@@ -219,17 +227,17 @@ class FakeServer(httpx.AsyncBaseTransport):
         self.tell("rules")
         return _json(self.silences[at])
 
-    def _silences(self, which: str) -> api.SilencePage:
+    def _silences(self, which: str) -> SilencePage:
         found = sorted(self.silences, key=lambda each: each.ends_at, reverse=True)
         if which == "all":
-            return api.SilencePage(silences=found[:500])
-        return api.SilencePage(silences=[each for each in found if each.state is not SilenceState.EXPIRED])
+            return SilencePage(silences=found[:500])
+        return SilencePage(silences=[each for each in found if each.state is not SilenceState.EXPIRED])
 
-    def _host(self, row: api.HostRow) -> api.HostDetail:
+    def _host(self, row: HostRow) -> HostDetail:
         alerts = [alert for alert in self.alerts() if alert.host == row.name]
         return msgspec.structs.replace(scene.host_detail(row), alerts=alerts)
 
-    def _tickets(self, state: str, start: int, words: str) -> api.TicketPage:
+    def _tickets(self, state: str, start: int, words: str) -> TicketPage:
         is_open = state == "open"
         rows = [
             d.ticket
@@ -239,7 +247,7 @@ class FakeServer(httpx.AsyncBaseTransport):
         if words:
             self.searches.append(words)
         end = start + self.page
-        return api.TicketPage(
+        return TicketPage(
             tickets=rows[start:end],
             counts=self.counts(),
             next=str(end) if end < len(rows) else None,
@@ -248,14 +256,14 @@ class FakeServer(httpx.AsyncBaseTransport):
 
     def _act(self, path: str, body: bytes) -> httpx.Response:
         if path == "/tickets":
-            new = msgspec.json.decode(body, type=api.NewTicket)
+            new = msgspec.json.decode(body, type=NewTicket)
             row = scene.a_ticket(
                 5000, client=new.client, title=new.title, priority=new.priority, alert_state=None
             )
-            self.details[row.id] = api.TicketDetail(ticket=row, events=[], alerts=[])
+            self.details[row.id] = TicketDetail(ticket=row, events=[], alerts=[])
             return _json(self.details[row.id], 201)
         if path == "/silences":
-            return self._silence(msgspec.json.decode(body, type=api.NewSilence))
+            return self._silence(msgspec.json.decode(body, type=NewSilence))
         if path == "/tickets/bulk":
             return self._bulk(msgspec.json.decode(body))
         number, verb = re.fullmatch(r"/tickets/(\d+)/(\w+)", path).groups()
@@ -301,7 +309,7 @@ class FakeServer(httpx.AsyncBaseTransport):
             "close": ({"state": TicketState.CLOSED}, TicketEventKind.CLOSED),
             "reopen": ({"state": TicketState.NEW, "solved_at": None}, TicketEventKind.REOPENED),
         }[verb]
-        event = api.TicketEvent(
+        event = TicketEvent(
             id=900 + len(detail.events), at=scene.NOW, kind=kind, actor_kind=ActorKind.PERSON, actor="alice",
             text=said.get("text", ""),
             data={"for": said["reason"]} if "reason" in said else {},
@@ -316,21 +324,21 @@ class FakeServer(httpx.AsyncBaseTransport):
         return _json(self.details[row.id])
 
     def _looking(self, ticket_id: int, body: bytes) -> httpx.Response:
-        said = msgspec.json.decode(body, type=api.Looking)
+        said = msgspec.json.decode(body, type=Looking)
         self.looked.append((ticket_id, "gone" if said.gone else said.writing))
-        return _json(api.Lookers(lookers=self.lookers.get(ticket_id, [])))
+        return _json(Lookers(lookers=self.lookers.get(ticket_id, [])))
 
     def _bulk(self, said: dict) -> httpx.Response:
         results = []
         for ticket in said["tickets"]:
             alone = msgspec.json.encode(said | {"version": ticket["version"]})
             answer = self._act(f"/tickets/{ticket['id']}/{said['act']}", alone)
-            problem = None if answer.is_success else msgspec.json.decode(answer.content, type=api.Problem)
-            results.append(api.BulkResult(id=ticket["id"], status=answer.status_code, problem=problem))
-        return _json(api.BulkAnswer(results=results))
+            problem = None if answer.is_success else msgspec.json.decode(answer.content, type=Problem)
+            results.append(BulkResult(id=ticket["id"], status=answer.status_code, problem=problem))
+        return _json(BulkAnswer(results=results))
 
 
-def _has(detail: api.TicketDetail, words: str) -> bool:
+def _has(detail: TicketDetail, words: str) -> bool:
     """Whether all are in its title or its timeline."""
     there = " ".join([detail.ticket.title, *(event.text for event in detail.events)]).casefold().split()
     return all(any(word.startswith(asked) for word in there) for asked in words.split())
@@ -340,15 +348,15 @@ def _time(said: dict) -> datetime | None:
     return datetime.fromisoformat(said["until"]) if said.get("until") else None
 
 
-def _ended(silence: api.Silence) -> api.Silence:
+def _ended(silence: Silence) -> Silence:
     return msgspec.structs.replace(silence, state=SilenceState.EXPIRED, ends_at=scene.NOW)
 
 
-def _known(alert: api.Alert) -> api.Alert:
+def _known(alert: Alert) -> Alert:
     return msgspec.structs.replace(alert, acknowledged_by="alice", acknowledged_at=scene.NOW)
 
 
-def _is_active(alert: api.Alert) -> bool:
+def _is_active(alert: Alert) -> bool:
     return alert.state in {AlertState.PENDING, AlertState.FIRING, AlertState.UNKNOWN}
 
 
@@ -357,4 +365,4 @@ def _json(message: msgspec.Struct, status: int = 200) -> httpx.Response:
 
 
 def _problem(status: int, kind: str, detail: str, remedy: str) -> httpx.Response:
-    return _json(api.Problem(type=kind, title="no", status=status, detail=detail, remedy=remedy), status)
+    return _json(Problem(type=kind, title="no", status=status, detail=detail, remedy=remedy), status)

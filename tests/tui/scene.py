@@ -5,23 +5,14 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 
-from tocsin_protocol.api import (
-    Alert,
-    HostDetail,
-    HostRow,
-    Person,
-    Reading,
-    RuleProblem,
-    ServerStatus,
-    Silence,
-    Suppression,
-    TicketDetail,
-    TicketEvent,
-    TicketRow,
-    Vitals,
-)
+from tocsin_protocol.alerts import Alert, Suppression
 from tocsin_protocol.clocks import TicketClock
+from tocsin_protocol.hosts import HostDetail, HostRow, Reading, Vitals
+from tocsin_protocol.people import Person
 from tocsin_protocol.query import Chart
+from tocsin_protocol.silences import Silence
+from tocsin_protocol.status import RuleProblem, ServerStatus
+from tocsin_protocol.tickets import TicketDetail, TicketEvent, TicketRow
 from tocsin_protocol.vocabulary import (
     ActorKind,
     AlertState,

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 from tests.tui import scene
 
-from tocsin_protocol.api import Alert
+from tocsin_protocol.alerts import Alert
 from tocsin_protocol.vocabulary import AlertState, SuppressionKind
 from tocsin_tui.format import Line, Tone
 from tocsin_tui.sheets import alert, ticket

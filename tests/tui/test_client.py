@@ -16,7 +16,9 @@ from tests.tui.fake import FakeServer
 from tests.tui.hostile import HOSTILE
 from tests.tui.test_safe import is_harmless
 
-from tocsin_protocol import api
+from tocsin_protocol.events import TicketChanged
+from tocsin_protocol.problems import Problem
+from tocsin_protocol.tickets import TicketPage
 from tocsin_tui.client import Client, complaint, decode
 from tocsin_tui.errors import BadAnswer, BadConfig, Lost, Overtaken, Refused, SignedOut, Unreachable
 from tocsin_tui.repeats import MOST, Repeats
@@ -140,7 +142,7 @@ async def test_what_never_left_is_not_sent_twice_and_reading_has_no_key(
 
 @pytest.mark.usefixtures("at_once")
 async def test_what_the_server_still_works_at_is_asked_for_again(client: Client, server: FakeServer) -> None:
-    server.refusals["/comment"] = api.Problem(title="Conflict", status=409, type="in-work", detail="in work")
+    server.refusals["/comment"] = Problem(title="Conflict", status=409, type="in-work", detail="in work")
 
     with pytest.raises(Lost, match="in work"):
         await client.comment(4812, "x")
@@ -162,7 +164,7 @@ def test_of_lost_requests_the_latest_are_remembered() -> None:
 @pytest.mark.parametrize("body", [b"", b"<html>", b"{}", b'{"tickets": 3}', b"[" * 100_000, b"\xff\xfe"])
 def test_an_answer_outside_the_contract_is_said_and_not_raised_through(body: bytes) -> None:
     with pytest.raises(BadAnswer):
-        decode(body, api.TicketPage)
+        decode(body, TicketPage)
 
 
 @pytest.mark.parametrize("text", HOSTILE)
@@ -196,7 +198,7 @@ async def test_events_come_with_their_types_and_ids(client: Client, server: Fake
     await stream.aclose()
 
     assert opened.name == "open"
-    assert isinstance(changed.message, api.TicketChanged)
+    assert isinstance(changed.message, TicketChanged)
     assert tuple(reset) == ("run-3", "reset", None)
 
 

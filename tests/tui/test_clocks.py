@@ -6,8 +6,8 @@ import msgspec
 import pytest
 from tests.tui import scene
 
-from tocsin_protocol.api import TicketDetail
 from tocsin_protocol.clocks import TicketClock
+from tocsin_protocol.tickets import TicketDetail
 from tocsin_tui.format import Tone
 from tocsin_tui.sheets import clocks, ticket
 

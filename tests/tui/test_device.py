@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tests.tui import scene
 from tests.tui.hostile import HOSTILE
 
-from tocsin_protocol.api import Reading
+from tocsin_protocol.hosts import Reading
 from tocsin_protocol.vocabulary import SeriesKind
 from tocsin_tui.format import Tone
 from tocsin_tui.sheets.device import Rates, interface_lines, interfaces, probe_lines, uptime

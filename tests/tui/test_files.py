@@ -5,7 +5,7 @@ import pytest
 from tests.tui import scene
 from tests.tui.fake import FakeServer
 
-from tocsin_protocol.api import RuleProblem, ServerStatus
+from tocsin_protocol.status import RuleProblem, ServerStatus
 from tocsin_tui.sheets import chrome, files
 from tocsin_tui.state import Link, LinkState
 from tocsin_tui.widgets.paint import wrapped

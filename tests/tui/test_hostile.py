@@ -8,7 +8,7 @@ from tests.tui.fake import FakeServer
 from tests.tui.hostile import HOSTILE
 from tests.tui.test_safe import is_harmless
 
-from tocsin_protocol.api import Problem
+from tocsin_protocol.problems import Problem
 from tocsin_protocol.vocabulary import SuppressionKind
 from tocsin_tui.screens.queue import QueueScreen
 

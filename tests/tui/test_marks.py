@@ -4,7 +4,8 @@ from tests.tui import scene
 from tests.tui.fake import FakeServer
 from tests.tui.test_session import following, row_of, until
 
-from tocsin_protocol.api import MAX_BULK, Problem
+from tocsin_protocol.acts import MAX_BULK
+from tocsin_protocol.problems import Problem
 from tocsin_protocol.vocabulary import TicketEventKind, TicketState
 from tocsin_tui.format import Tone
 from tocsin_tui.marks import Refusal

@@ -10,7 +10,10 @@ from tests.tui import scene
 from tests.tui.console import URL, Hands
 from tests.tui.fake import FakeServer
 
-from tocsin_protocol import api
+from tocsin_protocol.acts import NewTicket
+from tocsin_protocol.problems import Problem
+from tocsin_protocol.silences import NewSilence
+from tocsin_protocol.tickets import TicketRow
 from tocsin_protocol.vocabulary import TicketEventKind, TicketState
 from tocsin_tui.client import Client
 from tocsin_tui.session import DETAIL_S, Session, chart_minutes
@@ -56,7 +59,7 @@ async def session(server: FakeServer) -> AsyncIterator[Session]:
         yield session
 
 
-def row_of(session: Session, id_: int = 4812) -> api.TicketRow:
+def row_of(session: Session, id_: int = 4812) -> TicketRow:
     return session.tickets.rows[id_]
 
 
@@ -253,9 +256,7 @@ async def test_an_act_while_the_line_is_down_is_taken_back_and_said(
 
 
 async def test_what_may_not_be_done_is_said_in_the_servers_words(session: Session, server: FakeServer) -> None:
-    server.refusals["/take"] = api.Problem(
-        title="Forbidden", status=403, detail="a viewer may not take tickets"
-    )
+    server.refusals["/take"] = Problem(title="Forbidden", status=403, detail="a viewer may not take tickets")
 
     assert not await session.acts.take(row_of(session))
 
@@ -289,7 +290,7 @@ async def test_what_is_acknowledged_already_is_said_in_the_servers_words(session
 
 
 async def test_a_silence_is_for_the_client_and_says_until_when(session: Session, server: FakeServer) -> None:
-    wish = api.NewSilence(matchers='{alertname="A"}', ends_at=scene.ago(-30), client="acme")
+    wish = NewSilence(matchers='{alertname="A"}', ends_at=scene.ago(-30), client="acme")
 
     assert await session.acts.silence(wish)
 
@@ -298,7 +299,7 @@ async def test_a_silence_is_for_the_client_and_says_until_when(session: Session,
 
 
 async def test_a_silence_that_cannot_be_is_said(session: Session) -> None:
-    wish = api.NewSilence(matchers="nonsense", ends_at=scene.ago(-30), client="acme")
+    wish = NewSilence(matchers="nonsense", ends_at=scene.ago(-30), client="acme")
 
     assert not await session.acts.silence(wish)
 
@@ -346,7 +347,7 @@ async def test_a_solved_ticket_can_be_reopened_from_its_view(session: Session) -
 
 
 async def test_a_ticket_opened_by_hand_is_known(session: Session) -> None:
-    detail = await session.acts.open_ticket(api.NewTicket(client="acme", title="second monitor"))
+    detail = await session.acts.open_ticket(NewTicket(client="acme", title="second monitor"))
 
     assert row_of(session, detail.ticket.id).title == "second monitor"
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tests.examples import share
 from tests.tui import scene
 
-from tocsin_protocol.api import Silence
+from tocsin_protocol.silences import Silence
 from tocsin_protocol.vocabulary import SilenceState
 from tocsin_tui.sheets import silence
 from tocsin_tui.silence import length_of, like, longer, matchers_of, spelled, state_at

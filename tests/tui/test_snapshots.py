@@ -13,7 +13,8 @@ from tests.tui.fake import FakeServer
 from tests.tui.hostile import HOSTILE
 from textual.widgets import Input, TextArea
 
-from tocsin_protocol.api import Looker, Problem
+from tocsin_protocol.lookers import Looker
+from tocsin_protocol.problems import Problem
 from tocsin_protocol.vocabulary import SuppressionKind
 from tocsin_tui.screens.enrol import EnrolScreen
 from tocsin_tui.screens.host import HostScreen

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from tests.tui import scene
 
-from tocsin_protocol.api import TicketRow
+from tocsin_protocol.tickets import TicketRow
 from tocsin_protocol.vocabulary import AlertState, Severity, TicketState
 from tocsin_tui.state import (
     GHOST_S,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tocsin_protocol.api import Prioritisation
+from tocsin_protocol.acts import Prioritisation
 from tocsin_tui.weight import told, weight_of
 
 

@@ -9,18 +9,10 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from tocsin_protocol.api import (
-    Link,
-    Merge,
-    NewSilence,
-    NewTicket,
-    Prioritisation,
-    Silence,
-    TicketDetail,
-    TicketRow,
-    Unmerge,
-)
+from tocsin_protocol.acts import Link, Merge, NewTicket, Prioritisation, Unmerge
+from tocsin_protocol.silences import NewSilence, Silence
 from tocsin_protocol.teams import Assign
+from tocsin_protocol.tickets import TicketDetail, TicketRow
 from tocsin_protocol.vocabulary import LinkKind, TicketState
 from tocsin_tui.errors import ConsoleError, Overtaken
 from tocsin_tui.format import Tone, clock

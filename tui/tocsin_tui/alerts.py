@@ -6,7 +6,8 @@ No event tells of an alert. One of a ticket, or of what judges and withholds, sa
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from tocsin_protocol.api import MAX_PAGE, Alert
+from tocsin_protocol.alerts import Alert
+from tocsin_protocol.api import MAX_PAGE
 from tocsin_tui import filters
 from tocsin_tui.board import Board
 from tocsin_tui.state import gravity

@@ -8,7 +8,8 @@ import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from tocsin_protocol.api import Alert, Silence
+from tocsin_protocol.alerts import Alert
+from tocsin_protocol.silences import Silence
 from tocsin_tui import filters
 from tocsin_tui.filters import Filter
 from tocsin_tui.state import Key, Listing

@@ -18,10 +18,34 @@ import httpx
 import httpx_sse
 import msgspec
 
-from tocsin_protocol import api
+from tocsin_protocol.acts import (
+    Acknowledgement,
+    BulkAct,
+    BulkAnswer,
+    Change,
+    Link,
+    Merge,
+    NewComment,
+    NewTicket,
+    Prioritisation,
+    Resolution,
+    Unmerge,
+    Wait,
+)
+from tocsin_protocol.alerts import AlertPage
+from tocsin_protocol.api import MAX_PAGE, PREFIX
+from tocsin_protocol.events import EVENTS
+from tocsin_protocol.hosts import HostDetail, HostPage
+from tocsin_protocol.lookers import Lookers, Looking
 from tocsin_protocol.messages import Message, Question
+from tocsin_protocol.people import CODE_REQUIRED, ENROLMENT_REQUIRED, LoginAnswer, LoginRequest, Person
+from tocsin_protocol.problems import Problem
 from tocsin_protocol.query import Chart
+from tocsin_protocol.silences import NewSilence, Silence, SilencePage
+from tocsin_protocol.status import ServerStatus
 from tocsin_protocol.teams import Assign
+from tocsin_protocol.tickets import TicketDetail, TicketPage
+from tocsin_protocol.totp import NewTotp, RecoveryCodes, TotpCode, TotpOffer
 from tocsin_tui.address import checked_url, is_loopback
 from tocsin_tui.errors import (
     BadAnswer,
@@ -81,133 +105,133 @@ class Client:
             await self._opened.aclose()
             self._opened = None
 
-    async def login(self, login: str, password: str, code: str = "") -> api.LoginAnswer:
+    async def login(self, login: str, password: str, code: str = "") -> LoginAnswer:
         """Sign in; the token is kept for all that follows. Raises `CodeRequired` where a code is asked for."""
-        question = api.LoginRequest(login=login, password=password, code=code)
-        answer = await self._ask("POST", "/login", api.LoginAnswer, content=msgspec.json.encode(question))
+        question = LoginRequest(login=login, password=password, code=code)
+        answer = await self._ask("POST", "/login", LoginAnswer, content=msgspec.json.encode(question))
         self.token = answer.token
         return answer
 
-    async def begin_codes(self, password: str, code: str) -> api.TotpOffer:
+    async def begin_codes(self, password: str, code: str) -> TotpOffer:
         """A new secret for one-time codes; raises `CodeRequired` where a device is enrolled already."""
-        question = msgspec.json.encode(api.NewTotp(password=password, code=code))
-        return await self._ask("POST", "/me/totp", api.TotpOffer, content=question)
+        question = msgspec.json.encode(NewTotp(password=password, code=code))
+        return await self._ask("POST", "/me/totp", TotpOffer, content=question)
 
-    async def confirm_codes(self, code: str) -> api.RecoveryCodes:
+    async def confirm_codes(self, code: str) -> RecoveryCodes:
         """Put the new secret in force by its first code."""
-        question = msgspec.json.encode(api.TotpCode(code=code))
-        return await self._ask("POST", "/me/totp/confirm", api.RecoveryCodes, content=question)
+        question = msgspec.json.encode(TotpCode(code=code))
+        return await self._ask("POST", "/me/totp/confirm", RecoveryCodes, content=question)
 
-    async def me(self) -> api.Person:
-        return await self._get("/me", api.Person)
+    async def me(self) -> Person:
+        return await self._get("/me", Person)
 
-    async def status(self) -> api.ServerStatus:
-        return await self._get("/status", api.ServerStatus)
+    async def status(self) -> ServerStatus:
+        return await self._get("/status", ServerStatus)
 
-    async def tickets(self, *, state: str = "open", cursor: str | None = None) -> api.TicketPage:
+    async def tickets(self, *, state: str = "open", cursor: str | None = None) -> TicketPage:
         """One page of tickets; the server's order."""
-        return await self._get("/tickets", api.TicketPage, state=state, limit=str(api.MAX_PAGE), cursor=cursor)
+        return await self._get("/tickets", TicketPage, state=state, limit=str(MAX_PAGE), cursor=cursor)
 
-    async def search(self, words: str, *, state: str) -> api.TicketPage:
+    async def search(self, words: str, *, state: str) -> TicketPage:
         """The newest tickets with these words."""
-        return await self._get("/tickets", api.TicketPage, state=state, limit=str(MOST_FOUND), q=words)
+        return await self._get("/tickets", TicketPage, state=state, limit=str(MOST_FOUND), q=words)
 
-    async def ticket(self, ticket_id: int) -> api.TicketDetail:
-        return await self._get(f"/tickets/{ticket_id}", api.TicketDetail)
+    async def ticket(self, ticket_id: int) -> TicketDetail:
+        return await self._get(f"/tickets/{ticket_id}", TicketDetail)
 
-    async def open_ticket(self, ticket: api.NewTicket) -> api.TicketDetail:
-        return await self._post("/tickets", ticket, api.TicketDetail)
+    async def open_ticket(self, ticket: NewTicket) -> TicketDetail:
+        return await self._post("/tickets", ticket, TicketDetail)
 
-    async def take(self, ticket_id: int, version: int | None) -> api.TicketDetail:
-        return await self._post(f"/tickets/{ticket_id}/take", api.Change(version=version), api.TicketDetail)
+    async def take(self, ticket_id: int, version: int | None) -> TicketDetail:
+        return await self._post(f"/tickets/{ticket_id}/take", Change(version=version), TicketDetail)
 
-    async def release(self, ticket_id: int, version: int | None) -> api.TicketDetail:
-        return await self._post(f"/tickets/{ticket_id}/release", api.Change(version=version), api.TicketDetail)
+    async def release(self, ticket_id: int, version: int | None) -> TicketDetail:
+        return await self._post(f"/tickets/{ticket_id}/release", Change(version=version), TicketDetail)
 
-    async def reopen(self, ticket_id: int, version: int | None) -> api.TicketDetail:
-        return await self._post(f"/tickets/{ticket_id}/reopen", api.Change(version=version), api.TicketDetail)
+    async def reopen(self, ticket_id: int, version: int | None) -> TicketDetail:
+        return await self._post(f"/tickets/{ticket_id}/reopen", Change(version=version), TicketDetail)
 
     async def wait(
         self, ticket_id: int, version: int | None, *, reason: str, until: datetime | None, text: str
-    ) -> api.TicketDetail:
-        question = api.Wait(reason=reason, until=until, text=text, version=version)
-        return await self._post(f"/tickets/{ticket_id}/wait", question, api.TicketDetail)
+    ) -> TicketDetail:
+        question = Wait(reason=reason, until=until, text=text, version=version)
+        return await self._post(f"/tickets/{ticket_id}/wait", question, TicketDetail)
 
-    async def resume(self, ticket_id: int, version: int | None) -> api.TicketDetail:
-        return await self._post(f"/tickets/{ticket_id}/resume", api.Change(version=version), api.TicketDetail)
+    async def resume(self, ticket_id: int, version: int | None) -> TicketDetail:
+        return await self._post(f"/tickets/{ticket_id}/resume", Change(version=version), TicketDetail)
 
-    async def close_ticket(self, ticket_id: int, version: int | None) -> api.TicketDetail:
-        return await self._post(f"/tickets/{ticket_id}/close", api.Change(version=version), api.TicketDetail)
+    async def close_ticket(self, ticket_id: int, version: int | None) -> TicketDetail:
+        return await self._post(f"/tickets/{ticket_id}/close", Change(version=version), TicketDetail)
 
-    async def comment(self, ticket_id: int, text: str, *, public: bool = False) -> api.TicketDetail:
+    async def comment(self, ticket_id: int, text: str, *, public: bool = False) -> TicketDetail:
         """Say something on a ticket; words are welcome whatever has changed, so no version goes along."""
-        question = api.NewComment(text=text, public=public)
-        return await self._post(f"/tickets/{ticket_id}/comment", question, api.TicketDetail)
+        question = NewComment(text=text, public=public)
+        return await self._post(f"/tickets/{ticket_id}/comment", question, TicketDetail)
 
-    async def assign(self, ticket_id: int, wish: Assign) -> api.TicketDetail:
-        return await self._post(f"/tickets/{ticket_id}/assign", wish, api.TicketDetail)
+    async def assign(self, ticket_id: int, wish: Assign) -> TicketDetail:
+        return await self._post(f"/tickets/{ticket_id}/assign", wish, TicketDetail)
 
-    async def prioritise(self, ticket_id: int, wish: api.Prioritisation) -> api.TicketDetail:
-        return await self._post(f"/tickets/{ticket_id}/prioritise", wish, api.TicketDetail)
+    async def prioritise(self, ticket_id: int, wish: Prioritisation) -> TicketDetail:
+        return await self._post(f"/tickets/{ticket_id}/prioritise", wish, TicketDetail)
 
-    async def link(self, ticket_id: int, wish: api.Link) -> api.TicketDetail:
-        return await self._post(f"/tickets/{ticket_id}/link", wish, api.TicketDetail)
+    async def link(self, ticket_id: int, wish: Link) -> TicketDetail:
+        return await self._post(f"/tickets/{ticket_id}/link", wish, TicketDetail)
 
-    async def merge(self, ticket_id: int, wish: api.Merge) -> api.TicketDetail:
-        return await self._post(f"/tickets/{ticket_id}/merge", wish, api.TicketDetail)
+    async def merge(self, ticket_id: int, wish: Merge) -> TicketDetail:
+        return await self._post(f"/tickets/{ticket_id}/merge", wish, TicketDetail)
 
-    async def unmerge(self, ticket_id: int, wish: api.Unmerge) -> api.TicketDetail:
-        return await self._post(f"/tickets/{ticket_id}/unmerge", wish, api.TicketDetail)
+    async def unmerge(self, ticket_id: int, wish: Unmerge) -> TicketDetail:
+        return await self._post(f"/tickets/{ticket_id}/unmerge", wish, TicketDetail)
 
-    async def acknowledge(self, ticket_id: int, text: str, version: int | None) -> api.TicketDetail:
-        question = api.Acknowledgement(text=text, version=version)
-        return await self._post(f"/tickets/{ticket_id}/acknowledge", question, api.TicketDetail)
+    async def acknowledge(self, ticket_id: int, text: str, version: int | None) -> TicketDetail:
+        question = Acknowledgement(text=text, version=version)
+        return await self._post(f"/tickets/{ticket_id}/acknowledge", question, TicketDetail)
 
     async def resolve(
         self, ticket_id: int, text: str, version: int | None, *, children: bool = False
-    ) -> api.TicketDetail:
-        question = api.Resolution(text=text, version=version, children=children)
-        return await self._post(f"/tickets/{ticket_id}/resolve", question, api.TicketDetail)
+    ) -> TicketDetail:
+        question = Resolution(text=text, version=version, children=children)
+        return await self._post(f"/tickets/{ticket_id}/resolve", question, TicketDetail)
 
-    async def watch(self, ticket_id: int, *, on: bool) -> api.TicketDetail:
+    async def watch(self, ticket_id: int, *, on: bool) -> TicketDetail:
         """Hear of a ticket that is not one's own, or not any more; twice is once, so it needs no key."""
         verb = "watch" if on else "unwatch"
-        return await self._ask("POST", f"/tickets/{ticket_id}/{verb}", api.TicketDetail)
+        return await self._ask("POST", f"/tickets/{ticket_id}/{verb}", TicketDetail)
 
     async def looking(
         self, ticket_id: int, *, writing: Literal["", "note", "reply"] = "", gone: bool = False
-    ) -> api.Lookers:
+    ) -> Lookers:
         """Say that a ticket is shown here, or not any more; who looks at it."""
-        content = msgspec.json.encode(api.Looking(writing=writing, gone=gone))
-        return await self._ask("POST", f"/tickets/{ticket_id}/looking", api.Lookers, content=content)
+        content = msgspec.json.encode(Looking(writing=writing, gone=gone))
+        return await self._ask("POST", f"/tickets/{ticket_id}/looking", Lookers, content=content)
 
-    async def bulk(self, act: api.BulkAct) -> api.BulkAnswer:
+    async def bulk(self, act: BulkAct) -> BulkAnswer:
         """One act on many tickets; what has come of each."""
-        return await self._post("/tickets/bulk", act, api.BulkAnswer)
+        return await self._post("/tickets/bulk", act, BulkAnswer)
 
-    async def alerts(self) -> api.AlertPage:
+    async def alerts(self) -> AlertPage:
         """The worst alerts that are active, at most a page of them."""
-        return await self._get("/alerts", api.AlertPage, state="active")
+        return await self._get("/alerts", AlertPage, state="active")
 
-    async def silence(self, wish: api.NewSilence) -> api.Silence:
-        return await self._post("/silences", wish, api.Silence)
+    async def silence(self, wish: NewSilence) -> Silence:
+        return await self._post("/silences", wish, Silence)
 
-    async def silences(self, *, which: str) -> api.SilencePage:
+    async def silences(self, *, which: str) -> SilencePage:
         """Those that are `active`, to come among them, or `all` with the latest of those that are over."""
-        return await self._get("/silences", api.SilencePage, which=which)
+        return await self._get("/silences", SilencePage, which=which)
 
-    async def expire(self, silence_id: int) -> api.Silence:
+    async def expire(self, silence_id: int) -> Silence:
         """End a silence now."""
-        return await self._ask("DELETE", f"/silences/{silence_id}", api.Silence)
+        return await self._ask("DELETE", f"/silences/{silence_id}", Silence)
 
     async def alert_chart(self, alert_id: int, minutes: int) -> Chart:
         return await self._get(f"/alerts/{alert_id}/chart", Chart, minutes=str(minutes))
 
-    async def hosts(self) -> api.HostPage:
-        return await self._get("/hosts", api.HostPage)
+    async def hosts(self) -> HostPage:
+        return await self._get("/hosts", HostPage)
 
-    async def host(self, host_id: int) -> api.HostDetail:
-        return await self._get(f"/hosts/{host_id}", api.HostDetail)
+    async def host(self, host_id: int) -> HostDetail:
+        return await self._get(f"/hosts/{host_id}", HostDetail)
 
     async def host_chart(self, host_id: int, vital: str, minutes: int) -> Chart:
         return await self._get(f"/hosts/{host_id}/chart", Chart, vital=vital, minutes=str(minutes))
@@ -219,7 +243,7 @@ class Client:
         try:
             http = await self._http()
             async with httpx_sse.aconnect_sse(
-                http, "GET", api.PREFIX + "/events", headers=headers, timeout=timeout
+                http, "GET", PREFIX + "/events", headers=headers, timeout=timeout
             ) as source:
                 if source.response.is_error:
                     await source.response.aread()
@@ -228,7 +252,7 @@ class Client:
                     raise BadAnswer(f"{self.url} answers no event stream: is it a tocsin server?")
                 yield Event("", "open", None)
                 async for event in source.aiter_sse():
-                    if event.event in api.EVENTS:  # others are from a newer server
+                    if event.event in EVENTS:  # others are from a newer server
                         yield Event(safe_line(event.id), event.event, _payload(event.event, event.data))
         except httpx.HTTPError as error:
             raise Unreachable(_why(error, self.url)) from error
@@ -264,7 +288,7 @@ class Client:
         try:
             http = await self._http()
             response = await http.request(
-                method, api.PREFIX + path, params=params, content=content, headers=headers
+                method, PREFIX + path, params=params, content=content, headers=headers
             )
         except _UNSENT as error:
             raise Unreachable(_why(error, self.url)) from error
@@ -311,7 +335,7 @@ def decode(body: bytes, kind: type[T]) -> T:
 def complaint(response: httpx.Response) -> ConsoleError:
     """The error that an answer with a bad status is."""
     try:
-        problem = decode(response.content, api.Problem)
+        problem = decode(response.content, Problem)
         said = problem.detail or problem.title
         said += f": {problem.remedy}" if problem.remedy else ""
         kind = problem.type
@@ -322,8 +346,8 @@ def complaint(response: httpx.Response) -> ConsoleError:
     ):
         return Lost(said)
     if response.status_code == httpx.codes.UNAUTHORIZED:
-        return CodeRequired(said) if kind == api.CODE_REQUIRED else SignedOut(said)
-    if kind == api.ENROLMENT_REQUIRED:
+        return CodeRequired(said) if kind == CODE_REQUIRED else SignedOut(said)
+    if kind == ENROLMENT_REQUIRED:
         return SignedOut(said)
     if response.status_code in {httpx.codes.CONFLICT, httpx.codes.PRECONDITION_FAILED}:
         return Overtaken(said)
@@ -333,7 +357,7 @@ def complaint(response: httpx.Response) -> ConsoleError:
 
 
 def _payload(name: str, data: str) -> Message | None:
-    kind = api.EVENTS[name]
+    kind = EVENTS[name]
     return None if kind is None else decode(data.encode(errors="replace"), kind)
 
 

@@ -8,7 +8,10 @@ finds `eth0:1`.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from tocsin_protocol.api import Alert, HostRow, Silence, TicketRow
+from tocsin_protocol.alerts import Alert
+from tocsin_protocol.hosts import HostRow
+from tocsin_protocol.silences import Silence
+from tocsin_protocol.tickets import TicketRow
 
 NOBODY = frozenset({"none", "nobody", "-", "--"})
 

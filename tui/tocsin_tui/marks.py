@@ -8,7 +8,9 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from tocsin_protocol.api import MAX_BULK, BulkAct, BulkTicket, Problem, TicketRow
+from tocsin_protocol.acts import MAX_BULK, BulkAct, BulkTicket
+from tocsin_protocol.problems import Problem
+from tocsin_protocol.tickets import TicketRow
 from tocsin_tui.format import Tone
 
 if TYPE_CHECKING:

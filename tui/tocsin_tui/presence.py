@@ -3,7 +3,7 @@
 from contextlib import suppress
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from tocsin_protocol.api import Looker
+from tocsin_protocol.lookers import Looker
 from tocsin_tui.errors import ConsoleError
 from tocsin_tui.state import LinkState
 

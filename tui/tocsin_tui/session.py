@@ -14,19 +14,9 @@ from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
 
-from tocsin_protocol.api import (
-    Alert,
-    HostChanged,
-    HostDetail,
-    HostRow,
-    LookersChanged,
-    Person,
-    ServerStatus,
-    TicketChanged,
-    TicketCounts,
-    TicketDetail,
-    TicketRow,
-)
+from tocsin_protocol.alerts import Alert
+from tocsin_protocol.events import HostChanged, LookersChanged, TicketChanged
+from tocsin_protocol.tickets import TicketCounts, TicketDetail, TicketRow
 from tocsin_protocol.vocabulary import OPEN_TICKET_STATES, TicketEventKind
 from tocsin_tui import filters
 from tocsin_tui.acts import Acts
@@ -52,7 +42,10 @@ from tocsin_tui.state import (
 )
 
 if TYPE_CHECKING:
+    from tocsin_protocol.hosts import HostDetail, HostRow
+    from tocsin_protocol.people import Person
     from tocsin_protocol.query import Chart
+    from tocsin_protocol.status import ServerStatus
     from tocsin_tui.client import Client, Event
 
 T = TypeVar("T")

@@ -5,7 +5,8 @@ import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from tocsin_protocol.api import Alert, NewSilence, Silence
+from tocsin_protocol.alerts import Alert
+from tocsin_protocol.silences import NewSilence, Silence
 from tocsin_protocol.vocabulary import SilenceState
 
 USUAL = "1h"

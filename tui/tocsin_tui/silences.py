@@ -6,7 +6,8 @@ No event tells of a silence: that of rules says that they may have changed.
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from tocsin_protocol.api import MAX_PAGE, Silence
+from tocsin_protocol.api import MAX_PAGE
+from tocsin_protocol.silences import Silence
 from tocsin_protocol.vocabulary import SilenceState
 from tocsin_tui import filters
 from tocsin_tui.board import Board

@@ -17,7 +17,10 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Generic, TypeVar
 
-from tocsin_protocol.api import Alert, HostRow, Silence, TicketRow
+from tocsin_protocol.alerts import Alert
+from tocsin_protocol.hosts import HostRow
+from tocsin_protocol.silences import Silence
+from tocsin_protocol.tickets import TicketRow
 from tocsin_protocol.vocabulary import OPEN_TICKET_STATES, AlertState, HostState, Severity, SilenceState
 
 IDLE_S = 2.0

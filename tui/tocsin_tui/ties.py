@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from tocsin_protocol.api import TicketRow
+from tocsin_protocol.tickets import TicketRow
 from tocsin_protocol.vocabulary import LinkKind
 from tocsin_tui.waiting import reason_of
 

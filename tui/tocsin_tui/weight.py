@@ -1,6 +1,6 @@
 """How urgent a ticket is, as a technician types it. Pure."""
 
-from tocsin_protocol.api import Prioritisation
+from tocsin_protocol.acts import Prioritisation
 
 HIGHEST, LOWEST = 1, 4
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from tocsin_protocol.api import Person
+from tocsin_protocol.people import Person
 from tocsin_protocol.vocabulary import Role
 from tocsin_server.errors import Misconfigured
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from sqlalchemy import select as sql_select
 from sqlmodel import Session, col, delete, or_, select, update
 
-from tocsin_protocol.api import Person
+from tocsin_protocol.people import Person
 from tocsin_protocol.vocabulary import CLIENT_ROLES, Role, TokenScope
 from tocsin_server.access import tokens
 from tocsin_server.access.passwords import NO_PASSWORD, Passwords

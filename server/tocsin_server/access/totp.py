@@ -14,7 +14,7 @@ from typing import NamedTuple
 import pyotp
 from sqlmodel import Session, col, delete, func, select, update
 
-from tocsin_protocol.api import CODE_REQUIRED
+from tocsin_protocol.people import CODE_REQUIRED
 from tocsin_server.access.store import PersonRow, RecoveryCode, TotpRow
 from tocsin_server.access.vault import Vault
 from tocsin_server.errors import Conflict, Unauthenticated, Unprocessable

@@ -16,7 +16,7 @@ from functools import partial
 
 import structlog
 
-from tocsin_protocol.api import RuleProblem
+from tocsin_protocol.status import RuleProblem
 from tocsin_protocol.vocabulary import AlertState, SuppressionKind
 from tocsin_server.alerts.alert import REASON, Alert, Change, Key
 from tocsin_server.alerts.deliveries import PLAIN, Deliveries, Surroundings

@@ -6,7 +6,7 @@ stays in force, and `problems` says what is wrong with the new one.
 
 from pathlib import Path
 
-from tocsin_protocol.api import RuleProblem
+from tocsin_protocol.status import RuleProblem
 from tocsin_server.alerts.rulefile import RuleFileErrors, load_rule_files
 from tocsin_server.alerts.rules import RuleSet
 from tocsin_server.yaml_files import Signature, digest_of, signature_of

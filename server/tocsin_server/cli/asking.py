@@ -13,7 +13,7 @@ from urllib.parse import SplitResult, urlencode, urlsplit
 
 import msgspec
 
-from tocsin_protocol.api import Problem
+from tocsin_protocol.problems import Problem
 from tocsin_server.access.operator import Pass
 from tocsin_server.errors import Misconfigured, Refused
 from tocsin_server.estate.identity import open_identity

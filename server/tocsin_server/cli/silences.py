@@ -8,7 +8,7 @@ from itertools import chain
 import msgspec
 from sqlmodel import Session, select
 
-from tocsin_protocol import api
+from tocsin_protocol import silences as api
 from tocsin_server.access.audit import Act
 from tocsin_server.access.auditlog import record
 from tocsin_server.alerts.matchertext import limited, parse_matchers, spelled

@@ -14,7 +14,8 @@ from operator import itemgetter
 
 import msgspec
 
-from tocsin_protocol.api import PREFIX, Alert, AlertPage
+from tocsin_protocol.alerts import Alert, AlertPage
+from tocsin_protocol.api import PREFIX
 from tocsin_protocol.why import AlertStep, AskedSelector, AskedSeries, ConditionAt, JudgedRule, TicketWhy, Why
 from tocsin_server.access.operator import read_pass
 from tocsin_server.cli.asking import ask

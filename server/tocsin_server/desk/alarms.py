@@ -9,7 +9,8 @@ import msgspec
 from sqlalchemy import Row, case, func, select
 from sqlmodel import Session
 
-from tocsin_protocol.api import MAX_PAGE, Alert, AlertPage, Suppression
+from tocsin_protocol.alerts import Alert, AlertPage, Suppression
+from tocsin_protocol.api import MAX_PAGE
 from tocsin_protocol.vocabulary import AlertState, Severity
 from tocsin_server.access.scope import Scope
 from tocsin_server.alerts.store import AlertRow

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Row, func, select
 from sqlmodel import Session
 
-from tocsin_protocol.api import RuleProblem
+from tocsin_protocol.status import RuleProblem
 from tocsin_server.access.audit import Act, Actor, Deed
 from tocsin_server.desk.store import ContractDocument
 from tocsin_server.errors import Conflict, Malformed, NotFound, Stale, TocsinError, Unprocessable, Wrong

@@ -6,7 +6,7 @@ first team is made nothing is told, since a desk can do without teams.
 
 from collections.abc import Collection, Iterator
 
-from tocsin_protocol.api import RuleProblem
+from tocsin_protocol.status import RuleProblem
 from tocsin_server.decisions.folder import Tables
 from tocsin_server.errors import suggestion
 from tocsin_server.sla.register import Contracts

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from tocsin_protocol.api import TicketEvent
+from tocsin_protocol.tickets import TicketEvent
 from tocsin_protocol.vocabulary import ActorKind, TicketEventKind
 
 _THEIRS = frozenset({ActorKind.CLIENT, ActorKind.HOST})

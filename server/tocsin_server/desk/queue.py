@@ -15,8 +15,9 @@ from typing import Any
 from sqlalchemy import Column, ColumnElement, Row, case, func, select, tuple_
 from sqlmodel import Session
 
-from tocsin_protocol.api import MAX_PAGE, TicketCounts, TicketDetail, TicketEvent, TicketPage, TicketRow
+from tocsin_protocol.api import MAX_PAGE
 from tocsin_protocol.clients import Requester
+from tocsin_protocol.tickets import TicketCounts, TicketDetail, TicketEvent, TicketPage, TicketRow
 from tocsin_protocol.vocabulary import OPEN_TICKET_STATES, AlertState, TicketEventKind
 from tocsin_server.access.scope import Scope
 from tocsin_server.access.store import PersonRow

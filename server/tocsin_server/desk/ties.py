@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, select
 from sqlmodel import Session
 
-from tocsin_protocol.api import TicketTie
+from tocsin_protocol.tickets import TicketTie
 from tocsin_protocol.vocabulary import Tie
 from tocsin_server.desk.bonds import TIES
 from tocsin_server.desk.store import LINKS, TICKETS

@@ -11,7 +11,8 @@ import msgspec
 from sqlalchemy import Row, func, select
 from sqlmodel import Session
 
-from tocsin_protocol.api import Alert, Suppression, TicketRow
+from tocsin_protocol.alerts import Alert, Suppression
+from tocsin_protocol.tickets import TicketRow
 from tocsin_protocol.vocabulary import AlertState
 from tocsin_protocol.why import AlertStep
 from tocsin_server.access.scope import Scope

@@ -13,7 +13,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, select, update
 from sqlmodel import Session
 
-from tocsin_protocol.api import NewTicket, Person, Prioritisation
+from tocsin_protocol.acts import NewTicket, Prioritisation
+from tocsin_protocol.people import Person
 from tocsin_protocol.teams import Assign
 from tocsin_protocol.vocabulary import CLIENT_ROLES, ActorKind
 from tocsin_server.access.permissions import Permission, may

@@ -13,7 +13,7 @@ import structlog
 from prometheus_client import Counter
 
 from tocsin_protocol import wire
-from tocsin_protocol.api import Problem
+from tocsin_protocol.problems import Problem
 from tocsin_server.errors import NotFound, Refused, TocsinError, TooLarge, Unavailable
 from tocsin_server.health import Health
 from tocsin_server.ingest.doorkeeper import KeyedAnswer

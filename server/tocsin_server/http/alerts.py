@@ -4,7 +4,7 @@ from functools import partial
 
 from litestar import get
 
-from tocsin_protocol.api import Alert, AlertPage
+from tocsin_protocol.alerts import Alert, AlertPage
 from tocsin_server.access.permissions import Permission
 from tocsin_server.desk.alarms import alert_page, alert_view
 from tocsin_server.http.deps import Wired

@@ -21,7 +21,7 @@ from nacl.exceptions import CryptoError
 from nacl.secret import SecretBox
 from nacl.utils import random
 
-from tocsin_protocol.api import HostChanged, LookersChanged, TicketChanged
+from tocsin_protocol.events import HostChanged, LookersChanged, TicketChanged
 from tocsin_protocol.messages import Message
 
 RING = 1000

@@ -13,7 +13,7 @@ from litestar import post
 from litestar.params import JSONBody
 from sqlmodel import Session
 
-from tocsin_protocol.api import BulkAct, BulkAnswer, BulkResult, BulkTicket
+from tocsin_protocol.acts import BulkAct, BulkAnswer, BulkResult, BulkTicket
 from tocsin_server.access.auditlog import record
 from tocsin_server.access.permissions import Permission
 from tocsin_server.desk import attested, work

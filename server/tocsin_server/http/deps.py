@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from litestar.di import NamedDependency
 
-from tocsin_protocol.api import RuleProblem
+from tocsin_protocol.status import RuleProblem
 from tocsin_server.access.passwords import Passwords
 from tocsin_server.access.ration import Ration
 from tocsin_server.access.vault import Vault

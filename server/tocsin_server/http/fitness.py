@@ -9,7 +9,7 @@ from typing import Final
 
 from litestar.handlers import BaseRouteHandler
 
-from tocsin_protocol.api import ENROLMENT_REQUIRED
+from tocsin_protocol.people import ENROLMENT_REQUIRED
 from tocsin_protocol.vocabulary import Role, TokenScope
 from tocsin_server.access.people import Visit
 from tocsin_server.access.permissions import Permission, scope_with

@@ -9,7 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 import msgspec
 from sqlmodel import Session
 
-from tocsin_protocol.api import LookersChanged, TicketChanged, TicketCounts, TicketRow
+from tocsin_protocol.events import LookersChanged, TicketChanged
+from tocsin_protocol.tickets import TicketCounts, TicketRow
 from tocsin_server.access.scope import Scope
 from tocsin_server.desk.promised import Terms
 from tocsin_server.desk.queue import ticket_counts, ticket_rows

@@ -9,7 +9,7 @@ from functools import partial
 
 from sqlmodel import Session, col, select
 
-from tocsin_protocol.api import HostRow, Vitals
+from tocsin_protocol.hosts import HostRow, Vitals
 from tocsin_protocol.vocabulary import HostState
 from tocsin_server.access.scope import Scope
 from tocsin_server.clock import Clock, moment

@@ -8,7 +8,9 @@ from functools import partial
 from litestar import get
 from sqlmodel import Session
 
-from tocsin_protocol.api import Alert, HostDetail, HostPage, Reading, TicketRow
+from tocsin_protocol.alerts import Alert
+from tocsin_protocol.hosts import HostDetail, HostPage, Reading
+from tocsin_protocol.tickets import TicketRow
 from tocsin_server.access.permissions import Permission
 from tocsin_server.access.scope import Scope
 from tocsin_server.clock import moment

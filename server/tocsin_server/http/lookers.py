@@ -10,7 +10,8 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import NamedTuple
 
-from tocsin_protocol.api import Looker, LookersChanged
+from tocsin_protocol.events import LookersChanged
+from tocsin_protocol.lookers import Looker
 from tocsin_server.clock import Clock
 
 TTL_S = 30.0

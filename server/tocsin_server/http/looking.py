@@ -8,7 +8,7 @@ from functools import partial
 from litestar import post
 from litestar.params import JSONBody
 
-from tocsin_protocol.api import Lookers, Looking
+from tocsin_protocol.lookers import Lookers, Looking
 from tocsin_server.access.permissions import Permission
 from tocsin_server.desk.watching import client_of
 from tocsin_server.errors import NotFound

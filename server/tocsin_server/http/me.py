@@ -8,21 +8,17 @@ from litestar import delete, get, post
 from litestar.params import JSONBody
 from sqlmodel import Session
 
-from tocsin_protocol.api import (
+from tocsin_protocol.people import (
     ApiToken,
     Ended,
     MadeToken,
     NewPassword,
     NewToken,
-    NewTotp,
-    RecoveryCodes,
     SessionPage,
     SessionRow,
     TokenPage,
-    Totp,
-    TotpCode,
-    TotpOffer,
 )
+from tocsin_protocol.totp import NewTotp, RecoveryCodes, Totp, TotpCode, TotpOffer
 from tocsin_server.access import tokens, totp
 from tocsin_server.access.audit import Act, Deed
 from tocsin_server.access.auditlog import record

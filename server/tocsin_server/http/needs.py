@@ -4,7 +4,7 @@ import threading
 from collections.abc import Awaitable, Callable, Iterable, Sequence, Sized
 from typing import Any, Protocol
 
-from tocsin_protocol.api import RuleProblem
+from tocsin_protocol.status import RuleProblem
 from tocsin_protocol.vocabulary import SeriesKind
 from tocsin_server.desk.happening import Happening
 from tocsin_server.series.arrays import Floats

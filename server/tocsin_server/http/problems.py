@@ -9,7 +9,7 @@ from litestar import Request, Response
 from litestar.exceptions import HTTPException, ValidationException
 from litestar.types import ExceptionHandlersMap
 
-from tocsin_protocol.api import Problem, WrongPart
+from tocsin_protocol.problems import Problem, WrongPart
 from tocsin_server.errors import Malformed, TocsinError, Unauthenticated, Unavailable
 
 _log = structlog.get_logger()

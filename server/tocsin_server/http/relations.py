@@ -5,7 +5,8 @@ from functools import partial
 from litestar import post
 from litestar.params import JSONBody
 
-from tocsin_protocol.api import Link, Merge, TicketDetail, Unmerge
+from tocsin_protocol.acts import Link, Merge, Unmerge
+from tocsin_protocol.tickets import TicketDetail
 from tocsin_server.access.permissions import Permission
 from tocsin_server.desk import relations
 from tocsin_server.desk.relations import Other

@@ -16,7 +16,7 @@ from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
 from sqlmodel import Session
 
-from tocsin_protocol.api import Person
+from tocsin_protocol.people import Person
 from tocsin_server.access.audit import Act, Actor, Deed, Party
 from tocsin_server.access.auditlog import record
 from tocsin_server.access.people import Visit, log_out, touch, who

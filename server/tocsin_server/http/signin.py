@@ -6,7 +6,7 @@ from litestar import Request, post
 from litestar.params import JSONBody
 from sqlmodel import Session
 
-from tocsin_protocol.api import LoginAnswer, LoginRequest
+from tocsin_protocol.people import LoginAnswer, LoginRequest
 from tocsin_server.access.audit import Act, Actor, Deed, Party
 from tocsin_server.access.auditlog import record
 from tocsin_server.access.people import SESSION_MS, has_codes, issue_session, told

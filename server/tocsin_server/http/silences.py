@@ -15,8 +15,8 @@ from litestar import delete, get, post
 from litestar.params import JSONBody
 from sqlmodel import Session
 
-from tocsin_protocol import api
-from tocsin_protocol.api import NewSilence, SilencePage
+from tocsin_protocol import silences as api
+from tocsin_protocol.silences import NewSilence, SilencePage
 from tocsin_protocol.vocabulary import SilenceState
 from tocsin_server.access.audit import Act, Actor
 from tocsin_server.access.auditlog import record

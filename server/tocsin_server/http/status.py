@@ -4,7 +4,7 @@ import asyncio
 
 from litestar import get
 
-from tocsin_protocol.api import RuleProblem, ServerStatus
+from tocsin_protocol.status import RuleProblem, ServerStatus
 from tocsin_protocol.vocabulary import HostState
 from tocsin_server.access.permissions import Permission
 from tocsin_server.access.scope import Scope

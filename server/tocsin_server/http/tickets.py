@@ -11,18 +11,17 @@ from litestar import Response, get, post
 from litestar.params import JSONBody
 from sqlmodel import Session
 
-from tocsin_protocol.api import (
+from tocsin_protocol.acts import (
     Acknowledgement,
     Change,
     NewComment,
     NewTicket,
     Prioritisation,
     Resolution,
-    TicketDetail,
-    TicketPage,
     Wait,
 )
 from tocsin_protocol.teams import Assign
+from tocsin_protocol.tickets import TicketDetail, TicketPage
 from tocsin_server.access.auditlog import record
 from tocsin_server.access.permissions import Permission
 from tocsin_server.desk import attested, relations, work

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tocsin_protocol.api import Vitals
+from tocsin_protocol.hosts import Vitals
 from tocsin_server.clock import Clock, moment
 from tocsin_server.http.needs import Head
 from tocsin_server.promql import Expression, Vector, evaluate, parse

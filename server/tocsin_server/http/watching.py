@@ -5,7 +5,7 @@ from collections.abc import Callable
 from litestar import post
 from sqlmodel import Session
 
-from tocsin_protocol.api import TicketDetail
+from tocsin_protocol.tickets import TicketDetail
 from tocsin_server.access.audit import Deed
 from tocsin_server.access.auditlog import record
 from tocsin_server.access.permissions import Permission

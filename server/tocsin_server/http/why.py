@@ -12,7 +12,7 @@ from functools import partial
 
 from litestar import get
 
-from tocsin_protocol.api import AlertPage
+from tocsin_protocol.alerts import AlertPage
 from tocsin_protocol.why import JudgedRule, TicketWhy, Why
 from tocsin_server.access.permissions import Permission
 from tocsin_server.alerts.lint import recorded_names

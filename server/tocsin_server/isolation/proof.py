@@ -22,7 +22,8 @@ from typing import Any, NamedTuple
 from sqlalchemy import select
 from sqlmodel import Session
 
-from tocsin_protocol.api import HostChanged, Looker, LookersChanged, TicketChanged
+from tocsin_protocol.events import HostChanged, LookersChanged, TicketChanged
+from tocsin_protocol.lookers import Looker
 from tocsin_protocol.vocabulary import TicketEventKind
 from tocsin_server.access.scope import EVERYWHERE
 from tocsin_server.app import Server

@@ -3,7 +3,7 @@
 import pytest
 from sqlmodel import col, select, update
 
-from tocsin_protocol.api import Person
+from tocsin_protocol.people import Person
 from tocsin_protocol.vocabulary import Role
 from tocsin_server.access.passwords import Passwords
 from tocsin_server.access.people import (

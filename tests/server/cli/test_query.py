@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tocsin_protocol.api import Problem
+from tocsin_protocol.problems import Problem
 from tocsin_protocol.query import QueryAnswer, QueryLine, QueryRow, RangeAnswer
 from tocsin_server import cli
 from tocsin_server.access.operator import issue_pass

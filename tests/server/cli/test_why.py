@@ -15,8 +15,10 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 from tests.examples import share
 
-from tocsin_protocol import api
+from tocsin_protocol.alerts import Alert, AlertPage, Suppression
 from tocsin_protocol.messages import Message
+from tocsin_protocol.problems import Problem
+from tocsin_protocol.tickets import TicketRow
 from tocsin_protocol.vocabulary import AlertState, Severity, SuppressionKind, TicketState
 from tocsin_protocol.why import (
     AlertStep,
@@ -35,8 +37,8 @@ from tocsin_server.clock import moment
 
 NOW = 1_700_000_000_000
 MINUTE = 60_000
-SILENCE = api.Suppression(kind=SuppressionKind.SILENCE, name="7", words="silence 7 by alice: new disks")
-ALERT = api.Alert(
+SILENCE = Suppression(kind=SuppressionKind.SILENCE, name="7", words="silence 7 by alice: new disks")
+ALERT = Alert(
     id=17,
     state=AlertState.FIRING,
     alertname="HighLoad",
@@ -100,7 +102,7 @@ WHY = Why(
     selectors=[AskedSelector(selector="node_load1", series=[SERIES], total=1)],
     missing=[],
 )
-TICKET = api.TicketRow(
+TICKET = TicketRow(
     id=42,
     version=1,
     title="load",
@@ -129,7 +131,7 @@ class Server:
     asked: list[str] = field(default_factory=list)
 
     def says(self, said: Message) -> None:
-        self.status = said.status if isinstance(said, api.Problem) else 200
+        self.status = said.status if isinstance(said, Problem) else 200
         self.body = msgspec.json.encode(said)
 
     def serve(self) -> ThreadingHTTPServer:
@@ -173,7 +175,7 @@ def operator(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Iterator[Ope
         http.shutdown()
 
 
-def text(answer: Why | TicketWhy | api.AlertPage) -> str:
+def text(answer: Why | TicketWhy | AlertPage) -> str:
     return "".join(f"{line}\n" for line in lines(answer))
 
 
@@ -285,7 +287,7 @@ def test_a_ticket_about_no_alert_says_so() -> None:
 
 def test_without_a_number_the_active_alerts_are_listed(operator: Operator) -> None:
     quiet = replace(ALERT, id=8, suppressed=[SILENCE], ticket_id=None, host=None)
-    operator.server.says(api.AlertPage(alerts=[ALERT, quiet]))
+    operator.server.says(AlertPage(alerts=[ALERT, quiet]))
 
     status, out, err = operator.asks()
 
@@ -298,7 +300,7 @@ def test_without_a_number_the_active_alerts_are_listed(operator: Operator) -> No
 
 
 def test_that_nothing_is_active_is_said(operator: Operator) -> None:
-    operator.server.says(api.AlertPage(alerts=[]))
+    operator.server.says(AlertPage(alerts=[]))
 
     assert operator.asks() == (0, "", "tocsin-server: no alert is active\n")
 
@@ -312,9 +314,7 @@ def test_the_answer_is_printed_as_json(operator: Operator) -> None:
 
 def test_what_is_not_there_says_how_to_find_it(operator: Operator) -> None:
     remedy = "tocsin-server rules why names those that are active"
-    operator.server.says(
-        api.Problem(title="Not Found", status=404, detail="there is no alert 99", remedy=remedy)
-    )
+    operator.server.says(Problem(title="Not Found", status=404, detail="there is no alert 99", remedy=remedy))
 
     assert operator.asks("99") == (2, "", f"tocsin-server: there is no alert 99: {remedy}\n")
 
@@ -372,6 +372,6 @@ def test_what_hosts_and_people_write_is_harmless_to_a_terminal(evil: str) -> Non
     ticket = replace(TICKET, title=evil, client=evil, owner=evil)
     told = TicketWhy(ticket=ticket, whys=[why], left_out=0)
 
-    printed = [*lines(told), *lines(api.AlertPage(alerts=[alert]))]
+    printed = [*lines(told), *lines(AlertPage(alerts=[alert]))]
 
     assert all(line.isprintable() for line in printed)

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import text
 from tests.server.desk.world import NOW, World
 
-from tocsin_protocol.api import Alert
+from tocsin_protocol.alerts import Alert
 from tocsin_protocol.vocabulary import AlertState, Severity
 from tocsin_server.access.scope import EVERYWHERE
 from tocsin_server.clock import moment

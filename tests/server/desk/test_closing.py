@@ -8,7 +8,7 @@ from sqlalchemy import event
 from tests.lifecycle import TABLES
 from tests.server.desk.world import ALICE, NOW, QUIET_MS, World
 
-from tocsin_protocol.api import NewTicket
+from tocsin_protocol.acts import NewTicket
 from tocsin_protocol.vocabulary import AlertState, HostKind, TicketEventKind, TicketKind, TicketState
 from tocsin_server.access.scope import EVERYWHERE
 from tocsin_server.decisions.folder import NO_TABLES

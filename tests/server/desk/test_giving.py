@@ -8,7 +8,7 @@ from sqlmodel import Session
 from tests.lifecycle import TABLES
 from tests.server.desk.world import ALICE, BOB, NOW, World
 
-from tocsin_protocol.api import NewTicket
+from tocsin_protocol.acts import NewTicket
 from tocsin_protocol.vocabulary import ActorKind, TeamAssign, TicketEventKind, TicketState
 from tocsin_server.access import standing
 from tocsin_server.access.grants import Grant

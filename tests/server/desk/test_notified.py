@@ -9,7 +9,7 @@ from tests.contracts import contract_of
 from tests.lifecycle import TABLES
 from tests.server.desk.world import ALICE, BOB, NOW, World
 
-from tocsin_protocol.api import NewTicket
+from tocsin_protocol.acts import NewTicket
 from tocsin_protocol.vocabulary import NoticeChannel, NoticeState
 from tocsin_server.access.scope import EVERYWHERE
 from tocsin_server.access.store import GRANTS, PersonRow

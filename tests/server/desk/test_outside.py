@@ -5,7 +5,9 @@ from dataclasses import replace
 import pytest
 from tests.server.desk.world import ALICE, NOW, World
 
-from tocsin_protocol.api import NewTicket, Person, TicketDetail
+from tocsin_protocol.acts import NewTicket
+from tocsin_protocol.people import Person
+from tocsin_protocol.tickets import TicketDetail
 from tocsin_protocol.vocabulary import ActorKind, Role, TicketEventKind
 from tocsin_server.access.scope import EVERYWHERE, Scope
 from tocsin_server.desk import queue, work

@@ -10,9 +10,10 @@ from tests.contracts import contract_of
 from tests.lifecycle import TABLES
 from tests.server.desk.world import ALICE, NOW, World
 
-from tocsin_protocol.api import NewTicket, TicketDetail, TicketPage
+from tocsin_protocol.acts import NewTicket
 from tocsin_protocol.clocks import TicketClock
 from tocsin_protocol.teams import Assign
+from tocsin_protocol.tickets import TicketDetail, TicketPage
 from tocsin_protocol.vocabulary import TicketKind
 from tocsin_server.access.scope import EVERYWHERE, Scope
 from tocsin_server.decisions.folder import NO_TABLES, Tables

@@ -11,7 +11,7 @@ from sqlmodel import Session
 from tests.examples import share
 from tests.server.desk.world import ALICE, BOB, NOW, World
 
-from tocsin_protocol.api import TicketPage, TicketRow
+from tocsin_protocol.tickets import TicketPage, TicketRow
 from tocsin_protocol.vocabulary import AlertState, Severity, TicketEventKind, TicketKind, TicketState
 from tocsin_server.access.scope import EVERYWHERE
 from tocsin_server.clock import moment

@@ -14,7 +14,8 @@ from tests.databases import Mould
 from tests.examples import share
 from tests.server.desk.world import ALICE, BOB, NOW, World
 
-from tocsin_protocol.api import NewTicket, TicketDetail
+from tocsin_protocol.acts import NewTicket
+from tocsin_protocol.tickets import TicketDetail
 from tocsin_protocol.vocabulary import LinkKind, TicketEventKind, TicketState, Tie
 from tocsin_server.access.scope import EVERYWHERE
 from tocsin_server.desk import relations, work

@@ -7,8 +7,9 @@ from sqlmodel import Session
 from tests.lifecycle import TABLES
 from tests.server.desk.world import ALICE, NOW, World
 
-from tocsin_protocol.api import NewTicket, TicketDetail
+from tocsin_protocol.acts import NewTicket
 from tocsin_protocol.clients import Requester
+from tocsin_protocol.tickets import TicketDetail
 from tocsin_server.access.scope import EVERYWHERE
 from tocsin_server.desk import queue, work
 from tocsin_server.errors import Conflict, NotFound, TocsinError, Unprocessable

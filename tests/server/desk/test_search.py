@@ -13,7 +13,7 @@ from tests.lifecycle import TABLES
 from tests.server.desk.test_queue import page
 from tests.server.desk.world import ALICE, NOW, World
 
-from tocsin_protocol.api import NewTicket
+from tocsin_protocol.acts import NewTicket
 from tocsin_protocol.vocabulary import TicketKind
 from tocsin_server.access.scope import EVERYWHERE
 from tocsin_server.desk import work

@@ -5,7 +5,8 @@ from collections.abc import Callable
 import pytest
 from tests.server.desk.world import ALICE, BOB, World
 
-from tocsin_protocol.api import NewTicket, Person
+from tocsin_protocol.acts import NewTicket
+from tocsin_protocol.people import Person
 from tocsin_protocol.vocabulary import Role
 from tocsin_server.access import standing
 from tocsin_server.access.audit import Act

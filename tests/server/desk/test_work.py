@@ -4,7 +4,8 @@ import pytest
 from tests.lifecycle import TABLES
 from tests.server.desk.world import ALICE, BOB, CHARLIE, NOW, World
 
-from tocsin_protocol.api import MAX_TEXT, NewTicket, Prioritisation
+from tocsin_protocol.acts import NewTicket, Prioritisation
+from tocsin_protocol.api import MAX_TEXT
 from tocsin_protocol.vocabulary import ActorKind, TicketEventKind, TicketState
 from tocsin_server.access.scope import EVERYWHERE
 from tocsin_server.decisions.folder import NO_TABLES

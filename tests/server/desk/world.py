@@ -6,7 +6,7 @@ from typing import Any
 from sqlmodel import Session, col, select
 from tests.lifecycle import SHIPPED, TABLES
 
-from tocsin_protocol.api import Person
+from tocsin_protocol.people import Person
 from tocsin_protocol.vocabulary import AlertState, HostKind, Role, TicketEventKind
 from tocsin_server.access.scope import EVERYWHERE
 from tocsin_server.access.store import PersonRow

@@ -10,7 +10,7 @@ import numpy as np
 from sqlmodel import Session
 from tests.lifecycle import SHIPPED, TABLES
 
-from tocsin_protocol.api import RuleProblem
+from tocsin_protocol.status import RuleProblem
 from tocsin_protocol.vocabulary import AlertState, HostKind, Role, SeriesKind
 from tocsin_server.access.grants import Grant
 from tocsin_server.access.passwords import Passwords

@@ -9,7 +9,8 @@ from sqlalchemy import text
 from tests.server.http.rig import Rig
 from tests.server.http.test_events import Wire
 
-from tocsin_protocol.api import HostChanged, NewTicket, TicketChanged
+from tocsin_protocol.acts import NewTicket
+from tocsin_protocol.events import HostChanged, TicketChanged
 from tocsin_protocol.messages import Message
 from tocsin_protocol.vocabulary import Role, TicketEventKind
 from tocsin_server.access.scope import EVERYWHERE, NOWHERE, Scope

@@ -8,7 +8,8 @@ from tests.examples import EXAMPLES
 from tests.server.http.rig import Rig
 from tests.server.http.test_tickets import TICKETS, opened
 
-from tocsin_protocol.api import Looker, LookersChanged
+from tocsin_protocol.events import LookersChanged
+from tocsin_protocol.lookers import Looker
 from tocsin_server.access.scope import EVERYWHERE, Scope
 from tocsin_server.clock import FakeClock
 from tocsin_server.http import lookers

@@ -6,7 +6,7 @@ import httpx
 from prometheus_client.parser import text_string_to_metric_families
 from tests.server.http.rig import SCRAPE_TOKEN, Rig
 
-from tocsin_protocol.api import RuleProblem
+from tocsin_protocol.status import RuleProblem
 
 
 async def scraped(rig: Rig, accept: str = "") -> httpx.Response:

@@ -5,7 +5,7 @@ import msgspec
 import pytest
 from tests.server.http.rig import Rig
 
-from tocsin_protocol.api import Problem
+from tocsin_protocol.problems import Problem
 
 
 def problem(answer: httpx.Response) -> Problem:

@@ -19,7 +19,7 @@ from tests.server.http.rig import FakeNotices, frame_of
 from tests.server.ingest.rig import Answer, Rig, RigAgent, enrolled
 
 from tocsin_protocol import wire
-from tocsin_protocol.api import TicketDetail
+from tocsin_protocol.tickets import TicketDetail
 from tocsin_protocol.vocabulary import ActorKind, Role, TicketKind, TicketState
 from tocsin_server.access.people import add_person
 from tocsin_server.access.scope import EVERYWHERE

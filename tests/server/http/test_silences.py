@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tests.examples import share
 from tests.server.http.rig import NOW, Rig
 
-from tocsin_protocol.api import NewSilence
+from tocsin_protocol.silences import NewSilence
 from tocsin_server.errors import Refused
 from tocsin_server.http import silences
 from tocsin_server.http.silences import Reach

@@ -5,7 +5,7 @@ from dataclasses import replace
 import httpx
 from tests.server.http.rig import NOW, Rig
 
-from tocsin_protocol.api import RuleProblem
+from tocsin_protocol.status import RuleProblem
 
 
 async def test_the_status_counts_what_is_there(rig: Rig, alice: httpx.AsyncClient) -> None:

@@ -16,7 +16,7 @@ import tocsin_server.access.store
 import tocsin_server.alerts.store
 import tocsin_server.desk.store
 import tocsin_server.estate.store  # noqa: F401 - its tables
-from tocsin_protocol.api import TicketPage
+from tocsin_protocol.tickets import TicketPage
 from tocsin_server.access.auditlog import entries
 from tocsin_server.access.scope import EVERYWHERE
 from tocsin_server.access.verification import verdict

@@ -7,7 +7,8 @@ from tests.tui.console import Hands, opened, screen_text, text_of, until
 from tests.tui.fake import FakeServer
 from textual.widgets import Input
 
-from tocsin_protocol.api import MAX_PAGE, Problem
+from tocsin_protocol.api import MAX_PAGE
+from tocsin_protocol.problems import Problem
 from tocsin_protocol.vocabulary import TicketEventKind
 from tocsin_tui.board import OLD_S, REST_S
 from tocsin_tui.screens.alerts import AlertsScreen

@@ -8,7 +8,7 @@ from tests.tui.console import has_read, opened, text_of, until
 from tests.tui.fake import FakeServer
 from textual.widgets import Input, TextArea
 
-from tocsin_protocol.api import Problem
+from tocsin_protocol.problems import Problem
 from tocsin_tui.screens.silence import SilenceScreen
 
 pytestmark = pytest.mark.screen

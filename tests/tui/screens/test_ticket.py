@@ -9,7 +9,9 @@ from tests.tui.console import Hands, has_read, opened, screen_text, text_of, unt
 from tests.tui.fake import FakeServer
 from textual.widgets import Input, TextArea
 
-from tocsin_protocol import api
+from tocsin_protocol.events import LookersChanged
+from tocsin_protocol.lookers import Looker
+from tocsin_protocol.problems import Problem
 from tocsin_protocol.vocabulary import TicketState
 from tocsin_tui.presence import BEAT_S
 from tocsin_tui.screens.composer import Composer
@@ -180,7 +182,7 @@ async def test_a_ticket_without_alerts_has_no_chart(server: FakeServer) -> None:
 
 
 async def test_what_may_not_be_done_is_said_where_one_looks(server: FakeServer) -> None:
-    server.refusals["/take"] = api.Problem(title="Forbidden", status=403, detail="viewers may not take tickets")
+    server.refusals["/take"] = Problem(title="Forbidden", status=403, detail="viewers may not take tickets")
     async with opened(server) as (app, pilot):
         await pilot.press("enter", "c")
         await until(pilot, lambda: app.session.notice is not None)
@@ -224,18 +226,18 @@ async def test_w_in_capitals_watches_and_the_heading_says_who_does(server: FakeS
 
 
 async def test_who_else_is_at_a_ticket_is_seen_as_they_come_write_and_go(server: FakeServer) -> None:
-    server.lookers[4812] = [api.Looker(login="alice"), api.Looker(login="bob")]
+    server.lookers[4812] = [Looker(login="alice"), Looker(login="bob")]
 
-    def told(*lookers: api.Looker) -> None:
-        server.tell("looking", api.LookersChanged(ticket_id=4812, client="acme", lookers=list(lookers)))
+    def told(*lookers: Looker) -> None:
+        server.tell("looking", LookersChanged(ticket_id=4812, client="acme", lookers=list(lookers)))
 
     async with opened(server) as (app, pilot):
         await pilot.press("enter")
         await until(pilot, lambda: "bob is looking" in text_of(app, "#what"))
         assert "alice" not in text_of(app, "#what")
-        told(api.Looker(login="bob", writing="reply"), api.Looker(login="eve"))
+        told(Looker(login="bob", writing="reply"), Looker(login="eve"))
         await until(pilot, lambda: "bob is writing a reply · eve is looking" in text_of(app, "#what"))
-        told(api.Looker(login="alice"))
+        told(Looker(login="alice"))
         await until(pilot, lambda: "bob" not in text_of(app, "#what"))
 
 

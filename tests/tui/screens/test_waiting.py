@@ -8,7 +8,7 @@ from tests.tui.console import has_read, in_a_burst, opened, screen_text, text_of
 from tests.tui.fake import FakeServer
 from textual.widgets import Input
 
-from tocsin_protocol.api import Problem
+from tocsin_protocol.problems import Problem
 from tocsin_protocol.vocabulary import TicketState
 from tocsin_tui.screens.waiting import WaitScreen
 

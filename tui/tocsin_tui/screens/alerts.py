@@ -5,7 +5,8 @@ from typing import ClassVar
 
 from textual.binding import Binding, BindingType
 
-from tocsin_protocol.api import Alert, TicketRow
+from tocsin_protocol.alerts import Alert
+from tocsin_protocol.tickets import TicketRow
 from tocsin_tui.board import Board
 from tocsin_tui.format import Line, Span
 from tocsin_tui.screens.listed import BoardPage, list_keys

@@ -14,7 +14,7 @@ from tocsin_tui.widgets.lines import Lines, Reader
 from tocsin_tui.widgets.paint import Painter
 
 if TYPE_CHECKING:
-    from tocsin_protocol.api import ServerStatus
+    from tocsin_protocol.status import ServerStatus
 
 
 class FilesScreen(Page):

@@ -3,8 +3,8 @@
 from collections.abc import Awaitable, Mapping
 from typing import ClassVar
 
-from tocsin_protocol.api import TicketRow
 from tocsin_protocol.teams import Assign
+from tocsin_protocol.tickets import TicketRow
 from tocsin_tui.format import dim, strong
 from tocsin_tui.handover import handover, told
 from tocsin_tui.screens.form import Form

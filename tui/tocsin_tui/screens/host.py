@@ -8,7 +8,7 @@ from textual.containers import Horizontal
 from textual.widget import Widget
 from textual.widgets import Input
 
-from tocsin_protocol.api import HostDetail, HostRow
+from tocsin_protocol.hosts import HostDetail, HostRow
 from tocsin_tui.format import EMPTY, RULE, Line, Tone, dim, line, strong
 from tocsin_tui.plot import plot
 from tocsin_tui.screens.filtered import FilteredPage

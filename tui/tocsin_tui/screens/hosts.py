@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from textual.binding import BindingType
 
-from tocsin_protocol.api import HostRow
+from tocsin_protocol.hosts import HostRow
 from tocsin_protocol.vocabulary import HostState
 from tocsin_tui.format import Line, Span, Tone, dim, line
 from tocsin_tui.screens.listed import ListPage, list_keys

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from textual.binding import Binding, BindingType
 
-from tocsin_protocol.api import TicketRow
+from tocsin_protocol.tickets import TicketRow
 from tocsin_protocol.vocabulary import TicketState
 from tocsin_tui.format import dim, line, strong
 from tocsin_tui.marks import Verb

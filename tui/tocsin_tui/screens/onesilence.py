@@ -6,7 +6,7 @@ from typing import ClassVar
 from textual.binding import Binding, BindingType
 from textual.widget import Widget
 
-from tocsin_protocol.api import Silence
+from tocsin_protocol.silences import Silence
 from tocsin_tui.screens.silenceverbs import SilencePage
 from tocsin_tui.session import Session
 from tocsin_tui.sheets import silence

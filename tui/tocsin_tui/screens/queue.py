@@ -8,7 +8,7 @@ from textual.containers import Horizontal, Vertical
 from textual.widget import Widget
 from textual.widgets import Input
 
-from tocsin_protocol.api import TicketRow
+from tocsin_protocol.tickets import TicketRow
 from tocsin_tui.format import EMPTY, RULE, Line, Span, Tone, dim, line
 from tocsin_tui.plot import plot
 from tocsin_tui.screens.filtered import FilteredPage

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from textual.binding import Binding, BindingType
 
-from tocsin_protocol.api import Silence
+from tocsin_protocol.silences import Silence
 from tocsin_tui.board import Board
 from tocsin_tui.format import Line, Span
 from tocsin_tui.screens.listed import BoardPage, list_keys

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from textual.binding import Binding, BindingType
 
-from tocsin_protocol.api import Silence
+from tocsin_protocol.silences import Silence
 from tocsin_protocol.vocabulary import SilenceState
 from tocsin_tui.format import Tone, dim, line
 from tocsin_tui.screens.page import Page

@@ -7,7 +7,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.widget import Widget
 
-from tocsin_protocol.api import TicketDetail, TicketRow
+from tocsin_protocol.tickets import TicketDetail, TicketRow
 from tocsin_tui.format import EMPTY, RULE, Line, Tone, dim, line
 from tocsin_tui.plot import plot
 from tocsin_tui.presence import Look

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Mapping
 from typing import ClassVar
 
-from tocsin_protocol.api import TicketRow
+from tocsin_protocol.tickets import TicketRow
 from tocsin_tui.format import dim, strong
 from tocsin_tui.screens.form import Form
 from tocsin_tui.session import Session

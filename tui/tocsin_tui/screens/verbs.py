@@ -5,7 +5,9 @@ from typing import Any, ClassVar
 
 from textual.binding import Binding, BindingType
 
-from tocsin_protocol.api import Alert, NewTicket, TicketRow
+from tocsin_protocol.acts import NewTicket
+from tocsin_protocol.alerts import Alert
+from tocsin_protocol.tickets import TicketRow
 from tocsin_protocol.vocabulary import OPEN_TICKET_STATES, TicketState
 from tocsin_tui.format import Tone, dim, line, strong
 from tocsin_tui.presence import Look

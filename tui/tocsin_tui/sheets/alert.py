@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable
 from datetime import datetime
 
-from tocsin_protocol.api import Alert
+from tocsin_protocol.alerts import Alert
 from tocsin_protocol.vocabulary import AlertState
 from tocsin_tui.format import (
     EMPTY,

@@ -2,7 +2,9 @@
 
 from datetime import datetime
 
-from tocsin_protocol.api import Person, ServerStatus, TicketCounts
+from tocsin_protocol.people import Person
+from tocsin_protocol.status import ServerStatus
+from tocsin_protocol.tickets import TicketCounts
 from tocsin_tui.format import Line, Span, Tone, dim, line, priority, seconds, strong
 from tocsin_tui.sheets.files import file_count
 from tocsin_tui.state import Link, LinkState

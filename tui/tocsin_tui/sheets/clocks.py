@@ -7,8 +7,8 @@ is told only where it stands still: it would be wrong a minute after the server 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
-from tocsin_protocol.api import TicketDetail, TicketRow
 from tocsin_protocol.clocks import TicketClock
+from tocsin_protocol.tickets import TicketDetail, TicketRow
 from tocsin_tui.format import Line, Span, Tone, clock, dim, duration, line, strong
 
 SOON = timedelta(hours=1)

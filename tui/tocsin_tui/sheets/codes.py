@@ -1,6 +1,6 @@
 """What is said while a device for one-time codes is enrolled."""
 
-from tocsin_protocol.api import RecoveryCodes, TotpOffer
+from tocsin_protocol.totp import RecoveryCodes, TotpOffer
 from tocsin_tui.format import EMPTY, Line, Tone, dim, line
 
 ASKED = [line("A device that makes one-time codes is enrolled by your password and its first code.")]

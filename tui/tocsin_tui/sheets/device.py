@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import starmap
 
-from tocsin_protocol.api import HostRow, Reading
+from tocsin_protocol.hosts import HostRow, Reading
 from tocsin_tui.format import Line, Span, Tone, bits, clip, dim, line, number, strong
 
 PROBED_JOBS = frozenset({"snmp", "blackbox"})

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from tocsin_protocol.api import RuleProblem, ServerStatus
+from tocsin_protocol.status import RuleProblem, ServerStatus
 from tocsin_tui.format import EMPTY, Line, Tone, dim, line, strong
 
 

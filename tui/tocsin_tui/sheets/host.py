@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from tocsin_protocol.api import HostDetail, HostRow, Reading, TicketRow, Vitals
+from tocsin_protocol.hosts import HostDetail, HostRow, Reading, Vitals
+from tocsin_protocol.tickets import TicketRow
 from tocsin_protocol.vocabulary import HostState, SeriesKind
 from tocsin_tui.format import (
     Line,

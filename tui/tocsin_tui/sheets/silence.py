@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable
 from datetime import datetime
 
-from tocsin_protocol.api import Silence
+from tocsin_protocol.silences import Silence
 from tocsin_protocol.vocabulary import SilenceState
 from tocsin_tui.format import (
     EMPTY,

@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
-from tocsin_protocol.api import Looker, TicketDetail, TicketEvent, TicketRow
+from tocsin_protocol.lookers import Looker
+from tocsin_protocol.tickets import TicketDetail, TicketEvent, TicketRow
 from tocsin_protocol.vocabulary import OPEN_TICKET_STATES, ActorKind, AlertState, TicketEventKind, TicketKind
 from tocsin_tui.format import (
     EMPTY,

@@ -16,7 +16,10 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from tocsin_protocol.api import Alert, HostRow, Silence, TicketRow
+from tocsin_protocol.alerts import Alert
+from tocsin_protocol.hosts import HostRow
+from tocsin_protocol.silences import Silence
+from tocsin_protocol.tickets import TicketRow
 from tocsin_tui.format import Line, Span, Tone
 from tocsin_tui.state import Listing
 from tocsin_tui.widgets.paint import Painter, fit
