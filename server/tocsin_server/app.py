@@ -55,7 +55,7 @@ from tocsin_server.ingest.inbox import Inbox
 from tocsin_server.ingest.journal import Journal
 from tocsin_server.ingest.presence import Presence
 from tocsin_server.jobs import Job, schedule
-from tocsin_server.listening import is_loopback, local_url
+from tocsin_server.listening import is_local, local_url
 from tocsin_server.notices import Notices
 from tocsin_server.pictures import Pictures
 from tocsin_server.postman import Postman
@@ -214,7 +214,7 @@ class Server:
             vault=vault_of(self.identity),
             agents=self.gate.app,
             scrape_token=open_scrape_token(self.data),
-            open_metrics=self._settings.open_metrics and is_loopback(self._settings),
+            open_metrics=self._settings.open_metrics and is_local(self._settings),
             version=version("tocsin"),
             evaluation_s=lambda: self.rounds.last.took_s if self.rounds.last is not None else 0.0,
             ails=self.ails,

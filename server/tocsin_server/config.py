@@ -12,12 +12,12 @@ import msgspec
 from tocsin_protocol.vocabulary import Role
 from tocsin_protocol.wire import SPOOL_HOURS
 from tocsin_server.errors import Misconfigured
+from tocsin_server.loopback import is_loopback
 
 ETC = Path("/etc/tocsin")
 CHECKOUT = Path(__file__).resolve().parents[2] / "config"
 SHIPPED = Path(sysconfig.get_path("data")) / "share" / "tocsin"
 DEFAULT_DATA = Path("/var/lib/tocsin")
-LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _ADDRESS = re.compile(r"[\w%+-]+(\.[\w%+-]+)*@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*", re.ASCII)
 LEAST_DAYS = SPOOL_HOURS // 24 + 2
 """So long late data may come, and then its hour's samples must be there."""
@@ -52,7 +52,7 @@ class MailConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
             raise ValueError("mail.from has to be the address that notices come from, such as desk@example.net")
         if bool(self.user) != bool(self.password_file):
             raise ValueError("mail.user and mail.password_file belong together")
-        if self.security == "none" and self.user and self.host not in LOOPBACK:
+        if self.security == "none" and self.user and not is_loopback(self.host):
             raise ValueError("mail.security is none: a password would be sent for all to read")
 
 

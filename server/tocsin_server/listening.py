@@ -10,13 +10,12 @@ import uvicorn
 
 from tocsin_server.config import ServerConfig
 from tocsin_server.errors import Misconfigured
+from tocsin_server.loopback import is_loopback
 
-LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
-
-def is_loopback(settings: ServerConfig) -> bool:
+def is_local(settings: ServerConfig) -> bool:
     """Whether only this machine can reach the server; then it speaks plain HTTP."""
-    return settings.host in LOOPBACK
+    return is_loopback(settings.host)
 
 
 def url_of(settings: ServerConfig) -> str:
@@ -32,7 +31,7 @@ def local_url(settings: ServerConfig) -> str:
 
 def _url(settings: ServerConfig, host: str) -> str:
     shown = f"[{host}]" if ":" in host else host
-    return f"{'http' if is_loopback(settings) else 'https'}://{shown}:{settings.port}"
+    return f"{'http' if is_local(settings) else 'https'}://{shown}:{settings.port}"
 
 
 def listen(settings: ServerConfig) -> socket.socket:

@@ -17,7 +17,7 @@ from tocsin_server.clock import SystemClock
 from tocsin_server.config import ServerConfig
 from tocsin_server.datafolder import TABLES, database, locked, make_database
 from tocsin_server.http.connection import connections
-from tocsin_server.listening import HttpServer, configure_logs, is_loopback, listen, url_of
+from tocsin_server.listening import HttpServer, configure_logs, is_local, listen, url_of
 from tocsin_server.storage.address import Address
 from tocsin_server.storage.standing import standing
 
@@ -69,7 +69,7 @@ async def serve(server: Server, settings: ServerConfig, listening: socket.socket
 
 
 def _uvicorn(server: Server, settings: ServerConfig) -> uvicorn.Config:
-    has_tls = not is_loopback(settings)
+    has_tls = not is_local(settings)
     return uvicorn.Config(
         server.application(),
         loop="none",

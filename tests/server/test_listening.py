@@ -6,7 +6,7 @@ import pytest
 
 from tocsin_server.config import ServerConfig
 from tocsin_server.errors import Misconfigured
-from tocsin_server.listening import is_loopback, listen, local_url, url_of
+from tocsin_server.listening import is_local, listen, local_url, url_of
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,7 @@ def test_this_machine_reaches_the_server_itself_and_not_what_stands_before_it(
     [("127.0.0.1", True), ("::1", True), ("localhost", True), ("0.0.0.0", False), ("::", False)],
 )
 def test_an_address_that_others_can_reach_is_not_loopback(host: str, answer: bool) -> None:  # noqa: FBT001
-    assert is_loopback(ServerConfig(host=host)) is answer
+    assert is_local(ServerConfig(host=host)) is answer
 
 
 def test_a_port_that_is_free_is_had() -> None:

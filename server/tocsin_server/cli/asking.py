@@ -17,7 +17,7 @@ from tocsin_protocol.problems import Problem
 from tocsin_server.access.operator import Pass
 from tocsin_server.errors import Misconfigured, Refused
 from tocsin_server.estate.identity import open_identity
-from tocsin_server.estate.loopback import is_loopback
+from tocsin_server.loopback import is_loopback
 
 TIMEOUT_S = 60
 

@@ -17,9 +17,9 @@ from tocsin_protocol.wire import Invitation, encode_invitation
 from tocsin_server.errors import Conflict, Forbidden, Unprocessable
 from tocsin_server.estate.hosts import live_host
 from tocsin_server.estate.identity import ServerIdentity
-from tocsin_server.estate.loopback import is_loopback
 from tocsin_server.estate.names import cleaned_name, cleaned_remark
 from tocsin_server.estate.store import Agent, Client, EnrolToken, Host, Site, known
+from tocsin_server.loopback import is_loopback
 
 _SECRET_BYTES = 24
 _PUBLIC_KEY_BYTES = 32
