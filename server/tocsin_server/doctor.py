@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from sqlalchemy.exc import DatabaseError
 
+from tocsin_protocol.api import RuleProblem
 from tocsin_server.alerts.rulefile import RuleFileErrors, load_rule_files
 from tocsin_server.alerts.suppressionfile import Suppressions, load_suppressions
 from tocsin_server.config import ServerConfig, find_config
@@ -70,7 +71,7 @@ def examine(data: Path, settings: ServerConfig, *, config: Path | None) -> list[
         *_lifecycle(config),
         *_decisions(config),
         *_contracts(config),
-        *_teams(data, config),
+        *_kept(data, config),
         *_contacts(config),
         _mail(settings),
     ]
@@ -247,8 +248,8 @@ def _contracts(config: Path | None) -> Iterator[Finding]:
     return _files("contracts", "contracts", config, by_client, told, nothing=NO_CONTRACTS)
 
 
-def _teams(data: Path, config: Path | None) -> Iterator[Finding]:
-    """Teams that tables and contracts name, where there is a database to ask which there are."""
+def _kept(data: Path, config: Path | None) -> Iterator[Finding]:
+    """Contracts and teams that the database keeps, beside what files say; nothing where it cannot be asked."""
     try:
         slugs, documents = _asked(data) if revision(database(data)) == newest() else (frozenset(), ())
         tables = _loaded(find_config("decisions", config), load_for_desk, NO_TABLES)
@@ -259,12 +260,16 @@ def _teams(data: Path, config: Path | None) -> Iterator[Finding]:
     if documents:
         yield Finding(Colour.GREEN, "contracts", f"{counted(len(documents), 'contract')} in the database")
     for problem in merged.problems:
-        yield Finding(Colour.RED, "contracts", f"{problem.file}, {problem.rule}: {problem.reason}")
-    problems = list(missing_teams(tables, merged.contracts, slugs))
-    for problem in problems:
-        yield Finding(Colour.YELLOW, "teams", f"{problem.file}, {problem.rule}: {problem.reason}")
-    if not problems:
+        yield Finding(Colour.RED, "contracts", _said(problem))
+    missing = list(missing_teams(tables, merged.contracts, slugs))
+    for problem in missing:
+        yield Finding(Colour.YELLOW, "teams", _said(problem))
+    if not missing:
         yield Finding(Colour.GREEN, "teams", counted(len(slugs), "team"))
+
+
+def _said(problem: RuleProblem) -> str:
+    return f"{problem.file}, {problem.rule}: {problem.reason}"
 
 
 def _asked(data: Path) -> tuple[Collection[str], Sequence[Document]]:

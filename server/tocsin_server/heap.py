@@ -12,9 +12,7 @@ def keep_one() -> None:
     It would give each thread a heap of its own, and what one frees no other can use. Only one thread at a time
     runs Python anyway.
     """
-    mallopt = getattr(_LIBRARY, "mallopt", None)
-    if mallopt is not None:
-        mallopt(_M_ARENA_MAX, 1)
+    _ask("mallopt", _M_ARENA_MAX, 1)
 
 
 def give_back() -> None:
@@ -23,6 +21,11 @@ def give_back() -> None:
     glibc gives back by itself only what is free at the end of its heap, and from a size on that grows with what
     was freed.
     """
-    malloc_trim = getattr(_LIBRARY, "malloc_trim", None)
-    if malloc_trim is not None:
-        malloc_trim(0)
+    _ask("malloc_trim", 0)
+
+
+def _ask(function: str, *arguments: int) -> None:
+    """Where the C library is another there is nothing to ask."""
+    its = getattr(_LIBRARY, function, None)
+    if its is not None:
+        its(*arguments)

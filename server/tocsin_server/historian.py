@@ -73,7 +73,7 @@ class Historian:
                 break
             news += self._write(due[begin : begin + TOGETHER])
             self._health.history_waiting.dec(len(due[begin : begin + TOGETHER]))
-        if due:
+        if len(due) > TOGETHER:  # an hour of many hosts, and not what comes late of a few
             heap.give_back()
         return news
 

@@ -2,7 +2,9 @@
 
 import re
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -14,7 +16,7 @@ from tests.server.desk.world import World
 from tocsin_protocol.vocabulary import TicketAct, TicketKind, TicketState
 from tocsin_server.config import CHECKOUT
 from tocsin_server.desk import work
-from tocsin_server.desk.guard import EXAMPLE, BadGuard, Guard, expression
+from tocsin_server.desk.guard import EXAMPLE, BadGuard, Case, Guard, expression
 from tocsin_server.desk.lifecycle import Lifecycle, load_lifecycle
 from tocsin_server.errors import Conflict
 from tocsin_server.yaml_files import FileErrors
@@ -140,6 +142,38 @@ def test_any_text_is_an_expression_that_is_judged_or_is_refused(text: str) -> No
     except BadGuard:
         return
     assert isinstance(program.execute(dict(EXAMPLE)), bool)
+
+
+class Seeing:
+    """A program that holds, and keeps what it was asked about."""
+
+    def __init__(self) -> None:
+        self.case: dict[str, Any] = {}
+
+    def execute(self, context: dict[str, Any], /) -> object:
+        self.case = context
+        return True
+
+    def variables(self) -> list[str]:
+        return []
+
+    def functions(self) -> list[str]:
+        return []
+
+
+def shape(case: Case) -> dict[str, dict[str, type]]:
+    return {of: {name: type(value) for name, value in fields.items()} for of, fields in case.items()}
+
+
+def test_what_is_tried_when_the_file_is_read_has_the_shape_of_what_is_asked_when_somebody_acts(
+    busy: World,
+) -> None:
+    seeing = Seeing()
+    guard = Guard(TicketAct.RESOLVE, frozenset(TicketKind), "true", "", "", seeing)
+
+    busy.act(work.resolve, 1, text="cleaned up", lifecycle=replace(SHIPPED, guards=[guard]))
+
+    assert shape(seeing.case) == shape(EXAMPLE)
 
 
 def make_busy(world: World) -> None:
