@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from sqlalchemy.exc import DatabaseError
 
-from tocsin_protocol.api import RuleProblem
+from tocsin_protocol.status import RuleProblem
 from tocsin_server.alerts.rulefile import RuleFileErrors, load_rule_files
 from tocsin_server.alerts.suppressionfile import Suppressions, load_suppressions
 from tocsin_server.config import ServerConfig, find_config
