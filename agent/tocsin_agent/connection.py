@@ -162,7 +162,7 @@ class Connection:
             if proxy:
                 self._tunnel(raw, proxy.request(address.host, address.port))
             return self._secured(raw) if address.is_tls else raw
-        except BaseException:
+        except BaseException:  # whatever it was goes on up; the socket is not left open
             raw.close()
             raise
 

@@ -92,7 +92,7 @@ class Lines:
     async def _asked(self, line: "_Line", packed: bytes) -> Answer:
         try:
             answer = await line.ask(packed)
-        except BaseException:
+        except BaseException:  # whatever it was goes on up; the line is not left open
             line.close()
             raise
         if answer.headers.get("connection", "").lower() == "close":

@@ -13,7 +13,7 @@ _DETECTION = (0.5, 1, 2, 3, 5, 8, 11, 15, 20, 30, 45, 60, 120, 300, 600)
 class Health:
     """The server's own metrics. One instance a process; tests make their own."""
 
-    def __init__(self) -> None:
+    def __init__(self) -> None:  # long, but a list: each metric once, with its help
         # A series for each counter that no rule asks for: Prometheus knows when a counter began.
         disable_created_metrics()  # type: ignore[no-untyped-call]
         registry = self.registry = CollectorRegistry()

@@ -191,7 +191,7 @@ def connect(endpoint: Endpoint, deadline: Deadline) -> socket.socket:
     except OSError as error:
         line.close()
         raise _not_connected(error, act, deadline) from error
-    except BaseException:
+    except BaseException:  # whatever it was goes on up; the line is not left open
         line.close()
         raise
     return line

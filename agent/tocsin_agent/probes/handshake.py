@@ -65,7 +65,7 @@ class Handshake:
         except OSError as error:
             line.close()
             raise broken(error, act, deadline) from error
-        except BaseException:
+        except BaseException:  # whatever it was goes on up; the line is not left open
             line.close()
             raise
         return line

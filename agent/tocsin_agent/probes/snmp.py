@@ -124,7 +124,7 @@ class Conversation:
             if self._user is not None:
                 # The engine's number, boots and time, which its keys and signatures are made with.
                 self._ask(self._session.refresh)
-        except BaseException:
+        except BaseException:  # whatever it was goes on up; the fuse is not left behind
             self._fuse.remove()
             raise
         return self

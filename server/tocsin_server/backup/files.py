@@ -35,7 +35,7 @@ def appearing(path: Path) -> Iterator[IO[bytes]]:
             yield file
             _require_absent(path)
             part.rename(path)
-        except BaseException:
+        except BaseException:  # whatever it was goes on up; no half a file is left
             part.unlink(missing_ok=True)
             raise
     sync(path.parent)

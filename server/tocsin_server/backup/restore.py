@@ -75,7 +75,7 @@ def _appearing(folder: Path, manifest: Manifest) -> Iterator[Path]:
             yield part
             _sync(part)
             part.rename(folder)
-        except BaseException:
+        except BaseException:  # whatever it was goes on up; no half a folder is left
             shutil.rmtree(part, ignore_errors=True)
             raise
     sync(folder.parent)

@@ -76,7 +76,7 @@ def _open(settings: MailConfig) -> smtplib.SMTP:
             session.starttls(context=context)
         if settings.user:
             session.login(settings.user, password(settings))
-    except BaseException:
+    except BaseException:  # whatever it was goes on up; the connection is not left open
         session.close()
         raise
     return session
