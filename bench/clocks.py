@@ -80,6 +80,7 @@ class Bench:
             is_fresh=lambda _host: True,
             tables=lambda: tables,
             terms=lambda: Terms(contracts, tables, self.clock.now_ms(), kept),  # type: ignore[arg-type]
+            windows=tuple,
             post=lambda: Post({Place("team"): Addresses(mail=("desk@example.net",))}, goes_out=True),
             health=Health(),
             clock=self.clock,
