@@ -6,11 +6,12 @@ gets one entry a batch that counts them. They say how much is behind the dead ho
 so it may be solved while they go on. One that is delivered after all has its own ticket, and is here no more.
 """
 
+import json
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Row, Text, cast, exists, select, tuple_
+from sqlalchemy import Row, Text, and_, cast, exists, select, tuple_
 from sqlmodel import Session
 
 from tocsin_protocol.vocabulary import AlertState, SuppressionKind
@@ -32,14 +33,18 @@ _IS_ON_AN_OPEN_TICKET = (
     .correlate(ALERTS)
     .exists()
 )
+_REASONS = cast(ALERTS.c.suppressed, Text)
+_IS_CUT_OFF = and_(
+    ALERTS.c.state.in_(ALARMING),
+    ALERTS.c.suppressed_ms.is_not(None),
+    _REASONS.contains(SuppressionKind.PARENT_DOWN.value),
+    ~_IS_ON_AN_OPEN_TICKET,
+)
+# What is behind one dead host has the same reasons: they are few, also while that host has no ticket for hours.
+_WHY = select(ALERTS.c.client_id, _REASONS.label("reasons")).where(_IS_CUT_OFF).distinct()
 _CUT_OFF = (
-    select(ALERTS.c.id, ALERTS.c.client_id, ALERTS.c.host_id, ALERTS.c.alertname, ALERTS.c.suppressed)
-    .where(
-        ALERTS.c.state.in_(ALARMING),
-        ALERTS.c.suppressed_ms.is_not(None),
-        cast(ALERTS.c.suppressed, Text).contains(SuppressionKind.PARENT_DOWN.value),
-        ~_IS_ON_AN_OPEN_TICKET,
-    )
+    select(ALERTS.c.id, ALERTS.c.client_id, ALERTS.c.host_id, ALERTS.c.alertname, _REASONS.label("reasons"))
+    .where(_IS_CUT_OFF)
     .order_by(ALERTS.c.id)
     .limit(LIMIT)
 )
@@ -52,14 +57,20 @@ class Parent(NamedTuple):
     name: str
 
 
+class Why(NamedTuple):
+    """Whose alerts are withheld, and the reasons as the database has them."""
+
+    client_id: int
+    reasons: str
+
+
 def attach_cut_off(session: Session, now_ms: int) -> list[Happening]:
     """Attach those that are on no open ticket to the one of the host that cuts them off, if it is open."""
-    behind: defaultdict[Parent, list[Row[Any]]] = defaultdict(list)
-    for row in session.execute(_CUT_OFF):
-        for name in _parents(row.suppressed):
-            behind[Parent(row.client_id, name)].append(row)
-    tickets = _tickets_of(session, behind.keys()) if behind else {}
-    for parent, record in tickets.items():
+    parents = {why: parent for why in _whys(session) if (parent := _parent(why)) is not None}
+    tickets = _tickets_of(session, set(parents.values())) if parents else {}
+    behind = _behind(session, {why: parent for why, parent in parents.items() if parent in tickets})
+    attached = {parent: tickets[parent] for parent in behind}
+    for parent, record in attached.items():
         rows = behind[parent]
         rules = Counter(row.alertname for row in rows).most_common(_MOST_RULES)
         hosts = len({row.host_id for row in rows})
@@ -67,9 +78,29 @@ def attach_cut_off(session: Session, now_ms: int) -> list[Happening]:
             record.standing, now_ms, parent=parent.name, alerts=len(rows), hosts=hosts, rules=dict(rules)
         )
         record.take_in(change)
-    happenings = written(session, list(tickets.values()))
-    write_alerts(session, list(_attached(tickets, behind)))
+    happenings = written(session, list(attached.values()))
+    write_alerts(session, list(_attached(attached, behind)))
     return happenings
+
+
+def _whys(session: Session) -> Iterable[Why]:
+    return (Why(row.client_id, row.reasons) for row in session.execute(_WHY))
+
+
+def _parent(why: Why) -> Parent | None:
+    """The first that cuts them off, of several."""
+    names = (each["name"] for each in json.loads(why.reasons) if each["kind"] == SuppressionKind.PARENT_DOWN)
+    name = next(names, None)
+    return None if name is None else Parent(why.client_id, name)
+
+
+def _behind(session: Session, parents: Mapping[Why, Parent]) -> Mapping[Parent, Sequence[Row[Any]]]:
+    """What is cut off for one of these reasons, by the host that does it."""
+    behind: defaultdict[Parent, list[Row[Any]]] = defaultdict(list)
+    is_one = tuple_(ALERTS.c.client_id, _REASONS).in_(list(parents)[:LIMIT])
+    for row in session.execute(_CUT_OFF.where(is_one)) if parents else ():
+        behind[parents[Why(row.client_id, row.reasons)]].append(row)
+    return behind
 
 
 def _attached(
@@ -78,11 +109,6 @@ def _attached(
     return (
         Attached(record, row.id, cut_off=True) for parent, record in tickets.items() for row in behind[parent]
     )
-
-
-def _parents(suppressed: Sequence[Mapping[str, str]]) -> Iterable[str]:
-    names = (each["name"] for each in suppressed if each["kind"] == SuppressionKind.PARENT_DOWN)
-    return list(names)[:1]
 
 
 def _tickets_of(session: Session, parents: Collection[Parent]) -> dict[Parent, Record]:

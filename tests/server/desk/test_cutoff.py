@@ -10,7 +10,7 @@ from tests.server.desk.world import NOW, World, change_alert
 from tocsin_protocol.vocabulary import AlertState, HostKind, TicketEventKind, TicketState
 from tocsin_server.access.scope import EVERYWHERE
 from tocsin_server.alerts.store import AlertRow, Transition
-from tocsin_server.desk import work
+from tocsin_server.desk import cutoff, work
 from tocsin_server.desk.cutoff import attach_cut_off
 from tocsin_server.desk.happening import Happening
 from tocsin_server.desk.queue import ticket_detail
@@ -180,3 +180,16 @@ def test_however_many_there_are_the_statements_are_few(world: World) -> None:
     world.storage.write(lambda session: attach_cut_off(session, world.now_ms))
 
     assert len([one for one in statements if one.startswith(("SELECT", "UPDATE", "INSERT"))]) <= 10
+
+
+def test_those_of_a_host_without_a_ticket_keep_others_not_from_theirs(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cutoff, "_CUT_OFF", cutoff._CUT_OFF.limit(1))
+    router = [{"kind": "parent_down", "name": "router", "words": "parent router is down"}]
+    withheld(world, 11, AlertState.FIRING, router)
+    alert_id = silent(world, 12)
+
+    assert attach(world) == [Happening(1, TicketEventKind.ATTACHED)]
+
+    assert behind(world) == {alert_id}
