@@ -9,8 +9,8 @@ from sqlmodel import Session
 
 from tocsin_protocol.teams import Assign
 from tocsin_server.desk.record import Record
+from tocsin_server.desk.standing import Receiver, Standing, Technician
 from tocsin_server.desk.teams import member_of, team_row
-from tocsin_server.desk.ticket import Receiver, Standing, Technician
 from tocsin_server.errors import Unprocessable
 from tocsin_server.estate.store import Client
 from tocsin_server.sla.register import Contracts, contract_at

@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from tocsin_protocol.vocabulary import LinkKind, TicketEventKind, TicketState, Tie
-from tocsin_server.desk.ticket import Change, Entry, Standing, Technician
+from tocsin_server.desk.standing import Change, Entry, Standing, Technician, changed
 from tocsin_server.errors import Conflict
 
 TIES: Mapping[LinkKind, tuple[Tie, Tie]] = {
@@ -108,9 +108,7 @@ def separated(was: Standing, who: Technician, now_ms: int, *, ticket_id: int, is
 def _told(
     now: Standing, kind: TicketEventKind, who: Technician, now_ms: int, data: Mapping[str, Any]
 ) -> Change:
-    entry = Entry(now_ms, kind, who.actor, data=data)
-    updated_ms = max(now.updated_ms, now_ms)
-    return Change(replace(now, version=now.version + 1, updated_ms=updated_ms), entry)
+    return changed(now, Entry(now_ms, kind, who.actor, data=data))
 
 
 def _kept(was: Standing) -> Kept:

@@ -13,8 +13,9 @@ from sqlmodel import Session
 from tocsin_server.alerts.store import ALERTS
 from tocsin_server.desk.happening import Happening
 from tocsin_server.desk.record import read_records, written
+from tocsin_server.desk.standing import ALARMING
 from tocsin_server.desk.store import IS_CLOSING, TICKET_ALERTS, TICKETS
-from tocsin_server.desk.ticket import ALARMING, expire
+from tocsin_server.desk.ticket import expire
 
 LIMIT = 500
 """How many one call looks at; the others wait for the next."""

@@ -18,8 +18,9 @@ from tocsin_protocol.vocabulary import AlertState, SuppressionKind
 from tocsin_server.alerts.store import ALERTS
 from tocsin_server.desk.happening import Happening
 from tocsin_server.desk.record import Attached, Record, read_records, write_alerts, written
+from tocsin_server.desk.standing import ALARMING
 from tocsin_server.desk.store import IS_OPEN, TICKET_ALERTS, TICKETS
-from tocsin_server.desk.ticket import ALARMING, cut_off
+from tocsin_server.desk.ticket import cut_off
 from tocsin_server.estate.store import Host
 
 LIMIT = 10_000

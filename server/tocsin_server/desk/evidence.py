@@ -7,8 +7,8 @@ from typing import Protocol
 from tocsin_protocol.vocabulary import AlertState
 from tocsin_server.alerts.alert import REASON
 from tocsin_server.clock import moment
+from tocsin_server.desk.standing import Evidence
 from tocsin_server.desk.text import shortened, title_line
-from tocsin_server.desk.ticket import Evidence
 
 Data = dict[str, str | float | list[str] | dict[str, str] | None]
 

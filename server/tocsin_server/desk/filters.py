@@ -19,9 +19,9 @@ from tocsin_protocol.vocabulary import TicketKind
 from tocsin_server.access.scope import Scope
 from tocsin_server.access.store import PersonRow
 from tocsin_server.desk.scope import client_id_of, person_id_of
+from tocsin_server.desk.standing import PRIORITIES
 from tocsin_server.desk.store import IS_NO_INCIDENT, IS_OPEN, IS_OVER, TICKETS
 from tocsin_server.desk.teams import teams
-from tocsin_server.desk.ticket import PRIORITIES
 from tocsin_server.errors import Forbidden, Unprocessable
 
 _T = TICKETS.c

@@ -18,8 +18,9 @@ from tocsin_server.access.scope import EVERYWHERE, Scope
 from tocsin_server.access.store import GRANTS, PersonRow
 from tocsin_server.desk.load import WEIGHTS, Bearer, Choice, least_loaded
 from tocsin_server.desk.record import Record
+from tocsin_server.desk.standing import TOCSIN, Receiver, Technician
 from tocsin_server.desk.store import IS_OPEN, TICKETS, TeamMemberRow, TeamRow
-from tocsin_server.desk.ticket import TOCSIN, Receiver, Technician, assign
+from tocsin_server.desk.ticket import assign
 from tocsin_server.storage.statements import show_only
 
 _TEAMS = TeamRow.metadata.tables["team"]

@@ -38,8 +38,9 @@ from tocsin_server.desk.record import (
     write_new,
 )
 from tocsin_server.desk.ruling import Ruling, World, ruled
+from tocsin_server.desk.standing import ALARMING, Change, Evidence
 from tocsin_server.desk.store import EVENTS, IS_MERGED, IS_OPEN, TICKET_ALERTS, TICKETS
-from tocsin_server.desk.ticket import ALARMING, Change, Evidence, cleared, fired, opened_by_alert, unknown
+from tocsin_server.desk.ticket import cleared, fired, opened_by_alert, unknown
 from tocsin_server.estate.store import Client, Host, Site
 
 LIMIT = 500

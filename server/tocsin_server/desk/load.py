@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from tocsin_server.clock import moment
-from tocsin_server.desk.ticket import Technician
+from tocsin_server.desk.standing import Technician
 
 WEIGHTS: Mapping[int, int] = {1: 8, 2: 4, 3: 2, 4: 1}
 """Of an open ticket by its priority: one that is twice as urgent keeps one twice as busy."""

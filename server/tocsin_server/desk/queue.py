@@ -42,9 +42,9 @@ from tocsin_server.desk.promised import (
     promised,
 )
 from tocsin_server.desk.scope import client_id_of
+from tocsin_server.desk.standing import PRIORITIES
 from tocsin_server.desk.store import EVENTS, IS_OPEN, TICKETS
 from tocsin_server.desk.texts import found
-from tocsin_server.desk.ticket import PRIORITIES
 from tocsin_server.desk.ties import merged_below, ties_of
 from tocsin_server.desk.watching import watchers_of
 from tocsin_server.desk.words import terms

@@ -15,9 +15,9 @@ from sqlmodel import Session
 from tocsin_protocol.vocabulary import OPEN_TICKET_STATES, ActorKind, TicketEventKind, TicketKind
 from tocsin_server.access.store import PersonRow
 from tocsin_server.desk.happening import Happening
+from tocsin_server.desk.standing import Change, Entry, Standing, Technician
 from tocsin_server.desk.store import EVENTS, FAR_MS, TICKET_ALERTS, TICKETS
 from tocsin_server.desk.texts import Worded, write_texts
-from tocsin_server.desk.ticket import Change, Entry, Standing, Technician
 from tocsin_server.desk.words import Said
 from tocsin_server.errors import Conflict
 from tocsin_server.storage.statements import insert_or

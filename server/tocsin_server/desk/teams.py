@@ -13,8 +13,8 @@ from tocsin_protocol.vocabulary import TeamAssign
 from tocsin_server.access.permissions import Permission, may
 from tocsin_server.access.standing import person
 from tocsin_server.access.store import PersonClient, PersonRow
+from tocsin_server.desk.standing import Technician
 from tocsin_server.desk.store import TeamMemberRow, TeamRow
-from tocsin_server.desk.ticket import Technician
 from tocsin_server.errors import Conflict, NotFound, Unprocessable
 from tocsin_server.estate.names import checked_mail, checked_slug, cleaned_name
 from tocsin_server.estate.store import known

@@ -15,136 +15,28 @@ entry, so that a ticket's version is the length of its timeline. An act that the
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
-from tocsin_protocol.vocabulary import (
-    OPEN_TICKET_STATES,
-    ActorKind,
-    AlertState,
-    TicketAct,
-    TicketEventKind,
-    TicketState,
-)
+from tocsin_protocol.vocabulary import ActorKind, TicketAct, TicketEventKind, TicketState
 from tocsin_server.desk.lifecycle import Course
-from tocsin_server.desk.ruling import DEFAULT_PRIORITY, Ruling, Term, Weight, known_severity, priority_of
+from tocsin_server.desk.ruling import Ruling, Term, Weight, known_severity, priority_of
+from tocsin_server.desk.standing import (
+    TOCSIN,
+    Actor,
+    Change,
+    Entry,
+    Evidence,
+    Receiver,
+    Standing,
+    Technician,
+    changed,
+)
 from tocsin_server.errors import Conflict, Unprocessable
 
-PRIORITIES = range(1, 5)
-"""1 is the most urgent."""
-
-ALARMING = frozenset({AlertState.FIRING, AlertState.UNKNOWN})
-"""States of an alert in which its trouble may still be there."""
 _NO_TERM = Term()
 _CONFIRM = "recovered, confirm and resolve"
 _UNPROVEN = "its alerts have ended, which does not prove that the trouble has: confirm and resolve"
-
-
-@dataclass(frozen=True, slots=True)
-class Actor:
-    """Who does something to a ticket."""
-
-    kind: ActorKind
-    name: str
-
-
-TOCSIN = Actor(ActorKind.SYSTEM, "tocsin")
-
-
-@dataclass(frozen=True, slots=True)
-class Technician:
-    """A person, as far as a ticket knows people."""
-
-    id: int
-    login: str
-    kind: ActorKind = ActorKind.PERSON
-    """`client` for one of the client's own people, who may say something and never owns a ticket."""
-
-    @property
-    def actor(self) -> Actor:
-        return Actor(self.kind, self.login)
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """A ticket as it stands. It has no id before it is in the database."""
-
-    id: int | None = None
-    state: TicketState = TicketState.NEW
-    priority: int = DEFAULT_PRIORITY
-    severity: str = ""
-    owner: Technician | None = None
-    version: int = 1
-    human: bool = False
-    confirm: bool = False
-    recovered_ms: int | None = None
-    updated_ms: int = 0
-    solved_ms: int | None = None
-    impact: str = ""
-    urgency: str = ""
-    team: str = ""
-    """Whose it is: what `routing` has said, or who has been assigned."""
-    supplier: str = ""
-    """Whom the team has given it to, as the contract names them."""
-    waits_for: str = ""
-    """What a pending ticket waits for."""
-    wakes_ms: int | None = None
-    """When it is to be gone on with, whatever has come."""
-    closes_ms: int | None = None
-    """When a solved ticket closes by itself; nothing where it does not."""
-    merged_into: int | None = None
-    """The ticket that it is part of, where it is."""
-    parent_id: int | None = None
-    windows: tuple[str, ...] = ()
-    """The maintenance windows of its host that hold, as far as it was told."""
-
-    @property
-    def is_open(self) -> bool:
-        return self.state in OPEN_TICKET_STATES
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One line of a timeline; `data` is evidence, and what is `public` is a word to who asked."""
-
-    at_ms: int
-    kind: TicketEventKind
-    actor: Actor
-    text: str = ""
-    data: Mapping[str, Any] = field(default_factory=dict)
-    public: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """What has come of an act."""
-
-    standing: Standing
-    entry: Entry
-
-
-@dataclass(frozen=True, slots=True)
-class Receiver:
-    """Who has a ticket once it is assigned; `data` is what of that was asked for."""
-
-    team: str
-    owner: Technician | None
-    supplier: str = ""
-    data: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Evidence:
-    """What an alert has to say: its severity, its words, and what they rest on."""
-
-    rule: str
-    severity: str = ""
-    text: str = ""
-    data: Mapping[str, Any] = field(default_factory=dict)
-
-    @property
-    def actor(self) -> Actor:
-        return Actor(ActorKind.RULE, self.rule)
 
 
 def opened_by_alert(evidence: Evidence, now_ms: int, *, ruling: Ruling) -> Change:
@@ -183,22 +75,22 @@ def fired(was: Standing, evidence: Evidence, now_ms: int, *, ruling: Ruling) -> 
     told_of = ruling if worse.priority < was.priority else None
     if was.is_open:
         now = replace(worse, recovered_ms=None, confirm=False)
-        return _changed(now, _told(TicketEventKind.ALERT_FIRED, evidence, now_ms, told_of))
-    return _changed(_open_again(worse), _told(TicketEventKind.REOPENED, evidence, now_ms, told_of))
+        return changed(now, _told(TicketEventKind.ALERT_FIRED, evidence, now_ms, told_of))
+    return changed(_open_again(worse), _told(TicketEventKind.REOPENED, evidence, now_ms, told_of))
 
 
 def unknown(was: Standing, evidence: Evidence, now_ms: int) -> Change:
     """One of its alerts can no longer be judged: that is not good news."""
     _require_not_closed(was)
     now = replace(was, recovered_ms=None, confirm=False)
-    return _changed(now, _told(TicketEventKind.ALERT_UNKNOWN, evidence, now_ms))
+    return changed(now, _told(TicketEventKind.ALERT_UNKNOWN, evidence, now_ms))
 
 
 def cleared(was: Standing, evidence: Evidence, now_ms: int, *, is_last: bool) -> Change:
     """The condition of one of its alerts is seen false; `is_last`: no other of them is alarming."""
     _require_not_closed(was)
     now = replace(was, recovered_ms=now_ms) if is_last else was
-    return _changed(now, _told(TicketEventKind.ALERT_RESOLVED, evidence, now_ms))
+    return changed(now, _told(TicketEventKind.ALERT_RESOLVED, evidence, now_ms))
 
 
 def take(was: Standing, who: Technician, now_ms: int, *, course: Course) -> Change:
@@ -207,7 +99,7 @@ def take(was: Standing, who: Technician, now_ms: int, *, course: Course) -> Chan
     if was.is_open and was.owner is not None and not is_given:
         _require_to_be_free(was.owner, who, _name(was))
     now = _led(replace(was, owner=who), course, TicketAct.TAKE)
-    return _changed(now, Entry(now_ms, TicketEventKind.TAKEN, who.actor))
+    return changed(now, Entry(now_ms, TicketEventKind.TAKEN, who.actor))
 
 
 def assign(was: Standing, by: Actor, now_ms: int, *, to: Receiver, text: str = "") -> Change:
@@ -218,7 +110,7 @@ def assign(was: Standing, by: Actor, now_ms: int, *, to: Receiver, text: str = "
         raise Conflict(f"{_name(was)} is with {_whom(to)} already", remedy="there is nothing to do")
     if now.owner != was.owner and was.state is TicketState.IN_PROGRESS:
         now = replace(now, state=TicketState.NEW)
-    return _changed(now, Entry(now_ms, TicketEventKind.ASSIGNED, by, text, to.data))
+    return changed(now, Entry(now_ms, TicketEventKind.ASSIGNED, by, text, to.data))
 
 
 def _whom(to: Receiver) -> str:
@@ -246,14 +138,14 @@ def release(was: Standing, who: Technician, now_ms: int, *, course: Course, may_
                 remedy=f"only {owner.login}, a dispatcher or an administrator can release it",
             )
         text = f"from {owner.login}"
-    return _changed(now, Entry(now_ms, TicketEventKind.RELEASED, who.actor, text))
+    return changed(now, Entry(now_ms, TicketEventKind.RELEASED, who.actor, text))
 
 
 def comment(was: Standing, who: Technician, now_ms: int, *, text: str, public: bool = False) -> Change:
     """A person speaks, to technicians or to who asked: from now on recovery asks instead of solving."""
     _require_not_closed(was)
     entry = Entry(now_ms, TicketEventKind.COMMENTED, who.actor, text, public=public)
-    return _changed(replace(was, human=True), entry)
+    return changed(replace(was, human=True), entry)
 
 
 def prioritise(was: Standing, who: Technician, now_ms: int, *, weight: Weight, text: str) -> Change:
@@ -268,13 +160,13 @@ def prioritise(was: Standing, who: Technician, now_ms: int, *, weight: Weight, t
     if now == was:
         raise Conflict(f"{_name(was)} has priority {was.priority} already", remedy="there is nothing to do")
     data = {**weight.data(), "was": was.priority}
-    return _changed(now, Entry(now_ms, TicketEventKind.PRIORITISED, who.actor, text, data))
+    return changed(now, Entry(now_ms, TicketEventKind.PRIORITISED, who.actor, text, data))
 
 
 def acknowledge(was: Standing, who: Technician, now_ms: int, *, text: str = "") -> Change:
     """A person knows of its alerts: they ring no more until they have cleared."""
     _require_not_closed(was)
-    return _changed(was, Entry(now_ms, TicketEventKind.ACKNOWLEDGED, who.actor, text))
+    return changed(was, Entry(now_ms, TicketEventKind.ACKNOWLEDGED, who.actor, text))
 
 
 def wait(
@@ -286,13 +178,13 @@ def wait(
         raise Unprocessable("it is to wait until a time that is past", remedy="choose one that is to come")
     now = replace(pending, human=True, waits_for=course.reason(reason), wakes_ms=until_ms)
     data = {"for": reason} if until_ms is None else {"for": reason, "until_ms": until_ms}
-    return _changed(now, Entry(now_ms, TicketEventKind.WAITING, who.actor, text, data))
+    return changed(now, Entry(now_ms, TicketEventKind.WAITING, who.actor, text, data))
 
 
 def resume(was: Standing, who: Technician, now_ms: int, *, course: Course) -> Change:
     """What it waited for has come."""
     now = _led(was, course, TicketAct.RESUME)
-    return _changed(now, Entry(now_ms, TicketEventKind.RESUMED, who.actor))
+    return changed(now, Entry(now_ms, TicketEventKind.RESUMED, who.actor))
 
 
 def wake(was: Standing, now_ms: int) -> Change:
@@ -300,7 +192,7 @@ def wake(was: Standing, now_ms: int) -> Change:
     if was.wakes_ms is None or was.state is not TicketState.PENDING:
         raise Conflict(f"{_name(was)} waits for no time", remedy="resume it")
     entry = Entry(now_ms, TicketEventKind.RESUMED, TOCSIN, f"it was to wait for {was.waits_for} until now")
-    return _changed(_at_work(was), entry)
+    return changed(_at_work(was), entry)
 
 
 def resolve(
@@ -315,7 +207,7 @@ def resolve(
         solved_ms=now_ms,
         closes_ms=term.end_ms(now_ms),
     )
-    return _changed(now, Entry(now_ms, TicketEventKind.SOLVED, who.actor, text, term.data(now_ms)))
+    return changed(now, Entry(now_ms, TicketEventKind.SOLVED, who.actor, text, term.data(now_ms)))
 
 
 def reopen(was: Standing, who: Technician, now_ms: int, *, course: Course) -> Change:
@@ -324,13 +216,13 @@ def reopen(was: Standing, who: Technician, now_ms: int, *, course: Course) -> Ch
         raise Conflict(f"{_name(was)} is open", remedy="nothing has to be reopened")
     again = _led(was, course, TicketAct.REOPEN)
     now = replace(again, solved_ms=None, recovered_ms=None, confirm=False, human=True)
-    return _changed(now, Entry(now_ms, TicketEventKind.REOPENED, who.actor))
+    return changed(now, Entry(now_ms, TicketEventKind.REOPENED, who.actor))
 
 
 def close(was: Standing, who: Technician, now_ms: int, *, course: Course) -> Change:
     """It is over for good: from now on it is a record."""
     now = _led(was, course, TicketAct.CLOSE)
-    return _changed(now, Entry(now_ms, TicketEventKind.CLOSED, who.actor))
+    return changed(now, Entry(now_ms, TicketEventKind.CLOSED, who.actor))
 
 
 def expire(was: Standing, now_ms: int) -> Change:
@@ -339,7 +231,7 @@ def expire(was: Standing, now_ms: int) -> Change:
     if was.closes_ms is None:
         raise Conflict(f"{_name(was)} does not close by itself", remedy="close it")
     entry = Entry(now_ms, TicketEventKind.CLOSED, TOCSIN, "closed by itself: nobody has reopened it")
-    return _changed(replace(_awake(was), state=TicketState.CLOSED), entry)
+    return changed(replace(_awake(was), state=TicketState.CLOSED), entry)
 
 
 def recover(
@@ -362,10 +254,10 @@ def recover(
         raise Conflict(f"{_name(was)} waits for a person to confirm", remedy="resolve it")
     if was.human or not is_seen:
         entry = Entry(now_ms, TicketEventKind.RECOVERED, TOCSIN, _CONFIRM if is_seen else _UNPROVEN, data)
-        return _changed(replace(was, confirm=True), entry)
+        return changed(replace(was, confirm=True), entry)
     text = f"solved by itself: clear for {quiet_ms / 1000:g} s on fresh samples"
     now = replace(_awake(was), state=TicketState.SOLVED, solved_ms=now_ms, closes_ms=term.end_ms(now_ms))
-    return _changed(now, Entry(now_ms, TicketEventKind.SOLVED, TOCSIN, text, {**data, **term.data(now_ms)}))
+    return changed(now, Entry(now_ms, TicketEventKind.SOLVED, TOCSIN, text, {**data, **term.data(now_ms)}))
 
 
 def cut_off(
@@ -375,19 +267,19 @@ def cut_off(
     _require_open(was, "attach alerts to")
     text = f"{alerts} alerts of {hosts} hosts that cannot be reached past {parent}"
     data = {"alerts": alerts, "hosts": hosts, "rules": {rule: str(count) for rule, count in rules.items()}}
-    return _changed(was, Entry(now_ms, TicketEventKind.ATTACHED, TOCSIN, text, data))
+    return changed(was, Entry(now_ms, TicketEventKind.ATTACHED, TOCSIN, text, data))
 
 
 def window_opened(was: Standing, now_ms: int, *, name: str, reason: str) -> Change:
     """A maintenance window of its host holds now."""
     entry = Entry(now_ms, TicketEventKind.WINDOW_OPENED, TOCSIN, reason, {"window": name})
-    return _changed(replace(was, windows=(*was.windows, name)), entry)
+    return changed(replace(was, windows=(*was.windows, name)), entry)
 
 
 def window_closed(was: Standing, now_ms: int, *, name: str) -> Change:
     """A maintenance window of its host holds no more."""
     entry = Entry(now_ms, TicketEventKind.WINDOW_CLOSED, TOCSIN, data={"window": name})
-    return _changed(replace(was, windows=tuple(each for each in was.windows if each != name)), entry)
+    return changed(replace(was, windows=tuple(each for each in was.windows if each != name)), entry)
 
 
 def relapse(was: Standing, now_ms: int, *, data: Mapping[str, Any]) -> Change:
@@ -396,7 +288,7 @@ def relapse(was: Standing, now_ms: int, *, data: Mapping[str, Any]) -> Change:
     if was.solved_ms is None:
         raise Conflict(f"{_name(was)} is open", remedy="nothing has to be reopened")
     text = f"still firing {(now_ms - was.solved_ms) // 60_000} min after it was resolved"
-    return _changed(_open_again(was), Entry(now_ms, TicketEventKind.REOPENED, TOCSIN, text, data))
+    return changed(_open_again(was), Entry(now_ms, TicketEventKind.REOPENED, TOCSIN, text, data))
 
 
 def pass_threshold(
@@ -405,13 +297,7 @@ def pass_threshold(
     """One of its clocks has used so much of its target, or all of it."""
     _require_not_closed(was)
     kind = TicketEventKind.BREACHED if is_breach else TicketEventKind.DUE_SOON
-    return _changed(was, Entry(now_ms, kind, TOCSIN, text, data))
-
-
-def _changed(now: Standing, entry: Entry) -> Change:
-    """Evaluations may be told late, so `updated_ms` is never set back."""
-    updated_ms = max(now.updated_ms, entry.at_ms)
-    return Change(replace(now, version=now.version + 1, updated_ms=updated_ms), entry)
+    return changed(was, Entry(now_ms, kind, TOCSIN, text, data))
 
 
 def _led(was: Standing, course: Course, act: TicketAct) -> Standing:

@@ -30,9 +30,9 @@ from tocsin_server.desk.lifecycle import Course, Lifecycle
 from tocsin_server.desk.record import Facts, Record, read_records, write_entries, write_new, written
 from tocsin_server.desk.ruling import Term, Weight, World, ruled, term_of, weighed
 from tocsin_server.desk.scope import client_id_of
+from tocsin_server.desk.standing import ALARMING, PRIORITIES, Change, Technician
 from tocsin_server.desk.store import EVENTS, IS_OPEN, TICKET_ALERTS, TICKETS
 from tocsin_server.desk.text import MAX_TITLE, given_text, required_text
-from tocsin_server.desk.ticket import ALARMING, PRIORITIES, Change, Technician
 from tocsin_server.desk.worlds import worlds_of
 from tocsin_server.errors import Conflict, Forbidden, NotFound, Stale, Unprocessable
 from tocsin_server.estate.requesters import requester_by_mail

@@ -5,7 +5,7 @@ import pytest
 from tocsin_protocol.vocabulary import TicketEventKind, TicketKind
 from tocsin_server.decisions.forms import FORMS, misfits
 from tocsin_server.decisions.tablefile import read_table
-from tocsin_server.desk.ticket import PRIORITIES
+from tocsin_server.desk.standing import PRIORITIES
 
 
 def told(text: str, name: str = "routing") -> list[str]:

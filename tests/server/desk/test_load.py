@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tocsin_server.desk.load import WEIGHTS, Bearer, least_loaded
-from tocsin_server.desk.ticket import Technician
+from tocsin_server.desk.standing import Technician
 
 NOW = 1_700_000_000_000
 ALICE, BOB, DORA = (Technician(n, login) for n, login in enumerate(("alice", "bob", "dora"), 1))

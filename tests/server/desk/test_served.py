@@ -15,7 +15,7 @@ from tocsin_server.desk import ticket
 from tocsin_server.desk.lifecycle import Course
 from tocsin_server.desk.ruling import Ruling, Weight, priority_of
 from tocsin_server.desk.served import Step, events_of, priority_at_first, priority_told
-from tocsin_server.desk.ticket import Change, Entry, Evidence, Receiver, Standing, Technician
+from tocsin_server.desk.standing import Change, Entry, Evidence, Receiver, Standing, Technician
 from tocsin_server.errors import Refused
 from tocsin_server.sla.clock import clocks
 from tocsin_server.sla.course import course_of

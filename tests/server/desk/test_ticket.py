@@ -12,7 +12,7 @@ from tests.lifecycle import COURSE
 from tocsin_protocol.vocabulary import ActorKind, TicketEventKind, TicketState
 from tocsin_server.desk import ticket
 from tocsin_server.desk.ruling import Ruling, Term, Weight, priority_of
-from tocsin_server.desk.ticket import Change, Evidence, Receiver, Standing, Technician
+from tocsin_server.desk.standing import TOCSIN, Change, Evidence, Receiver, Standing, Technician
 from tocsin_server.errors import Conflict, Unprocessable
 
 NOW = 1_700_000_000_000
@@ -242,7 +242,7 @@ def test_what_nobody_has_reopened_is_closed_by_tocsin() -> None:
 
     now = change.standing
     assert (now.state, now.owner, now.solved_ms, now.closes_ms) == (TicketState.CLOSED, ALICE, NOW, None)
-    assert (change.entry.kind, change.entry.actor) == (TicketEventKind.CLOSED, ticket.TOCSIN)
+    assert (change.entry.kind, change.entry.actor) == (TicketEventKind.CLOSED, TOCSIN)
     assert change.entry.text == "closed by itself: nobody has reopened it"
 
 
@@ -293,7 +293,7 @@ def test_what_fires_on_after_it_was_resolved_is_reopened_by_tocsin() -> None:
 
     assert (change.standing.state, change.standing.owner) == (TicketState.IN_PROGRESS, ALICE)
     assert (change.standing.solved_ms, change.standing.recovered_ms) == (None, None)
-    assert (change.entry.kind, change.entry.actor) == (TicketEventKind.REOPENED, ticket.TOCSIN)
+    assert (change.entry.kind, change.entry.actor) == (TicketEventKind.REOPENED, TOCSIN)
     assert change.entry.text == "still firing 10 min after it was resolved"
     assert change.entry.data == {"value": 0.02}
 
@@ -360,7 +360,7 @@ def test_what_was_to_wait_until_now_is_woken_by_tocsin() -> None:
     change = ticket.wake(pending(owner=ALICE), NOW + 60_000)
 
     assert (change.standing.state, change.standing.wakes_ms) == (TicketState.IN_PROGRESS, None)
-    assert (change.entry.kind, change.entry.actor) == (TicketEventKind.RESUMED, ticket.TOCSIN)
+    assert (change.entry.kind, change.entry.actor) == (TicketEventKind.RESUMED, TOCSIN)
     assert "wait for vendor until now" in change.entry.text
 
 
