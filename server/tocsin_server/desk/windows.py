@@ -5,10 +5,11 @@ levels. One with `matchers` is about certain alerts only, and excludes nothing. 
 to hold while it held, so that a file that is edited later changes nothing that has been.
 """
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, or_, select, true
+from sqlalchemy import ColumnElement, Row, and_, func, not_, or_, select, true
 from sqlmodel import Session
 
 from tocsin_server.alerts.maintenance import Place, Window
@@ -57,10 +58,30 @@ def tell_windows(session: Session, now_ms: int, windows: Sequence[Window]) -> li
 
 
 def _in_question(session: Session, opened: Sequence[Window]) -> Iterator[Row[Any]]:
-    """Open tickets that a window may hold, or that were told of one; some of them twice."""
+    """Open tickets that were not told of a window that holds them, or were told of one that does not.
+
+    A window over all clients holds thousands for hours, and they are not to be read each second.
+    """
     if opened:
-        yield from session.execute(_PLACES.where(IS_OPEN, or_(*map(_within, opened))))
-    yield from session.execute(_PLACES.where(IS_OPEN, IS_IN_MAINTENANCE))
+        is_new = (and_(_within(each), not_(_is_told(each))) for each in opened)
+        yield from session.execute(_PLACES.where(IS_OPEN, or_(*is_new)))
+    is_out = (and_(_is_told(each), not_(_within(each))) for each in opened)
+    yield from session.execute(
+        _PLACES.where(IS_OPEN, IS_IN_MAINTENANCE, or_(_is_told_of_others(opened), *is_out))
+    )
+
+
+def _is_told(window: Window) -> ColumnElement[bool]:
+    """Whether the column has its name. Not by LIKE, which on SQLite takes capitals for small letters."""
+    return func.replace(TICKETS.c.windows, json.dumps(window.name), "") != TICKETS.c.windows
+
+
+def _is_told_of_others(opened: Sequence[Window]) -> ColumnElement[bool]:
+    """Whether the column has a name, and so its quotation marks, that is none of these."""
+    left: ColumnElement[str] = TICKETS.c.windows
+    for each in opened:
+        left = func.replace(left, json.dumps(each.name), "")
+    return func.replace(left, '"', "") != left
 
 
 def _within(window: Window) -> ColumnElement[bool]:

@@ -92,6 +92,18 @@ def test_several_windows_begin_and_end_each_for_itself(world: World) -> None:
     assert told(world)[-1] == (CLOSED, "name\nof two lines")
 
 
+def test_names_that_differ_in_capitals_only_are_two_windows(world: World) -> None:
+    tell(world, window("patches"))
+
+    assert tell(world, window("patches"), window("Patches")) == [Happening(1, OPENED)]
+
+
+def test_a_window_that_is_elsewhere_now_has_ended_here(world: World) -> None:
+    tell(world, window(), window("another"))
+
+    assert tell(world, window(place=Place("globex")), window("another")) == [Happening(1, CLOSED)]
+
+
 def test_what_is_solved_is_told_once_it_is_open_again(world: World) -> None:
     tell(world, window())
     world.act(work.resolve, 1)
