@@ -23,7 +23,8 @@ from typing import NamedTuple
 import httpx
 import numpy as np
 import uvloop
-from tests.processes import ServerProcess, free_port, until
+from tests.ports import free_port
+from tests.processes import ServerProcess, until
 
 from bench.crowd import roster
 from tocsin_fleet.agent import Agent

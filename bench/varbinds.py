@@ -21,7 +21,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.processes import free_port, until
+from tests.ports import free_port
+from tests.processes import until
 
 from tocsin_agent.probes.failure import Failed
 from tocsin_agent.probes.ifmib import COLUMNS, IF_ALIAS, IF_DESCR, IF_NAME

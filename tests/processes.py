@@ -8,7 +8,6 @@ import io
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -19,18 +18,11 @@ from typing import Any, Self
 
 import httpx
 import pytest
+from tests.ports import free_port
 
 from tocsin_server.cli import main
 
 READY_S = 20.0
-
-
-def free_port() -> int:
-    """A loopback port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def until(said: str, question: Callable[[], Any], *, seconds: float = READY_S, every: float = 0.05) -> Any:

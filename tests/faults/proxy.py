@@ -14,7 +14,7 @@ import threading
 from collections import Counter
 from typing import Self
 
-from tests.processes import free_port
+from tests.ports import free_port
 
 _RESET_AT_CLOSE = struct.pack("ii", 1, 0)
 """SO_LINGER of no time: the peer sees a reset."""

@@ -15,7 +15,8 @@ from typing import Any
 import pytest
 from aiosmtpd.controller import Controller
 from tests.faults.oracle import PushingAgent, said_by_sqlite, titles_of_tickets
-from tests.processes import ServerProcess, free_port, until
+from tests.ports import free_port
+from tests.processes import ServerProcess, until
 
 LOOPS = int(os.environ.get("TOCSIN_FAULT_LOOPS", "3"))
 CONTACTS = """\

@@ -9,7 +9,8 @@ import subprocess
 from pathlib import Path
 from typing import Self
 
-from tests.processes import free_port, until
+from tests.ports import free_port
+from tests.processes import until
 
 SBIN = "/usr/sbin"
 """Where Debian has them, which is not on everybody's PATH."""

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from tests.processes import free_port, until
+from tests.ports import free_port
+from tests.processes import until
 
 pytestmark = [pytest.mark.real, pytest.mark.xdist_group("console")]
 

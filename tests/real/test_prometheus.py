@@ -8,7 +8,8 @@ from pathlib import Path
 import httpx
 import pytest
 import yaml
-from tests.processes import AgentProcess, ServerProcess, free_port, until
+from tests.ports import free_port
+from tests.processes import AgentProcess, ServerProcess, until
 
 pytestmark = [pytest.mark.real, pytest.mark.xdist_group("scenarios")]
 

@@ -10,7 +10,8 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.processes import ServerProcess, free_port, until
+from tests.ports import free_port
+from tests.processes import ServerProcess, until
 
 pytestmark = [pytest.mark.scenario, pytest.mark.xdist_group("demo")]
 

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import httpx
 import pytest
-from tests.processes import free_port, until
+from tests.ports import free_port
+from tests.processes import until
 
 pytestmark = [pytest.mark.scenario, pytest.mark.xdist_group("scenarios")]
 

@@ -14,7 +14,7 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult, LoginPassword
 from sqlmodel import Session
 from structlog.testing import capture_logs
-from tests.processes import free_port
+from tests.ports import free_port
 from tests.server.desk.test_outbox import ALICE, BOB, Box
 from tests.server.desk.world import World
 
