@@ -15,8 +15,9 @@ from pathlib import Path
 
 from sqlalchemy import func, insert, select
 from sqlmodel import Session, SQLModel
+from tests.places import add_places
 
-from tocsin_protocol.vocabulary import ActorKind, HostKind, TicketEventKind, TicketState
+from tocsin_protocol.vocabulary import ActorKind, TicketEventKind, TicketState
 from tocsin_server.clock import FakeClock
 from tocsin_server.config import CHECKOUT, ServerConfig
 from tocsin_server.decisions.folder import load_for_desk
@@ -24,7 +25,6 @@ from tocsin_server.desk.contacts import Addresses, Place
 from tocsin_server.desk.notified import Post
 from tocsin_server.desk.promised import Terms
 from tocsin_server.desk.store import EVENTS, NOTICES, TICKETS, TOLD
-from tocsin_server.estate.store import Client, Host, Site
 from tocsin_server.frontdesk import FrontDesk
 from tocsin_server.health import Health
 from tocsin_server.sla.contractfile import read_contract
@@ -174,24 +174,8 @@ def _latest(bench: Bench, since_ms: int) -> int:
 
 
 def _desk(session: Session, now_ms: int) -> None:
-    for number in range(1, CLIENTS + 1):
-        name = f"client-{number}"
-        session.add(Client(id=number, slug=name, name=name, created_ms=0))
-        session.flush()
-        session.add(Site(id=number, client_id=number, slug="hq", name="HQ", created_ms=0))
-        session.flush()
-        session.add(
-            Host(
-                id=number,
-                client_id=number,
-                site_id=number,
-                name="atlas",
-                kind=HostKind.SERVER,
-                job="node",
-                enrolled_ms=0,
-            )
-        )
-    session.flush()
+    names = {number: f"client-{number}" for number in range(1, CLIENTS + 1)}
+    add_places(session, names, {number: (number, "atlas") for number in names})
     chance = random.Random(7)
     ages = {number: chance.randrange(DAY_MS) for number in range(1, TICKET_COUNT + 1)}
     _open(session, range(1, TICKET_COUNT + 1), lambda number: now_ms - ages[number])

@@ -14,8 +14,9 @@ from pathlib import Path
 
 from sqlalchemy import func, insert, select
 from sqlmodel import Session, SQLModel
+from tests.places import add_places
 
-from tocsin_protocol.vocabulary import AlertState, HostKind, Role, TicketState
+from tocsin_protocol.vocabulary import AlertState, Role, TicketState
 from tocsin_server.access.scope import EVERYWHERE
 from tocsin_server.access.store import PersonRow
 from tocsin_server.alerts.store import AlertRow, Transition
@@ -24,7 +25,6 @@ from tocsin_server.desk.filters import Filters
 from tocsin_server.desk.intake import LIMIT, consume, is_waiting
 from tocsin_server.desk.queue import ticket_page
 from tocsin_server.desk.store import TICKET_ALERTS, TICKETS
-from tocsin_server.estate.store import Client, Host, Site
 from tocsin_server.frontdesk import BATCHES
 from tocsin_server.storage.engine import Storage
 from tocsin_server.storage.migrate import migrate
@@ -125,23 +125,9 @@ def _storage() -> Iterator[Storage]:
 
 
 def _estate(session: Session) -> None:
-    for number in range(1, CLIENTS + 1):
-        session.add(Client(id=number, slug=f"client-{number}", name=f"Client {number}", created_ms=NOW))
-        session.flush()
-        session.add(Site(id=number, client_id=number, slug="hq", name="HQ", created_ms=NOW))
-        session.flush()
-        for host in range(50):
-            session.add(
-                Host(
-                    id=number * 100 + host,
-                    client_id=number,
-                    site_id=number,
-                    name=f"host-{host}",
-                    kind=HostKind.SERVER,
-                    job="node",
-                    enrolled_ms=NOW,
-                )
-            )
+    clients = {number: f"client-{number}" for number in range(1, CLIENTS + 1)}
+    hosts = {number * 100 + host: (number, f"host-{host}") for number in clients for host in range(50)}
+    add_places(session, clients, hosts, at_ms=NOW)
     session.add(
         PersonRow(id=1, login="alice", name="Alice", role=Role.TECHNICIAN, password_hash="", created_ms=NOW)
     )

@@ -5,9 +5,10 @@ from typing import Any
 
 from sqlmodel import Session, col, select
 from tests.lifecycle import SHIPPED, TABLES
+from tests.places import add_places
 
 from tocsin_protocol.people import Person
-from tocsin_protocol.vocabulary import AlertState, HostKind, Role, TicketEventKind
+from tocsin_protocol.vocabulary import AlertState, Role, TicketEventKind
 from tocsin_server.access.scope import EVERYWHERE
 from tocsin_server.access.store import PersonRow
 from tocsin_server.alerts.store import AlertRow, Transition
@@ -16,7 +17,7 @@ from tocsin_server.desk.intake import consume
 from tocsin_server.desk.recovery import settle_recovered
 from tocsin_server.desk.store import Ticket, TicketEventRow
 from tocsin_server.desk.work import Hand
-from tocsin_server.estate.store import Client, Host, Site, known
+from tocsin_server.estate.store import known
 from tocsin_server.storage.engine import Storage
 
 NOW = 1_700_000_000_000
@@ -50,22 +51,8 @@ class World:
                     all_clients=True,
                 )
             )
-        for number, slug in ((1, "acme"), (2, "globex")):
-            session.add(Client(id=number, slug=slug, name=slug.title(), created_ms=NOW))
-            session.flush()
-            session.add(Site(id=number, client_id=number, slug="hq", name="HQ", created_ms=NOW))
-            session.flush()
-            session.add(
-                Host(
-                    id=number,
-                    client_id=number,
-                    site_id=number,
-                    name="atlas",
-                    kind=HostKind.SERVER,
-                    job="node",
-                    enrolled_ms=NOW,
-                )
-            )
+        session.flush()
+        add_places(session, {1: "acme", 2: "globex"}, {1: (1, "atlas"), 2: (2, "atlas")}, at_ms=NOW)
 
     def move(self, *, seconds: float) -> None:
         self.now_ms += round(seconds * 1000)
