@@ -185,9 +185,13 @@ class Console(App[int]):
 
     def _look(self) -> Look | None:
         """The ticket that one is at: what is being written is about it, or it fills the screen."""
-        look = getattr(self.screen, "writes", None)
-        pages = [screen for screen in self.screen_stack if isinstance(screen, Page)]
-        return look or (pages[-1].looks_at() if pages else None)
+        for screen in reversed(self.screen_stack):  # empty for a moment while the console ends
+            if isinstance(screen, Page):
+                return screen.looks_at()
+            writes: Look | None = getattr(screen, "writes", None)
+            if writes is not None:
+                return writes
+        return None
 
     def _connect(self) -> "Client":
         # Deferred: httpx takes 66 ms, and the first frame does without it.

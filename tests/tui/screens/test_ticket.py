@@ -241,6 +241,14 @@ async def test_who_else_is_at_a_ticket_is_seen_as_they_come_write_and_go(server:
         await until(pilot, lambda: "bob" not in text_of(app, "#what"))
 
 
+async def test_a_console_that_is_ending_looks_at_nothing(server: FakeServer) -> None:
+    async with opened(server) as (app, _):
+        pass
+
+    assert app.screen_stack == []
+    assert app._look() is None
+
+
 async def test_others_are_told_what_is_shown_and_what_is_being_written(server: FakeServer) -> None:
     hands = Hands()
     async with opened(server, hands=hands) as (app, pilot):
