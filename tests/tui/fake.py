@@ -242,7 +242,7 @@ class FakeServer(httpx.AsyncBaseTransport):
         rows = [
             d.ticket
             for d in self.details.values()
-            if (d.ticket.state in OPEN_TICKET_STATES) is is_open and _has(d, words)
+            if (d.ticket.state in OPEN_TICKET_STATES) is is_open and (not words or _has(d, words))
         ]
         if words:
             self.searches.append(words)
