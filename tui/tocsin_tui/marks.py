@@ -78,8 +78,7 @@ class Marks:
         if len(rows) > MAX_BULK:
             self._session.say(f"{len(rows)} tickets are too many at once: mark {MAX_BULK} at most", Tone.WARN)
             return False
-        known = self._session.tickets.rows
-        tickets = [_named(verb, known.get(row.id, row)) for row in rows]
+        tickets = [_named(verb, self._session.latest(row)) for row in rows]
         question = BulkAct(act=verb, tickets=tickets, text=text, public=public, reason=reason, until=until)
         answer = await self._session.answer(self._session.client.bulk(question))
         if answer is None:

@@ -315,6 +315,10 @@ class Session:
         if known is None or is_newer(row, known):
             self.tickets.merge(row, self._monotonic())
 
+    def latest(self, row: TicketRow) -> TicketRow:
+        """The ticket's row as it is known now."""
+        return self.tickets.rows.get(row.id, row)
+
     async def watch_wanted(self) -> None:
         """Keep fresh what is looked at."""
         while True:

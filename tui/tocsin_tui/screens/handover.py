@@ -35,7 +35,7 @@ class HandoverScreen(Form):
         return f"{told(self._wish())} · enter sends"
 
     def sent(self) -> Awaitable[bool]:
-        row = self.session.tickets.rows.get(self._row.id, self._row)
+        row = self.session.latest(self._row)
         return self.session.acts.assign(row, self._wish())
 
     def _wish(self) -> Assign:

@@ -30,7 +30,7 @@ class LinkScreen(Form):
         return f"{kind_of(self.typed('kind')).value.replace('_', ' ')} #{number} {title} · enter sends"
 
     def sent(self) -> Awaitable[bool]:
-        row = self.session.tickets.rows.get(self._row.id, self._row)
+        row = self.session.latest(self._row)
         return self.session.acts.link(row, kind=kind_of(self.typed("kind")), other=self._other()[0])
 
     def _other(self) -> tuple[int, str]:
@@ -56,7 +56,7 @@ class MergeScreen(Form):
         return f"into #{number} {title} · enter sends"
 
     def sent(self) -> Awaitable[bool]:
-        row = self.session.tickets.rows.get(self._row.id, self._row)
+        row = self.session.latest(self._row)
         return self.session.acts.merge(row, into=self._other()[0])
 
     def _other(self) -> tuple[int, str]:

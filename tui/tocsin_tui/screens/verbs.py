@@ -1,23 +1,29 @@
 """What can be done with a ticket, on every screen where there is one under the cursor."""
 
-from collections.abc import Awaitable, Callable
-from typing import Any, ClassVar
+from collections.abc import Callable
+from functools import cached_property
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding, BindingType
+from textual.screen import Screen
 
-from tocsin_protocol.acts import NewTicket
 from tocsin_protocol.alerts import Alert
 from tocsin_protocol.tickets import TicketRow
 from tocsin_protocol.vocabulary import OPEN_TICKET_STATES, TicketState
-from tocsin_tui.format import Tone, dim, line, strong
-from tocsin_tui.presence import Look
+from tocsin_tui.format import Tone
 from tocsin_tui.screens.page import Page
 from tocsin_tui.silence import like
 from tocsin_tui.state import ALARMING, acknowledged_by
 
-TITLE_LENGTH = 60
+if TYPE_CHECKING:
+    from tocsin_tui.screens.forms import Forms
 
-Act = Callable[[TicketRow, str], Awaitable[bool]]
+Against = Callable[[TicketRow], str]
+"""What is against something on a ticket, in words; empty where nothing is."""
+
+
+def _nothing(_: TicketRow) -> str:
+    return ""
 
 
 class TicketPage(Page):
@@ -81,6 +87,13 @@ class TicketPage(Page):
         detail = self.session.details.get(row.id) if row else None
         return detail.alerts[0] if detail and detail.alerts else None
 
+    @cached_property
+    def forms(self) -> "Forms":
+        """What can be asked about the ticket in hand."""
+        from tocsin_tui.screens.forms import Forms  # noqa: PLC0415 - not needed for the first frame
+
+        return Forms(self.session, self.painter)
+
     def action_take(self) -> None:
         row = self._in_hand()
         if row is None:
@@ -96,67 +109,28 @@ class TicketPage(Page):
             self.refresh_page()
 
     def action_release(self) -> None:
-        row = self._in_hand()
-        if row is None:
-            return
-        if row.owner is None:
-            self._say(f"#{row.id} has no owner")
-            return
-        self.run_worker(self.session.acts.release(row))
-        self.refresh_page()
+        row = self._in_hand(lambda row: "" if row.owner else f"#{row.id} has no owner")
+        if row is not None:
+            self.run_worker(self.session.acts.release(row))
+            self.refresh_page()
 
     def action_wait(self) -> None:
-        row = self._in_hand()
+        row = self._in_hand(_nothing_to_do)
         if row is None:
             return
         if row.state is TicketState.PENDING:
             self.run_worker(self.session.acts.resume(row))
-        elif row.state in OPEN_TICKET_STATES:
-            from tocsin_tui.screens.waiting import WaitScreen  # noqa: PLC0415 - not needed for the first frame
-
-            title = (strong(f"#{row.id} is to wait"), dim(f": {row.title}"))
-
-            def wait(**how: Any) -> Awaitable[bool]:  # noqa: ANN401 - as the form gives it
-                return self.session.acts.wait(self.session.tickets.rows.get(row.id, row), **how)
-
-            self.app.push_screen(
-                WaitScreen(self.session, self.painter, title=title, draft=f"wait {row.id}", wait=wait)
-            )
         else:
-            self._say(f"#{row.id} is {row.state.value}: nothing is to be done about it")
+            self.app.push_screen(self.forms.wait(row))
 
     def action_prioritise(self) -> None:
-        row = self._in_hand()
-        if row is None:
-            return
-        if row.state not in OPEN_TICKET_STATES:
-            self._say(f"#{row.id} is {row.state.value}: nothing is to be done about it")
-            return
-        from tocsin_tui.screens.weight import WeightScreen  # noqa: PLC0415 - not needed for the first frame
-
-        self.app.push_screen(WeightScreen(self.session, self.painter, row))
+        self._ask(self.forms.priority, _nothing_to_do)
 
     def action_assign(self) -> None:
-        row = self._in_hand()
-        if row is None:
-            return
-        if row.state not in OPEN_TICKET_STATES:
-            self._say(f"#{row.id} is {row.state.value}: nothing is to be done about it")
-            return
-        from tocsin_tui.screens.handover import HandoverScreen  # noqa: PLC0415 - not needed for the first frame
-
-        self.app.push_screen(HandoverScreen(self.session, self.painter, row))
+        self._ask(self.forms.handover, _nothing_to_do)
 
     def action_link(self) -> None:
-        row = self._in_hand()
-        if row is None:
-            return
-        if row.state is TicketState.CLOSED:
-            self._say(f"#{row.id} is closed: link the other one to it")
-            return
-        from tocsin_tui.screens.ties import LinkScreen  # noqa: PLC0415 - not needed for the first frame
-
-        self.app.push_screen(LinkScreen(self.session, self.painter, row))
+        self._ask(self.forms.link, _no_more_links)
 
     def action_merge(self) -> None:
         row = self._in_hand()
@@ -164,61 +138,20 @@ class TicketPage(Page):
             return
         if row.merged_into is not None:
             self.run_worker(self.session.acts.unmerge(row))
-            return
-        if row.state is TicketState.CLOSED:
-            self._say(f"#{row.id} is closed already")
-            return
-        from tocsin_tui.screens.ties import MergeScreen  # noqa: PLC0415 - not needed for the first frame
-
-        self.app.push_screen(MergeScreen(self.session, self.painter, row))
+        else:
+            self._ask(self.forms.merge, _closed_already)
 
     def action_close(self) -> None:
-        row = self._in_hand()
-        if row is None:
-            return
-        if row.state is not TicketState.SOLVED:
-            is_open = row.state in OPEN_TICKET_STATES
-            self._say(f"#{row.id} is not solved: d resolves it" if is_open else f"#{row.id} is closed already")
-            return
-        from tocsin_tui.screens.question import Question  # noqa: PLC0415 - not needed for the first frame
-
-        self.app.push_screen(
-            Question(
-                self.session,
-                self.painter,
-                title=f"Close #{row.id} for good?",
-                about=line(dim(_short(row.title))),
-                act=lambda: self.session.acts.close(self.session.tickets.rows.get(row.id, row)),
-            )
-        )
+        self._ask(self.forms.close, _not_to_be_closed)
 
     def action_note(self) -> None:
-        row = self._in_hand()
-        if row is not None:
-            title = f"Note on #{row.id} {_short(row.title)}"
-            look = Look(row.id, "note")
-            self._ask(title, f"note {row.id}", row, self.session.acts.comment, is_long=True, writes=look)
+        self._ask(self.forms.note)
 
     def action_reply(self) -> None:
-        row = self._in_hand()
-        if row is not None:
-            title = f"Reply to who asked: they will read it · #{row.id} {_short(row.title)}"
-            look = Look(row.id, "reply")
-            self._ask(title, f"reply {row.id}", row, self.session.acts.reply, is_long=True, writes=look)
+        self._ask(self.forms.reply)
 
     def action_acknowledge(self) -> None:
-        row = self._in_hand()
-        if row is None:
-            return
-        if row.alert_state not in ALARMING:
-            self._say(f"#{row.id} has no alert that fires")
-            return
-        detail = self.session.details.get(row.id)
-        if detail is not None and (who := acknowledged_by(detail.alerts)):
-            self._say(f"{who} has acknowledged #{row.id}")
-            return
-        title = f"Acknowledge #{row.id} {_short(row.title)}: a note, if any"
-        self._ask(title, f"acknowledge {row.id}", row, self.session.acts.acknowledge, is_long=False)
+        self._ask(self.forms.acknowledge, self._nothing_to_know)
 
     def action_silence(self) -> None:
         alert = self.alert_in_hand()
@@ -230,51 +163,23 @@ class TicketPage(Page):
         self.app.push_screen(SilenceScreen(self.session, self.painter, like(alert)))
 
     def action_resolve(self) -> None:
-        self._resolve("Resolve", self.session.acts.resolve)
+        self._ask(self.forms.resolve, _over_already)
 
     def action_resolve_all(self) -> None:
-        self._resolve("Resolve all below and", self.session.acts.resolve_all)
-
-    def _resolve(self, verb: str, act: Act) -> None:
-        row = self._in_hand()
-        if row is None:
-            return
-        if row.state not in OPEN_TICKET_STATES:
-            self._say(f"#{row.id} is {row.state.value} already")
-            return
-        title = f"{verb} #{row.id} {_short(row.title)}: what was it?"
-        self._ask(title, f"resolve {row.id}", row, act, is_long=False)
+        self._ask(self.forms.resolve_all, _over_already)
 
     def action_reopen(self) -> None:
-        row = self._in_hand()
-        if row is None:
-            return
-        if row.state in OPEN_TICKET_STATES:
-            self._say(f"#{row.id} is open")
-            return
-        self.run_worker(self.session.acts.reopen(row))
+        row = self._in_hand(lambda row: f"#{row.id} is open" if row.state in OPEN_TICKET_STATES else "")
+        if row is not None:
+            self.run_worker(self.session.acts.reopen(row))
 
     def action_new(self) -> None:
-        row = self._in_hand()
-        if row is None:
-            return
-        from tocsin_tui.screens.composer import Composer  # noqa: PLC0415 - not needed for the first frame
-
-        async def send(title: str) -> bool:
-            question = NewTicket(client=row.client, title=title, host_id=row.host_id)
-            return await self.session.acts.open_ticket(question) is not None
-
-        place = f"{row.client}, {row.host}" if row.host else row.client
-        title = f"New ticket for {place}: its title"
-        self.app.push_screen(
-            Composer(self.session, self.painter, title=title, draft=f"new {place}", send=send, is_long=False)
-        )
+        self._ask(self.forms.new)
 
     def action_host(self) -> None:
         row = self._in_hand()
-        if row is None:
-            return
-        self.open_host(row.host_id, f"#{row.id} is about no host")
+        if row is not None:
+            self.open_host(row.host_id, f"#{row.id} is about no host")
 
     def open_host(self, host_id: int | None, otherwise: str) -> None:
         """Go to a host, or say that there is none."""
@@ -291,38 +196,50 @@ class TicketPage(Page):
             self.app.copy_to_clipboard(f"#{row.id} {row.title}")
             self._say(f"copied #{row.id}")
 
-    def _in_hand(self) -> TicketRow | None:
+    def _ask(self, form: Callable[[TicketRow], Screen[None]], against: Against = _nothing) -> None:
+        """Open a form about the ticket in hand, or say what is against that."""
+        row = self._in_hand(against)
+        if row is not None:
+            self.app.push_screen(form(row))
+
+    def _in_hand(self, against: Against = _nothing) -> TicketRow | None:
+        """The ticket that the keys are for; nothing where something is against it, which is said."""
         row = self.in_hand()
-        if row is None:
-            self._say("there is no ticket here")
+        said = "there is no ticket here" if row is None else against(row)
+        if said:
+            self._say(said)
+            return None
         return row
 
-    def _ask(
-        self, title: str, draft: str, row: TicketRow, act: Act, *, is_long: bool, writes: Look | None = None
-    ) -> None:
-        from tocsin_tui.screens.composer import Composer  # noqa: PLC0415 - not needed for the first frame
-
-        async def send(text: str) -> bool:
-            current = self.session.tickets.rows.get(row.id, row)
-            return await act(current, text)
-
-        self.app.push_screen(
-            Composer(
-                self.session,
-                self.painter,
-                title=title,
-                draft=draft,
-                send=send,
-                is_long=is_long,
-                may_be_empty=not is_long,
-                writes=writes,
-            )
-        )
+    def _nothing_to_know(self, row: TicketRow) -> str:
+        if row.alert_state not in ALARMING:
+            return f"#{row.id} has no alert that fires"
+        detail = self.session.details.get(row.id)
+        who = acknowledged_by(detail.alerts) if detail else None
+        return f"{who} has acknowledged #{row.id}" if who else ""
 
     def _say(self, text: str) -> None:
         self.session.say(text, Tone.WARN)
         self.refresh_page()
 
 
-def _short(title: str) -> str:
-    return title if len(title) <= TITLE_LENGTH else title[:TITLE_LENGTH] + "…"
+def _nothing_to_do(row: TicketRow) -> str:
+    is_open = row.state in OPEN_TICKET_STATES
+    return "" if is_open else f"#{row.id} is {row.state.value}: nothing is to be done about it"
+
+
+def _over_already(row: TicketRow) -> str:
+    return "" if row.state in OPEN_TICKET_STATES else f"#{row.id} is {row.state.value} already"
+
+
+def _closed_already(row: TicketRow) -> str:
+    return f"#{row.id} is closed already" if row.state is TicketState.CLOSED else ""
+
+
+def _no_more_links(row: TicketRow) -> str:
+    return f"#{row.id} is closed: link the other one to it" if row.state is TicketState.CLOSED else ""
+
+
+def _not_to_be_closed(row: TicketRow) -> str:
+    is_open = row.state in OPEN_TICKET_STATES
+    return f"#{row.id} is not solved: d resolves it" if is_open else _closed_already(row)

@@ -29,5 +29,5 @@ class WeightScreen(Form):
         return f"{told(weight_of(self.typed('weight'), self.typed('why')))} · enter sends"
 
     def sent(self) -> Awaitable[bool]:
-        row = self.session.tickets.rows.get(self._row.id, self._row)
+        row = self.session.latest(self._row)
         return self.session.acts.prioritise(row, weight_of(self.typed("weight"), self.typed("why")))
