@@ -6,7 +6,6 @@ out `up`, which is Prometheus's to say, and answers 503 while the host is silent
 """
 
 import asyncio
-import hmac
 import math
 import re
 from collections.abc import Iterable
@@ -23,7 +22,7 @@ from tocsin_server.http.deps import Deps, Wired
 from tocsin_server.http.hosts import samples_of
 from tocsin_server.http.needs import Sample
 from tocsin_server.http.questions import Id
-from tocsin_server.http.sessions import Connection, bearer
+from tocsin_server.http.sessions import Connection, bearer, is_same
 from tocsin_server.series.schema import TARGET_LABELS
 
 TEXT_FORMAT = "text/plain; version=0.0.4"
@@ -41,13 +40,11 @@ def may_scrape(deps: Deps) -> Guard:
 
     Open is for who asks by a loopback name: a web page that has its own name point here is not served.
     """
-    wanted = deps.scrape_token.encode()
 
     def guard(connection: Connection, _handler: BaseRouteHandler) -> None:
         if deps.open_metrics and _LOOPBACK.fullmatch(connection.headers.get("host", "")):
             return
-        given = bearer(connection) or ""
-        if not hmac.compare_digest(given.encode(), wanted):
+        if not is_same(bearer(connection), deps.scrape_token):
             raise Unauthenticated(
                 "this needs the scrape token", remedy="authorization: {credentials_file: DATA/scrape.token}"
             )
