@@ -10,6 +10,7 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from sqlalchemy import ColumnElement
 from sqlalchemy import select as sql_select
 from sqlmodel import Session, col, delete, or_, select, update
 
@@ -18,7 +19,7 @@ from tocsin_protocol.vocabulary import CLIENT_ROLES, Role, TokenScope
 from tocsin_server.access import tokens
 from tocsin_server.access.passwords import NO_PASSWORD, Passwords
 from tocsin_server.access.scope import Scope
-from tocsin_server.access.store import GRANTS, LoginSession, PersonRow, TotpRow
+from tocsin_server.access.store import GRANTS, HAS_CODES, LoginSession, PersonRow
 from tocsin_server.access.tokens import digest_of
 from tocsin_server.errors import Conflict, NotFound, Unprocessable
 from tocsin_server.estate.names import cleaned_name
@@ -128,19 +129,19 @@ def who(session: Session, token: str, now_ms: int) -> Visit | None:
     if token.startswith(tokens.PREFIX):
         return _with_token(session, token, now_ms)
     found = session.exec(
-        select(LoginSession, PersonRow)
+        select(LoginSession, PersonRow, HAS_CODES)
         .join(PersonRow, col(PersonRow.id) == LoginSession.person_id)
-        .where(LoginSession.digest == digest_of(token), col(PersonRow.disabled_ms).is_(None))
+        .where(LoginSession.digest == digest_of(token), is_good(now_ms), col(PersonRow.disabled_ms).is_(None))
     ).one_or_none()
-    if found is None or _has_ended(found[0], now_ms):
+    if found is None:
         return None
-    signed_in, person = found
+    signed_in, person, has_codes = found
     return Visit(
         person=told(person),
         scope=scope_of(session, person),
         digest=signed_in.digest,
         is_touch_due=now_ms - signed_in.used_ms >= TOUCH_EVERY_MS,
-        has_second_factor=signed_in.expires_ms is None or has_codes(session, known(person.id)),
+        has_second_factor=signed_in.expires_ms is None or has_codes,
     )
 
 
@@ -154,14 +155,8 @@ def _with_token(session: Session, token: str, now_ms: int) -> Visit | None:
         digest=digest_of(token),
         is_touch_due=found.is_touch_due,
         scopes=found.scopes,
-        has_second_factor=has_codes(session, known(found.person.id)),
+        has_second_factor=found.has_codes,
     )
-
-
-def has_codes(session: Session, person_id: int) -> bool:
-    """Whether somebody's one-time codes are asked for."""
-    asked = select(TotpRow.person_id).where(TotpRow.person_id == person_id, col(TotpRow.sealed).is_not(None))
-    return session.exec(asked).first() is not None
 
 
 def scope_of(session: Session, person: PersonRow) -> Scope:
@@ -186,15 +181,17 @@ def log_out(session: Session, visit: Visit) -> None:
     session.exec(delete(LoginSession).where(col(LoginSession.digest) == visit.digest))
 
 
+def is_good(now_ms: int) -> ColumnElement[bool]:
+    """The condition that a session has not ended."""
+    return or_(
+        col(LoginSession.expires_ms).is_(None),
+        (col(LoginSession.expires_ms) > now_ms) & (col(LoginSession.used_ms) > now_ms - IDLE_MS),
+    )
+
+
 def sessions_of(session: Session, person_id: int, now_ms: int) -> Sequence[LoginSession]:
     """Somebody's sessions that have not ended, the one that was used last first."""
-    asked = select(LoginSession).where(
-        LoginSession.person_id == person_id,
-        or_(
-            col(LoginSession.expires_ms).is_(None),
-            (col(LoginSession.expires_ms) > now_ms) & (col(LoginSession.used_ms) > now_ms - IDLE_MS),
-        ),
-    )
+    asked = select(LoginSession).where(LoginSession.person_id == person_id, is_good(now_ms))
     return session.exec(asked.order_by(col(LoginSession.used_ms).desc(), col(LoginSession.digest))).all()
 
 
@@ -213,10 +210,13 @@ def end_session(session: Session, person_id: int, name: str, now_ms: int) -> Non
     session.flush()
 
 
-def end_others(session: Session, person_id: int, digest: str = "") -> int:
-    """End all of somebody's sessions but the one of that digest; how many there were."""
+def end_sessions(session: Session, person_id: int, *, but: str = "") -> int:
+    """End all of somebody's sessions but the one of that digest.
+
+    How many there were, those that had ended by themselves among them.
+    """
     done = session.exec(
-        delete(LoginSession).where(col(LoginSession.person_id) == person_id, col(LoginSession.digest) != digest)
+        delete(LoginSession).where(col(LoginSession.person_id) == person_id, col(LoginSession.digest) != but)
     )
     return int(done.rowcount)
 
@@ -224,9 +224,3 @@ def end_others(session: Session, person_id: int, digest: str = "") -> int:
 def told(person: PersonRow) -> Person:
     """The person as consoles are told of them."""
     return Person(id=known(person.id), login=person.login, name=person.name, role=person.role)
-
-
-def _has_ended(signed_in: LoginSession, now_ms: int) -> bool:
-    if signed_in.expires_ms is None:
-        return False
-    return now_ms >= signed_in.expires_ms or now_ms - signed_in.used_ms >= IDLE_MS

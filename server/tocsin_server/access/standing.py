@@ -8,13 +8,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from sqlmodel import Session, col, delete, func, select
+from sqlmodel import Session, col, func, select
 
 from tocsin_protocol.vocabulary import CLIENT_ROLES, Role
 from tocsin_server.access.grants import Grant, grant, granted
 from tocsin_server.access.passwords import NO_PASSWORD
-from tocsin_server.access.people import IDLE_MS, person_named
-from tocsin_server.access.store import LoginSession, PersonRow, TotpRow
+from tocsin_server.access.people import end_sessions, is_good, person_named
+from tocsin_server.access.store import HAS_CODES, LoginSession, PersonRow
 from tocsin_server.errors import Conflict, NotFound, Unprocessable
 from tocsin_server.estate.names import checked_mail, cleaned_name
 from tocsin_server.estate.store import known
@@ -77,7 +77,7 @@ def change(session: Session, login: str, wish: Wish) -> tuple[PersonRow, int]:
     ended = 0
     if wish.password_hash is not None:
         who.password_hash = wish.password_hash
-        ended = end_sessions(session, login)
+        ended = end_sessions(session, known(who.id))
     session.add(who)
     session.flush()
     return who, ended
@@ -90,7 +90,7 @@ def disable(session: Session, login: str, now_ms: int) -> int:
         raise Conflict(f"{login} is disabled already", remedy="there is nothing to do")
     who.disabled_ms = now_ms
     session.add(who)
-    return end_sessions(session, login)
+    return end_sessions(session, known(who.id))
 
 
 def enable(session: Session, login: str) -> None:
@@ -103,27 +103,16 @@ def enable(session: Session, login: str) -> None:
     session.flush()
 
 
-def end_sessions(session: Session, login: str) -> int:
-    """Sign them out everywhere; how many sessions there were, those that had ended by themselves among them."""
-    person_id = known(person(session, login).id)
-    done = session.exec(delete(LoginSession).where(col(LoginSession.person_id) == person_id))
-    session.flush()
-    return int(done.rowcount)
-
-
 def everybody(session: Session, now_ms: int) -> Sequence[Stand]:
     """All people by login, disabled ones too."""
-    is_good = (col(LoginSession.expires_ms).is_(None)) | (
-        (col(LoginSession.expires_ms) > now_ms) & (col(LoginSession.used_ms) > now_ms - IDLE_MS)
-    )
+    is_theirs = (col(LoginSession.person_id) == col(PersonRow.id)) & is_good(now_ms)
     asked = (
-        select(PersonRow, func.count(col(LoginSession.digest)), func.max(LoginSession.used_ms))
-        .outerjoin(LoginSession, (col(LoginSession.person_id) == col(PersonRow.id)) & is_good)
+        select(PersonRow, HAS_CODES, func.count(col(LoginSession.digest)), func.max(LoginSession.used_ms))
+        .outerjoin(LoginSession, is_theirs)
         .group_by(*PersonRow.metadata.tables["person"].c)
         .order_by(col(PersonRow.login))
     )
     by_name = granted(session)
-    with_codes = set(session.exec(select(TotpRow.person_id).where(col(TotpRow.sealed).is_not(None))))
     return [
         Stand(
             who.login,
@@ -131,12 +120,12 @@ def everybody(session: Session, now_ms: int) -> Sequence[Stand]:
             who.role,
             "all" if who.all_clients else by_name.get(known(who.id), []),
             has_password=who.password_hash != NO_PASSWORD,
-            has_codes=known(who.id) in with_codes,
+            has_codes=has_codes,
             created_ms=who.created_ms,
             disabled_ms=who.disabled_ms,
             sessions=sessions,
             used_ms=used_ms,
             mail=who.mail,
         )
-        for who, sessions, used_ms in session.exec(asked)
+        for who, has_codes, sessions, used_ms in session.exec(asked)
     ]

@@ -3,8 +3,8 @@
 Tokens and recovery codes are kept as their SHA-256 only, secrets of one-time codes sealed (`vault.py`).
 """
 
-from sqlalchemy import BigInteger, Column, ForeignKey, Index
-from sqlmodel import Field, SQLModel
+from sqlalchemy import BigInteger, Column, ForeignKey, Index, exists
+from sqlmodel import Field, SQLModel, col
 
 from tocsin_protocol.vocabulary import Role
 from tocsin_server.storage.columns import Millis, RowId, word
@@ -63,6 +63,10 @@ class TotpRow(SQLModel, table=True):
     """Of codes that were used, the latest's time-step: neither it nor one before is taken again."""
     pending: str | None = None
     pending_ms: int | None = Field(default=None, sa_type=Millis)
+
+
+HAS_CODES = exists().where(col(TotpRow.person_id) == col(PersonRow.id), col(TotpRow.sealed).is_not(None))
+"""Of a person who is asked for: whether their one-time codes are asked for when they sign in."""
 
 
 class RecoveryCode(SQLModel, table=True):

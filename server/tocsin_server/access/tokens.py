@@ -13,7 +13,7 @@ from sqlmodel import Session, col, select, update
 from sqlmodel.sql.expression import SelectOfScalar
 
 from tocsin_protocol.vocabulary import TokenScope
-from tocsin_server.access.store import ApiTokenRow, PersonRow
+from tocsin_server.access.store import HAS_CODES, ApiTokenRow, PersonRow
 from tocsin_server.errors import Conflict, NotFound, Unprocessable
 from tocsin_server.estate.names import cleaned_name
 from tocsin_server.estate.store import known
@@ -34,6 +34,8 @@ class Bearing(NamedTuple):
     person: PersonRow
     scopes: frozenset[TokenScope]
     is_touch_due: bool
+    has_codes: bool
+    """Its person's one-time codes are asked for."""
 
 
 def make(
@@ -94,7 +96,7 @@ def revoke(session: Session, person_id: int, token_id: int, now_ms: int) -> ApiT
 def bearer_of(session: Session, token: str, now_ms: int) -> Bearing | None:
     """Whose token this is; nobody's where it is unknown or has ended, or its owner is disabled."""
     found = session.exec(
-        select(ApiTokenRow, PersonRow)
+        select(ApiTokenRow, PersonRow, HAS_CODES)
         .join(PersonRow, col(PersonRow.id) == ApiTokenRow.person_id)
         .where(
             ApiTokenRow.digest == digest_of(token),
@@ -105,9 +107,9 @@ def bearer_of(session: Session, token: str, now_ms: int) -> Bearing | None:
     ).one_or_none()
     if found is None:
         return None
-    row, person = found
+    row, person, has_codes = found
     is_touch_due = row.used_ms is None or now_ms - row.used_ms >= TOUCH_EVERY_MS
-    return Bearing(person, scopes_of(row), is_touch_due)
+    return Bearing(person, scopes_of(row), is_touch_due, has_codes)
 
 
 def touch_token(session: Session, digest: str, now_ms: int) -> None:

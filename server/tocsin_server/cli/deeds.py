@@ -10,8 +10,8 @@ from tocsin_server.access.attempts import forget
 from tocsin_server.access.audit import Act, Deed
 from tocsin_server.access.auditlog import record
 from tocsin_server.access.grants import Grant, grant
-from tocsin_server.access.people import add_person, issue_session
-from tocsin_server.access.standing import Wish, change, disable, enable, end_sessions
+from tocsin_server.access.people import add_person, end_sessions, issue_session
+from tocsin_server.access.standing import Wish, change, disable, enable
 from tocsin_server.access.store import PersonRow
 from tocsin_server.access.vault import Vault
 from tocsin_server.cli.writing import operator
@@ -123,7 +123,7 @@ def enabled_person(session: Session, login: str, now_ms: int) -> None:
 
 def signed_out_person(session: Session, login: str, now_ms: int) -> int:
     """Somebody whose sessions are ended; how many."""
-    ended = end_sessions(session, login)
+    ended = end_sessions(session, known(standing.person(session, login).id))
     details = {"sessions": ended}
     record(session, Deed(Act.PERSON_SIGNED_OUT, login, by=operator(), at_ms=now_ms, details=details))
     return ended
@@ -131,9 +131,10 @@ def signed_out_person(session: Session, login: str, now_ms: int) -> int:
 
 def reset_codes(session: Session, login: str, now_ms: int) -> int:
     """Somebody of whom no one-time codes are asked for now; how many sessions that has ended."""
-    if not totp.reset(session, known(standing.person(session, login).id)):
+    person_id = known(standing.person(session, login).id)
+    if not totp.reset(session, person_id):
         raise Conflict(f"{login} has no one-time codes", remedy="there is nothing to do")
-    ended = end_sessions(session, login)
+    ended = end_sessions(session, person_id)
     details = {"sessions": ended}
     record(session, Deed(Act.PERSON_CODES_RESET, login, by=operator(), at_ms=now_ms, details=details))
     return ended

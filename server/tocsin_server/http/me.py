@@ -22,7 +22,7 @@ from tocsin_protocol.totp import NewTotp, RecoveryCodes, Totp, TotpCode, TotpOff
 from tocsin_server.access import tokens, totp
 from tocsin_server.access.audit import Act, Deed
 from tocsin_server.access.auditlog import record
-from tocsin_server.access.people import end_others, end_session, name_of, sessions_of
+from tocsin_server.access.people import end_session, end_sessions, name_of, sessions_of
 from tocsin_server.access.store import ApiTokenRow, LoginSession, PersonRow
 from tocsin_server.clock import moment
 from tocsin_server.estate.store import known
@@ -44,7 +44,7 @@ async def change_password(data: JSONBody[NewPassword], request: SignedIn, deps: 
     def act(session: Session, person: PersonRow, factor: Factor) -> Ended:
         person.password_hash = kept
         session.add(person)
-        ended = end_others(session, known(person.id), request.auth.digest)
+        ended = end_sessions(session, known(person.id), but=request.auth.digest)
         details = {"password": "new", "sessions": ended, **factor}
         _record(session, request, Act.PERSON_CHANGED, person.login, now_ms, details)
         return Ended(sessions=ended)
@@ -82,7 +82,7 @@ async def confirm_codes(data: JSONBody[TotpCode], request: SignedIn, deps: Wired
 
     def act(session: Session) -> RecoveryCodes:
         made = totp.confirm(session, request.user.id, data.code, deps.vault, now_ms)
-        ended = end_others(session, request.user.id, request.auth.digest)
+        ended = end_sessions(session, request.user.id, but=request.auth.digest)
         _record(session, request, Act.PERSON_CODES_BEGUN, request.user.login, now_ms, {"sessions": ended})
         return RecoveryCodes(codes=made)
 
@@ -115,7 +115,7 @@ async def end_all_sessions(request: SignedIn, deps: Wired) -> Ended:
     now_ms = deps.clock.now_ms()
 
     def act(session: Session) -> Ended:
-        ended = end_others(session, request.user.id)
+        ended = end_sessions(session, request.user.id)
         _record(session, request, Act.PERSON_SIGNED_OUT, request.user.login, now_ms, {"sessions": ended})
         return Ended(sessions=ended)
 

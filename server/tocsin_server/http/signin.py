@@ -9,10 +9,9 @@ from sqlmodel import Session
 from tocsin_protocol.people import LoginAnswer, LoginRequest
 from tocsin_server.access.audit import Act, Actor, Deed, Party
 from tocsin_server.access.auditlog import record
-from tocsin_server.access.people import SESSION_MS, has_codes, issue_session, told
+from tocsin_server.access.people import SESSION_MS, issue_session, told
 from tocsin_server.access.store import PersonRow
 from tocsin_server.clock import moment
-from tocsin_server.estate.store import known
 from tocsin_server.http.deps import Wired
 from tocsin_server.http.fitness import must_enrol
 from tocsin_server.http.proof import Claim, Factor, prove, settle
@@ -27,12 +26,11 @@ async def login(data: JSONBody[LoginRequest], request: Request[Any, Any, Any], d
     def begin(session: Session, person: PersonRow, factor: Factor) -> LoginAnswer:
         by = Actor(Party.PERSON, person.login, source)
         record(session, Deed(Act.PERSON_SIGNED_IN, person.login, by=by, at_ms=now_ms, details=factor))
-        has = has_codes(session, known(person.id))
         return LoginAnswer(
             token=issue_session(session, person, now_ms, source=source),
             expires_at=moment(now_ms + SESSION_MS),
             person=told(person),
-            must_enrol=must_enrol(person.role, deps.settings.require_totp, has_codes=has),
+            must_enrol=must_enrol(person.role, deps.settings.require_totp, has_codes=bool(factor)),
         )
 
     proof = await prove(deps, Claim(data.login, source, data.password, data.code), now_ms)

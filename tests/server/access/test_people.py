@@ -11,8 +11,8 @@ from tocsin_server.access.people import (
     SESSION_MS,
     TOUCH_EVERY_MS,
     add_person,
-    end_others,
     end_session,
+    end_sessions,
     issue_session,
     log_out,
     name_of,
@@ -167,9 +167,9 @@ def test_one_session_is_ended_by_its_name_and_no_other(storage: Storage, alice: 
 def test_all_others_are_ended_and_this_one_is_not(storage: Storage, alice: PersonRow) -> None:
     first, second = (storage.write(lambda s: issue_session(s, alice, NOW)) for _ in range(2))
 
-    assert storage.write(lambda s: end_others(s, alice.id, digest_of(first))) == 1
+    assert storage.write(lambda s: end_sessions(s, alice.id, but=digest_of(first))) == 1
     assert (visit(storage, first) is not None, visit(storage, second)) == (True, None)
-    assert storage.write(lambda s: end_others(s, alice.id)) == 1
+    assert storage.write(lambda s: end_sessions(s, alice.id)) == 1
 
 
 def test_only_a_given_session_and_one_with_a_device_have_a_second_factor(

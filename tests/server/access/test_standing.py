@@ -5,8 +5,16 @@ from sqlmodel import Session, select
 
 from tocsin_protocol.vocabulary import Role
 from tocsin_server.access.passwords import Passwords
-from tocsin_server.access.people import IDLE_MS, SESSION_MS, add_person, issue_session, password_hash_of, who
-from tocsin_server.access.standing import Wish, change, disable, enable, end_sessions, everybody
+from tocsin_server.access.people import (
+    IDLE_MS,
+    SESSION_MS,
+    add_person,
+    end_sessions,
+    issue_session,
+    password_hash_of,
+    who,
+)
+from tocsin_server.access.standing import Wish, change, disable, enable, everybody, person
 from tocsin_server.access.store import LoginSession, PersonRow
 from tocsin_server.errors import Conflict, NotFound, Unprocessable
 from tocsin_server.storage.engine import Storage
@@ -62,7 +70,7 @@ def test_signing_out_somebody_leaves_the_others_in(storage: Storage, alice: Pers
     bob = storage.write(lambda s: add_person(s, "bob", "Bob", None, Role.VIEWER, NOW))
     hers, his = signed_in(storage, alice), signed_in(storage, bob)
 
-    assert storage.write(lambda s: end_sessions(s, "alice")) == 1
+    assert storage.write(lambda s: end_sessions(s, alice.id)) == 1
 
     assert (is_somebody(storage, hers), is_somebody(storage, his)) == (False, True)
 
@@ -96,7 +104,7 @@ def test_what_is_so_already_is_refused(storage: Storage, alice: PersonRow) -> No
     [
         lambda s: disable(s, "eve", NOW),
         lambda s: enable(s, "eve"),
-        lambda s: end_sessions(s, "eve"),
+        lambda s: person(s, "eve"),
         lambda s: change(s, "eve", Wish(role=Role.ADMIN)),
     ],
 )
