@@ -14,9 +14,9 @@ from tocsin_server.alerts.rules import RuleSet
 from tocsin_server.alerts.silenced import Silences
 from tocsin_server.clock import Clock
 from tocsin_server.config import ServerConfig
-from tocsin_server.decisions.folder import NO_TABLES, Tables
+from tocsin_server.decisions.folder import Tables
 from tocsin_server.desk.lifecycle import Lifecycle
-from tocsin_server.desk.promised import NO_TERMS, Terms
+from tocsin_server.desk.promised import Terms
 from tocsin_server.estate.estate import Estate
 from tocsin_server.health import Health
 from tocsin_server.http.broker import Broker
@@ -25,7 +25,7 @@ from tocsin_server.http.inwork import InWork
 from tocsin_server.http.lookers import Lookers
 from tocsin_server.http.needs import Asgi, Head, Judge, Notices, Presence
 from tocsin_server.http.sent import Sent
-from tocsin_server.sla.register import NO_CONTRACTS, Contracts
+from tocsin_server.sla.register import Contracts
 from tocsin_server.storage.engine import Storage
 
 
@@ -61,18 +61,18 @@ class Deps:
     """How long the last round over all rules took."""
     ails: Callable[[], Sequence[str]]
     """What is wrong with this server now; nothing where it does its work."""
-    other_problems: Callable[[], Sequence[RuleProblem]] = tuple
+    other_problems: Callable[[], Sequence[RuleProblem]]
     """Files of devices and of suppressions that are not in force."""
-    rules_in_force: Callable[[], RuleSet] = RuleSet
-    lifecycle: Callable[[], Lifecycle] = Lifecycle
+    rules_in_force: Callable[[], RuleSet]
+    lifecycle: Callable[[], Lifecycle]
     """Which acts of people are lawful."""
-    tables: Callable[[], Tables] = lambda: NO_TABLES
+    tables: Callable[[], Tables]
     """What decides on tickets."""
-    terms: Callable[[], Terms] = lambda: NO_TERMS
+    terms: Callable[[], Terms]
     """By what tickets are clocked."""
-    contracts_of_files: Callable[[], Contracts] = lambda: NO_CONTRACTS
+    contracts_of_files: Callable[[], Contracts]
     """Contracts that are not in the database."""
-    operator_token: str = ""
+    operator_token: str
     """Of the pass in the data folder; empty opens nothing."""
     passwords: Passwords = field(default_factory=Passwords)
     failures: Ration = field(default_factory=Ration)

@@ -17,11 +17,13 @@ from tocsin_server.access.passwords import Passwords
 from tocsin_server.access.people import add_person, issue_session
 from tocsin_server.access.standing import Wish, change
 from tocsin_server.access.vault import Vault
+from tocsin_server.alerts.rules import RuleSet
 from tocsin_server.alerts.silenced import Silences
 from tocsin_server.alerts.store import AlertRow
 from tocsin_server.clock import FakeClock
 from tocsin_server.config import ServerConfig
 from tocsin_server.desk.happening import Happening
+from tocsin_server.desk.promised import NO_TERMS
 from tocsin_server.estate.clients import add_client
 from tocsin_server.estate.estate import Estate, HostFacts
 from tocsin_server.estate.sites import add_site
@@ -40,6 +42,7 @@ from tocsin_server.ingest.presence import Presence
 from tocsin_server.series.head import Head
 from tocsin_server.series.history.reader import Archive
 from tocsin_server.series.schema import Schema, SeriesEntry
+from tocsin_server.sla.register import NO_CONTRACTS
 from tocsin_server.storage.engine import Storage
 
 NOW = 1_700_000_000_000
@@ -271,8 +274,12 @@ def make_rig(storage: Storage, tokens: dict[str, str]) -> Rig:
         version="0.1.0",
         evaluation_s=lambda: 0.004,
         ails=lambda: ails,
+        other_problems=tuple,
+        rules_in_force=RuleSet,
         lifecycle=lambda: SHIPPED,
         tables=lambda: TABLES,
+        terms=lambda: NO_TERMS,
+        contracts_of_files=lambda: NO_CONTRACTS,
         operator_token=OPERATOR_TOKEN,
         passwords=CHEAP,
     )
