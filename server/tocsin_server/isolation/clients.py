@@ -6,7 +6,6 @@ All that the other client has bears one word that stands nowhere else, and ids t
 import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 from sqlmodel import Session, SQLModel
@@ -120,7 +119,9 @@ def add_client_rows(session: Session, of: Named, first_id: int) -> None:
 
 def add_trouble(session: Session, of: Named, client_id: int, ticket_id: int, alert_id: int) -> None:
     """One more alert that fires, and its ticket with a note and a public comment."""
-    for row in _trouble(of, client_id, ticket_id, alert_id):
+    alerts, tickets = _alert(of, client_id, alert_id), _ticket(of, client_id, ticket_id)
+    link = TicketAlert(ticket_id=ticket_id, alert_id=alert_id, client_id=client_id)
+    for row in (*alerts, *tickets, link):
         session.add(row)
         session.flush()
     texts = [Said(f"note {of.word}", public=False), Said(f"comment {of.word}", public=True)]
@@ -201,8 +202,8 @@ def _token(of: Named, person_id: int) -> ApiTokenRow:
     )
 
 
-def _trouble(of: Named, client_id: int, ticket_id: int, alert_id: int) -> Iterator[SQLModel]:
-    about: dict[str, Any] = {"client_id": client_id, "at_ms": NOW_MS}
+def _alert(of: Named, client_id: int, alert_id: int) -> Iterator[SQLModel]:
+    """One that fires, and how it came to."""
     labels = {"alertname": "HighLoad", "instance": HOST, "site": of.site, "word": of.word}
     said = {"summary": f"load {of.word}", "description": f"of {of.word}"}
     yield AlertRow(
@@ -224,13 +225,18 @@ def _trouble(of: Named, client_id: int, ticket_id: int, alert_id: int) -> Iterat
         changed_ms=NOW_MS,
     )
     yield Transition(
+        client_id=client_id,
         alert_id=alert_id,
         old=AlertState.PENDING,
         new=AlertState.FIRING,
         annotations=said,
+        at_ms=NOW_MS,
         consumed_ms=NOW_MS,
-        **about,
     )
+
+
+def _ticket(of: Named, client_id: int, ticket_id: int) -> Iterator[SQLModel]:
+    """One with a note and a public comment."""
     yield Ticket(
         id=ticket_id,
         client_id=client_id,
@@ -244,19 +250,19 @@ def _trouble(of: Named, client_id: int, ticket_id: int, alert_id: int) -> Iterat
         opened_ms=NOW_MS,
         updated_ms=NOW_MS,
     )
-    yield TicketAlert(ticket_id=ticket_id, alert_id=alert_id, client_id=client_id)
     for kind, who, text, is_public in (
         (TicketEventKind.OPENED, ActorKind.RULE, f"opened {of.word}", False),
         (TicketEventKind.COMMENTED, ActorKind.PERSON, f"note {of.word}", False),
         (TicketEventKind.COMMENTED, ActorKind.PERSON, f"comment {of.word}", True),
     ):
         yield TicketEventRow(
+            client_id=client_id,
             ticket_id=ticket_id,
+            at_ms=NOW_MS,
             kind=kind,
             actor_kind=who,
             actor=of.login,
             text=text,
             data={"word": of.word},
             public=is_public,
-            **about,
         )
