@@ -7,6 +7,7 @@ it had been asked for alone; consoles are told once.
 
 from collections import Counter
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 
 from litestar import post
@@ -14,12 +15,13 @@ from litestar.params import JSONBody
 from sqlmodel import Session
 
 from tocsin_protocol.acts import BulkAct, BulkAnswer, BulkResult, BulkTicket
+from tocsin_server.access.audit import Actor, Deed
 from tocsin_server.access.auditlog import record
 from tocsin_server.access.permissions import Permission
 from tocsin_server.desk import attested, work
 from tocsin_server.desk.happening import Happening
 from tocsin_server.errors import Refused, Unprocessable
-from tocsin_server.http.deps import Deps, Wired
+from tocsin_server.http.deps import Wired
 from tocsin_server.http.once import Done, once
 from tocsin_server.http.permitted import needs
 from tocsin_server.http.problems import problem_of
@@ -50,35 +52,32 @@ async def bulk(deps: Wired, request: SignedIn, data: JSONBody[BulkAct]) -> BulkA
     """Do the same to each of up to 200 tickets, and say what has come of each."""
     verb = _verb(data)
     _refuse_repeats(data.tickets)
-    act = partial(_on_all, deps, request, verb, data.tickets)
+    act = partial(_on_all, hand_of(deps, request, None), actor(request), verb, data.tickets)
     done = await once(deps, request, act)
     deps.notices.tickets(done.happened)
     return done.answer
 
 
 def _on_all(
-    deps: Deps, request: SignedIn, verb: Verb, tickets: list[BulkTicket], session: Session
+    hand: work.Hand, who: Actor, verb: Verb, tickets: list[BulkTicket], session: Session
 ) -> Done[BulkAnswer, list[Happening]]:
-    happenings: dict[int, Happening] = {}
+    done: dict[int, tuple[Happening, Deed]] = {}
     refused: dict[int, Refused] = {}
-    for each in tickets:
-        try:
-            with session.begin_nested():
-                happenings[each.id] = _on_one(deps, request, verb, each, session)
-        except Refused as error:
-            refused[each.id] = error
-    versions = work.versions_of(session, list(happenings))
-    results = [_result(each.id, versions.get(each.id), refused.get(each.id)) for each in tickets]
-    return Done(BulkAnswer(results=results), None, list(happenings.values()))
-
-
-def _on_one(deps: Deps, request: SignedIn, verb: Verb, ticket: BulkTicket, session: Session) -> Happening:
-    hand = hand_of(deps, request, None if ticket.version is None else {ticket.version})
     with narrowed(session, hand.scope):
-        happening = verb(session, ticket_id=ticket.id, hand=hand)
-        deed = attested.deed(session, happening, by=actor(request), at_ms=hand.now_ms)
-    record(session, deed)
-    return happening
+        for each in tickets:
+            its = replace(hand, versions=None if each.version is None else {each.version})
+            try:
+                with session.begin_nested():
+                    happening = verb(session, ticket_id=each.id, hand=its)
+                    deed = attested.deed(session, happening, by=who, at_ms=hand.now_ms)
+                    done[each.id] = happening, deed
+            except Refused as error:
+                refused[each.id] = error
+        versions = work.versions_of(session, list(done))
+    for _, deed in done.values():
+        record(session, deed)
+    results = [_result(each.id, versions.get(each.id), refused.get(each.id)) for each in tickets]
+    return Done(BulkAnswer(results=results), None, [happening for happening, _ in done.values()])
 
 
 def _result(ticket_id: int, version: int | None, error: Refused | None) -> BulkResult:
