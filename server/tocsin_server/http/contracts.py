@@ -29,6 +29,7 @@ from tocsin_server.desk.kept import (
     kept_deed,
     merge,
     newest,
+    newest_of,
     title_of,
     version_of,
 )
@@ -68,7 +69,7 @@ async def one(
     def ask(session: Session, _scope: Scope) -> Document | None:
         if version is not None:
             return version_of(session, contract_id, version)
-        return next(iter(history(session, contract_id, limit=1)), None)
+        return newest_of(session, contract_id)
 
     of_file = _of_file(deps, scope, contract_id) if version is None else None
     if of_file is not None:

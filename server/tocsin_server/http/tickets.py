@@ -129,7 +129,7 @@ async def open_ticket(deps: Wired, request: SignedIn, data: JSONBody[NewTicket])
         now_ms=now_ms,
         tables=tables,
     )
-    return await _done(deps, request, act)
+    return await _done(deps, request, lambda session: [act(session)])
 
 
 @post("/tickets/{ticket_id:int}/take", status_code=200, opt=needs(Permission.WORK))
@@ -193,14 +193,10 @@ async def acknowledge(
 @post("/tickets/{ticket_id:int}/resolve", status_code=200, opt=needs(Permission.WORK))
 async def resolve(deps: Wired, request: SignedIn, ticket_id: Id, data: JSONBody[Resolution]) -> TicketDetail:
     """Solve it, and say how; with its children, where that is asked."""
-    if not data.children:
-        return await _change(
-            deps, request, ticket_id, partial(work.resolve, text=data.text), version=data.version
-        )
-    hand = hand_of(deps, request, wanted(request, data.version))
-    return await done(
-        deps, request, partial(relations.resolve_all, ticket_id=ticket_id, hand=hand, text=data.text)
-    )
+    if data.children:
+        verb = partial(relations.resolve_all, text=data.text)
+        return await change_all(deps, request, ticket_id, verb, version=data.version)
+    return await _change(deps, request, ticket_id, partial(work.resolve, text=data.text), version=data.version)
 
 
 @post("/tickets/{ticket_id:int}/reopen", status_code=200, opt=needs(Permission.WORK))
@@ -218,13 +214,24 @@ async def close(deps: Wired, request: SignedIn, ticket_id: Id, data: JSONBody[Ch
 async def _change(
     deps: Deps, request: SignedIn, ticket_id: int, verb: Callable[..., Happening], *, version: int | None
 ) -> TicketDetail:
-    hand = hand_of(deps, request, wanted(request, version))
+    def all_of(session: Session, ticket_id: int, hand: work.Hand) -> list[Happening]:
+        return [verb(session, ticket_id=ticket_id, hand=hand)]
+
+    return await change_all(deps, request, ticket_id, all_of, version=version)
+
+
+async def change_all(
+    deps: Deps,
+    request: SignedIn,
+    ticket_id: int,
+    verb: Callable[..., list[Happening]],
+    *,
+    version: int | None,
+) -> TicketDetail:
+    """Do to a ticket what changes others as well, where it has the version that headers and body say."""
+    versions = wanted_version(read_tags("If-Match", request.headers.getall("if-match", [])), version)
+    hand = hand_of(deps, request, versions)
     return await _done(deps, request, partial(verb, ticket_id=ticket_id, hand=hand))
-
-
-def wanted(request: SignedIn, version: int | None) -> Collection[int] | None:
-    """The versions on which an act may be done, as the headers and the body say."""
-    return wanted_version(read_tags("If-Match", request.headers.getall("if-match", [])), version)
 
 
 def hand_of(deps: Deps, request: SignedIn, versions: Collection[int] | None) -> work.Hand:
@@ -239,11 +246,7 @@ def hand_of(deps: Deps, request: SignedIn, versions: Collection[int] | None) -> 
     )
 
 
-async def _done(deps: Deps, request: SignedIn, act: Callable[[Session], Happening]) -> TicketDetail:
-    return await done(deps, request, lambda session: [act(session)])
-
-
-async def done(deps: Deps, request: SignedIn, act: Callable[[Session], list[Happening]]) -> TicketDetail:
+async def _done(deps: Deps, request: SignedIn, act: Callable[[Session], list[Happening]]) -> TicketDetail:
     """Do it, record of each ticket what was done, tell everybody, and give the first as it is now."""
     scope, who, now_ms = scope_of(request), actor(request), deps.clock.now_ms()
     ask = partial(ticket_detail, live_value=deps.judge.live_value, terms=deps.terms())
