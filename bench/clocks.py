@@ -20,7 +20,7 @@ from tests.places import add_places
 from tocsin_protocol.vocabulary import ActorKind, TicketEventKind, TicketState
 from tocsin_server.clock import FakeClock
 from tocsin_server.config import CHECKOUT, ServerConfig
-from tocsin_server.decisions.folder import load_for_desk
+from tocsin_server.decisions.folder import Tables, always, load_for_desk
 from tocsin_server.desk.contacts import Addresses, Place
 from tocsin_server.desk.notified import Post
 from tocsin_server.desk.promised import Terms
@@ -72,7 +72,7 @@ class Bench:
             for name in names
         }
         assert CHECKOUT is not None
-        tables = load_for_desk(CHECKOUT / "decisions")
+        tables = Tables(load_for_desk(CHECKOUT / "decisions"), is_open=always)
         kept: dict[int, object] = {}
         self.desk = FrontDesk(
             storage,
@@ -81,7 +81,9 @@ class Bench:
             tables=lambda: tables,
             terms=lambda: Terms(contracts, tables, self.clock.now_ms(), kept),  # type: ignore[arg-type]
             windows=tuple,
-            post=lambda: Post({Place("team"): Addresses(mail=("desk@example.net",))}, goes_out=True),
+            post=lambda: Post(
+                {Place("team"): Addresses(mail=("desk@example.net",))}, goes_out=True, public_url=""
+            ),
             health=Health(),
             clock=self.clock,
             settings=ServerConfig(),

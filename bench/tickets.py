@@ -20,6 +20,7 @@ from tocsin_protocol.vocabulary import AlertState, Role, TicketState
 from tocsin_server.access.scope import EVERYWHERE
 from tocsin_server.access.store import PersonRow
 from tocsin_server.alerts.store import AlertRow, Transition
+from tocsin_server.decisions.folder import NO_TABLES
 from tocsin_server.desk.cutoff import attach_cut_off
 from tocsin_server.desk.filters import Filters
 from tocsin_server.desk.intake import LIMIT, consume, is_waiting
@@ -92,7 +93,7 @@ def _under_a_dead_switch(storage: Storage) -> None:
 def _consume_some(session: Session) -> None:
     """As the front desk does it: a few batches, and then others may write."""
     for _ in range(BATCHES):
-        consume(session, NOW, reopen_ms=3_600_000)
+        consume(session, NOW, reopen_ms=3_600_000, tables=NO_TABLES)
     attach_cut_off(session, NOW)
 
 
@@ -202,7 +203,7 @@ def _consume_all(storage: Storage) -> tuple[float, int]:
     """Seconds, and how many changes there were."""
     began = time.perf_counter()
     happened = 0
-    while more := storage.write(lambda session: consume(session, NOW, reopen_ms=3_600_000)):
+    while more := storage.write(lambda session: consume(session, NOW, reopen_ms=3_600_000, tables=NO_TABLES)):
         happened += len(more)
     return time.perf_counter() - began, happened
 

@@ -2,10 +2,10 @@
 
 from tocsin_protocol.vocabulary import TicketKind
 from tocsin_server.config import CHECKOUT
-from tocsin_server.decisions.folder import load_for_desk
+from tocsin_server.decisions.folder import Tables, always, load_for_desk
 from tocsin_server.desk.lifecycle import load_lifecycle
 
 assert CHECKOUT is not None
 SHIPPED = load_lifecycle(CHECKOUT / "processes")
 COURSE = SHIPPED.of(TicketKind.INCIDENT)
-TABLES = load_for_desk(CHECKOUT / "decisions")
+TABLES = Tables(load_for_desk(CHECKOUT / "decisions"), is_open=always)

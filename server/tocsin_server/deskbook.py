@@ -36,8 +36,8 @@ class Deskbook:
         find: Callable[[str], Path | None],
         *,
         clients: Callable[[], Collection[str]],
-        teams: Callable[[], Collection[str]] = tuple,
-        keeping: Keeping | None = None,
+        teams: Callable[[], Collection[str]],
+        keeping: Keeping,
         changed: Callable[[], object],
     ) -> None:
         """`clients` and `teams` are the slugs of those that there are, `keeping` the database's contracts."""
@@ -112,10 +112,8 @@ class Deskbook:
     def _look_at_contracts(self) -> bool:
         """Whether others are in force, of files or of the database. One that does not answer is asked again."""
         self._contracts.look()
-        if self._keeping is not None:
-            self._keeping.look()
-        documents = () if self._keeping is None else self._keeping.documents
-        of = self._contracts.contents, documents
+        self._keeping.look()
+        of = self._contracts.contents, self._keeping.documents
         if of[0] is self._merged_of[0] and of[1] is self._merged_of[1]:
             return False
         self._in_force, self._merged_of = merge(*of), of

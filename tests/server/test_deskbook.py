@@ -25,7 +25,7 @@ class Shelf:
     told: int = 0
     clients: set[str] = field(default_factory=lambda: {"acme"})
     teams: set[str] = field(default_factory=set)
-    keeping: Keeping | None = None
+    keeping: Keeping = field(default_factory=lambda: Keeping(lambda _ask: None))
 
     def __post_init__(self) -> None:
         self.book = Deskbook(
@@ -199,7 +199,9 @@ def test_nothing_that_was_kept_outlives_a_change_of_the_contracts(contracts: She
 
 
 def test_a_fresh_installation_has_no_contract_and_no_problem() -> None:
-    book = Deskbook(find_config, clients=set, changed=lambda: None)
+    book = Deskbook(
+        find_config, clients=set, teams=set, keeping=Keeping(lambda _ask: None), changed=lambda: None
+    )
 
     book.reload()
 

@@ -61,7 +61,7 @@ class Bell:
             tables=lambda: TABLES,
             windows=list,
             terms=lambda: Terms(NO_CONTRACTS, TABLES, self.clock.now_ms(), {}),
-            post=lambda: Post(self.contacts),
+            post=lambda: Post(self.contacts, goes_out=False, public_url=""),
             health=self.health,
             clock=self.clock,
             settings=settings,

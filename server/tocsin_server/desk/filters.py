@@ -19,7 +19,7 @@ from tocsin_protocol.vocabulary import TicketKind
 from tocsin_server.access.scope import Scope
 from tocsin_server.access.store import PersonRow
 from tocsin_server.desk.scope import client_id_of, person_id_of
-from tocsin_server.desk.standing import PRIORITIES
+from tocsin_server.desk.standing import PRIORITIES, known_priority
 from tocsin_server.desk.store import IS_NO_INCIDENT, IS_OPEN, IS_OVER, TICKETS
 from tocsin_server.desk.teams import teams
 from tocsin_server.errors import Forbidden, Unprocessable
@@ -68,10 +68,7 @@ class Filters:
         if self.state not in STATES:
             raise Unprocessable(f"no tickets are {self.state!r}", remedy=f"ask for state={' or '.join(STATES)}")
         for priority in self.priorities:
-            if priority not in PRIORITIES:
-                raise Unprocessable(
-                    f"priority {priority} does not exist", remedy="choose 1 to 4, 1 is the most urgent"
-                )
+            known_priority(priority)
         if self.state != "open" and self.by is Order.DUE:
             raise Unprocessable("what is solved is not due any more", remedy="ask for open tickets")
         if self.order not in (None, self.by):

@@ -54,7 +54,7 @@ _HAS_OWNER: ColumnElement[bool] = literal_column("ticket.owner_id IS NOT NULL")
 class Giving:
     """Gives the tickets of one transaction to people."""
 
-    def __init__(self, session: Session, now_ms: int, scope: Scope = EVERYWHERE) -> None:
+    def __init__(self, session: Session, now_ms: int, scope: Scope) -> None:
         """`scope` is what the transaction sees."""
         self._session = session
         self._scope = scope

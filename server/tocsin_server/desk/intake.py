@@ -22,8 +22,9 @@ from sqlalchemy import ColumnElement, Row, delete, func, literal_column, or_, se
 from sqlmodel import Session
 
 from tocsin_protocol.vocabulary import AlertState, SuppressionKind, TicketEventKind, TicketState
+from tocsin_server.access.scope import EVERYWHERE
 from tocsin_server.alerts.store import AlertRow, Transition
-from tocsin_server.decisions.folder import NO_TABLES, Tables
+from tocsin_server.decisions.folder import Tables
 from tocsin_server.desk.evidence import evidence_of, title_of
 from tocsin_server.desk.giving import Giving
 from tocsin_server.desk.happening import Happening
@@ -101,7 +102,7 @@ class _Told(NamedTuple):
 
 
 def consume(
-    session: Session, now_ms: int, *, reopen_ms: int, tables: Tables = NO_TABLES, limit: int = LIMIT
+    session: Session, now_ms: int, *, reopen_ms: int, tables: Tables, limit: int = LIMIT
 ) -> list[Happening]:
     """Consume the oldest waiting transitions; what has come of them, in their order. `tables` decide."""
     waiting = session.execute(_WAITING.limit(limit)).all()
@@ -148,7 +149,7 @@ class _Batch:
         self._attached, self._holding = _alerts_of(session, self._records)
         self._holding |= {row.alert_id: holds(row) for row in rows}
         self._touched: list[Record] = []
-        self._giving = Giving(session, now_ms)
+        self._giving = Giving(session, now_ms, EVERYWHERE)
         self._new_alerts: list[Attached] = []
         self._heard: set[int] = set()
         """The alerts that are told of: their tickets are their own, whatever they were attached to."""

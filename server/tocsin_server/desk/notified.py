@@ -113,8 +113,8 @@ class Post(NamedTuple):
     """By what notices are written: who is reached where, whether a mail server is, and where tocsin is."""
 
     contacts: Contacts
-    goes_out: bool = False
-    public_url: str = ""
+    goes_out: bool
+    public_url: str
 
 
 class Written(NamedTuple):

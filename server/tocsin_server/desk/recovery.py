@@ -15,7 +15,7 @@ from sqlmodel import Session
 from tocsin_protocol.vocabulary import AlertState
 from tocsin_server.alerts.alert import REASON
 from tocsin_server.alerts.store import AlertRow
-from tocsin_server.decisions.folder import NO_TABLES, Tables
+from tocsin_server.decisions.folder import Tables
 from tocsin_server.desk.evidence import Data, rfc3339
 from tocsin_server.desk.happening import Happening
 from tocsin_server.desk.intake import holds
@@ -37,7 +37,7 @@ def settle_recovered(
     *,
     quiet_ms: int,
     is_fresh: Callable[[int], bool],
-    tables: Tables = NO_TABLES,
+    tables: Tables,
 ) -> list[Happening]:
     """Settle the tickets that have been clear for the quiet time; what has come of each.
 

@@ -13,10 +13,12 @@ from sqlmodel import Session
 
 from tocsin_protocol.vocabulary import TicketKind
 from tocsin_protocol.wire import MAX_QUESTION_CHARACTERS
-from tocsin_server.decisions.folder import NO_TABLES, Tables
+from tocsin_server.access.scope import EVERYWHERE
+from tocsin_server.decisions.folder import Tables
 from tocsin_server.desk.giving import Giving
 from tocsin_server.desk.happening import Happening
-from tocsin_server.desk.record import Facts, Record, write_entries, write_new
+from tocsin_server.desk.opening import written_new
+from tocsin_server.desk.record import Facts
 from tocsin_server.desk.ruling import World, ruled
 from tocsin_server.desk.store import TICKETS
 from tocsin_server.desk.text import cleaned, shortened
@@ -89,7 +91,7 @@ def open_request(
     *,
     readings: Mapping[str, str | float | None],
     now_ms: int,
-    tables: Tables = NO_TABLES,
+    tables: Tables,
 ) -> tuple[int, Happening | None]:
     """The number of the request's ticket, and what has happened where it is a new one.
 
@@ -121,14 +123,8 @@ def open_request(
         opened_ms=now_ms,
         kind=TicketKind.REQUEST,
     )
-    record = Record(facts, change.standing)
-    record.take_in(change)
-    giving = Giving(session, now_ms)
-    giving.give(record, now_ms)
-    giving.write()
-    write_new(session, [record])
-    write_entries(session, [record])
-    return record.ticket_id, Happening(record.ticket_id, change.entry.kind)
+    opened = written_new(session, facts, change, Giving(session, now_ms, EVERYWHERE))
+    return opened.ticket_id, opened
 
 
 def _visible(line: str) -> str:

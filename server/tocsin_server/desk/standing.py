@@ -4,8 +4,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from tocsin_protocol.vocabulary import OPEN_TICKET_STATES, ActorKind, AlertState, TicketEventKind, TicketState
+from tocsin_protocol.people import Person
+from tocsin_protocol.vocabulary import (
+    CLIENT_ROLES,
+    OPEN_TICKET_STATES,
+    ActorKind,
+    AlertState,
+    TicketEventKind,
+    TicketState,
+)
 from tocsin_server.desk.ruling import DEFAULT_PRIORITY
+from tocsin_server.errors import Unprocessable
 
 PRIORITIES = range(1, 5)
 """1 is the most urgent."""
@@ -119,6 +128,19 @@ class Evidence:
     @property
     def actor(self) -> Actor:
         return Actor(ActorKind.RULE, self.rule)
+
+
+def technician(person: Person) -> Technician:
+    """The person as a ticket knows them: one of the client's own, or the provider's."""
+    kind = ActorKind.CLIENT if person.role in CLIENT_ROLES else ActorKind.PERSON
+    return Technician(person.id, person.login, kind)
+
+
+def known_priority(number: int) -> int:
+    """The same; raises `Unprocessable` where it is none."""
+    if number not in PRIORITIES:
+        raise Unprocessable(f"priority {number} does not exist", remedy="choose 1 to 4, 1 is the most urgent")
+    return number
 
 
 def changed(now: Standing, entry: Entry) -> Change:

@@ -34,7 +34,6 @@ from tocsin_server.desk.standing import (
 )
 from tocsin_server.errors import Conflict, Unprocessable
 
-_NO_TERM = Term()
 _CONFIRM = "recovered, confirm and resolve"
 _UNPROVEN = "its alerts have ended, which does not prove that the trouble has: confirm and resolve"
 
@@ -195,9 +194,7 @@ def wake(was: Standing, now_ms: int) -> Change:
     return changed(_at_work(was), entry)
 
 
-def resolve(
-    was: Standing, who: Technician, now_ms: int, *, course: Course, text: str, term: Term = _NO_TERM
-) -> Change:
+def resolve(was: Standing, who: Technician, now_ms: int, *, course: Course, text: str, term: Term) -> Change:
     """A person says that it is mended; a ticket that was nobody's is theirs."""
     now = replace(
         _led(was, course, TicketAct.RESOLVE),
@@ -240,8 +237,8 @@ def recover(
     *,
     quiet_ms: int,
     data: Mapping[str, Any],
-    is_seen: bool = True,
-    term: Term = _NO_TERM,
+    is_seen: bool,
+    term: Term,
 ) -> Change:
     """It has been clear for the quiet time: solved by itself, or a person is asked to confirm.
 

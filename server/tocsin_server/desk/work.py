@@ -8,39 +8,31 @@ more is refused as `Stale`, and the message says what has happened meanwhile.
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
-from sqlalchemy import ColumnElement, Row, select, update
+from sqlalchemy import ColumnElement, select, update
 from sqlmodel import Session
 
-from tocsin_protocol.acts import NewTicket, Prioritisation
+from tocsin_protocol.acts import Prioritisation
 from tocsin_protocol.people import Person
 from tocsin_protocol.teams import Assign
-from tocsin_protocol.vocabulary import CLIENT_ROLES, ActorKind
 from tocsin_server.access.permissions import Permission, may
 from tocsin_server.access.scope import Scope
 from tocsin_server.alerts.store import ALERTS
-from tocsin_server.decisions.folder import NO_TABLES, Tables
+from tocsin_server.decisions.folder import Tables
 from tocsin_server.desk import ticket
 from tocsin_server.desk.assigning import receiver
-from tocsin_server.desk.giving import Giving
 from tocsin_server.desk.guard import Case
 from tocsin_server.desk.happening import Happening
 from tocsin_server.desk.lifecycle import Course, Lifecycle
-from tocsin_server.desk.record import Facts, Record, read_records, write_entries, write_new, written
-from tocsin_server.desk.ruling import Term, Weight, World, ruled, term_of, weighed
-from tocsin_server.desk.scope import client_id_of
-from tocsin_server.desk.standing import ALARMING, PRIORITIES, Change, Technician
+from tocsin_server.desk.record import Record, read_records, written
+from tocsin_server.desk.ruling import Term, Weight, term_of, weighed
+from tocsin_server.desk.standing import ALARMING, Change, Technician, known_priority, technician
 from tocsin_server.desk.store import EVENTS, IS_OPEN, TICKET_ALERTS, TICKETS
-from tocsin_server.desk.text import MAX_TITLE, given_text, required_text
+from tocsin_server.desk.text import given_text, required_text
 from tocsin_server.desk.worlds import worlds_of
 from tocsin_server.errors import Conflict, Forbidden, NotFound, Stale, Unprocessable
-from tocsin_server.estate.requesters import requester_by_mail
-from tocsin_server.estate.store import Host, Site
-from tocsin_server.sla.register import NO_CONTRACTS, Contracts
+from tocsin_server.sla.register import Contracts
 
-_HOSTS = Host.metadata.tables["host"]
-_SITES = Site.metadata.tables["site"]
 _IS_ALARMING = ALERTS.c.state.in_(ALARMING)
 
 
@@ -91,12 +83,6 @@ class Hand:
         }
 
 
-def technician(person: Person) -> Technician:
-    """The person as a ticket knows them: one of the client's own, or the provider's."""
-    kind = ActorKind.CLIENT if person.role in CLIENT_ROLES else ActorKind.PERSON
-    return Technician(person.id, person.login, kind)
-
-
 def take(session: Session, ticket_id: int, hand: Hand) -> Happening:
     """Make it the person's; `Conflict` names the owner where it is somebody else's."""
     return _act(session, ticket_id, hand, ticket.take)
@@ -117,9 +103,7 @@ def wait(
     return _act(session, ticket_id, hand, act, text=said, reason=reason)
 
 
-def assign(
-    session: Session, ticket_id: int, hand: Hand, *, wish: Assign, contracts: Contracts = NO_CONTRACTS
-) -> Happening:
+def assign(session: Session, ticket_id: int, hand: Hand, *, wish: Assign, contracts: Contracts) -> Happening:
     """Give it to a team, to somebody of one, or to a supplier of the client's contract."""
     said = given_text(wish.text, what="the note")
 
@@ -212,44 +196,6 @@ def acknowledge(session: Session, ticket_id: int, hand: Hand, *, text: str = "")
     return done
 
 
-def open_ticket(
-    session: Session, scope: Scope, new: NewTicket, *, person: Person, now_ms: int, tables: Tables = NO_TABLES
-) -> Happening:
-    """Open a ticket by hand for a client that is seen; the host, where one is given, must be the client's."""
-    priority = _known_priority(new.priority)
-    title = " ".join(required_text(new.title, what="the title", most=MAX_TITLE).split())
-    text = given_text(new.text, what="the text")
-    client_id = client_id_of(session, scope, new.client)
-    place = None if new.host_id is None else _place(session, new.host_id, client_id)
-    world = World(new.client) if place is None else World(new.client, place.site, host_kind=place.kind)
-    change = ticket.opened_by_person(
-        technician(person),
-        now_ms,
-        priority=priority,
-        text=text,
-        ruling=ruled(tables, world, now_ms),
-    )
-    site_id = None if place is None else place.site_id
-    asker = None if new.requester is None else requester_by_mail(session, client_id, new.requester)
-    facts = Facts(
-        client_id=client_id,
-        site_id=site_id,
-        host_id=new.host_id,
-        key=None,
-        title=title,
-        opened_ms=now_ms,
-        requester_id=None if asker is None else asker.id,
-    )
-    record = Record(facts, change.standing)
-    record.take_in(change)
-    giving = Giving(session, now_ms, scope)
-    giving.give(record, now_ms)
-    giving.write()
-    write_new(session, [record])
-    write_entries(session, [record])
-    return Happening(record.ticket_id, change.entry.kind)
-
-
 def versions_of(session: Session, ids: Collection[int]) -> dict[int, int]:
     """The versions of these tickets as they are now."""
     asked = select(TICKETS.c.id, TICKETS.c.version).where(TICKETS.c.id.in_(ids))
@@ -299,13 +245,7 @@ def _weight(session: Session, record: Record, hand: Hand, wish: Prioritisation, 
         raise Unprocessable("a priority and what it follows from are given", remedy="give one of both")
     if not text:
         raise Unprocessable("a priority needs its reason", remedy="say why, or give impact and urgency")
-    return Weight(_known_priority(wish.priority))
-
-
-def _known_priority(number: int) -> int:
-    if number not in PRIORITIES:
-        raise Unprocessable(f"priority {number} does not exist", remedy="choose 1 to 4, 1 is the most urgent")
-    return number
+    return Weight(known_priority(wish.priority))
 
 
 def _term(session: Session, record: Record, hand: Hand) -> Term:
@@ -378,18 +318,3 @@ def open_of_same_key(session: Session, record: Record) -> int | None:
         TICKETS.c.client_id == record.facts.client_id, TICKETS.c.key == record.facts.key, IS_OPEN
     )
     return session.execute(asked).scalar()
-
-
-def _place(session: Session, host_id: int, client_id: int) -> Row[Any]:
-    """The site of one of the client's hosts, and what kind it is."""
-    asked = (
-        select(_HOSTS.c.site_id, _HOSTS.c.kind, _SITES.c.slug.label("site"))
-        .join_from(_HOSTS, _SITES, _SITES.c.id == _HOSTS.c.site_id)
-        .where(_HOSTS.c.id == host_id, _HOSTS.c.client_id == client_id)
-    )
-    found = session.execute(asked).first()
-    if found is None:
-        raise NotFound(
-            f"the client has no host {host_id}", remedy="leave the host out, or choose one of the client's"
-        )
-    return found

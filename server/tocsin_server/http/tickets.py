@@ -24,7 +24,7 @@ from tocsin_protocol.teams import Assign
 from tocsin_protocol.tickets import TicketDetail, TicketPage
 from tocsin_server.access.auditlog import record
 from tocsin_server.access.permissions import Permission
-from tocsin_server.desk import attested, relations, work
+from tocsin_server.desk import attested, opening, relations, work
 from tocsin_server.desk.filters import Filters, Order
 from tocsin_server.desk.happening import Happening
 from tocsin_server.desk.queue import ticket_detail, ticket_page
@@ -122,7 +122,7 @@ async def open_ticket(deps: Wired, request: SignedIn, data: JSONBody[NewTicket])
     """Open one by hand."""
     now_ms, tables = deps.clock.now_ms(), deps.tables()
     act = partial(
-        work.open_ticket,
+        opening.open_ticket,
         scope=scope_of(request),
         new=data,
         person=request.user,

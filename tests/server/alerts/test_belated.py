@@ -13,6 +13,7 @@ from tocsin_server.alerts.belated import write_episodes
 from tocsin_server.alerts.episode import Episode, is_known, stretches
 from tocsin_server.alerts.settle import write_changes
 from tocsin_server.alerts.state import UNBORN, Life
+from tocsin_server.decisions.folder import NO_TABLES
 from tocsin_server.desk.intake import consume, is_waiting
 
 NOW_MS = START_MS + 10_000_000
@@ -93,7 +94,9 @@ def test_the_desk_has_nothing_to_consume(bell: Bell) -> None:
     write(bell, episode(100, 200))
 
     assert not bell.storage.read(is_waiting)
-    assert bell.storage.write(lambda session: consume(session, NOW_MS, reopen_ms=60_000)) == []
+    assert (
+        bell.storage.write(lambda session: consume(session, NOW_MS, reopen_ms=60_000, tables=NO_TABLES)) == []
+    )
 
 
 def test_the_same_again_writes_nothing(bell: Bell) -> None:

@@ -37,6 +37,7 @@ from tocsin_server.alerts.silences import LAST_MS, Silence
 from tocsin_server.alerts.state import ALARMING
 from tocsin_server.alerts.store import AlertRow, Transition
 from tocsin_server.alerts.suppression import Circumstances
+from tocsin_server.decisions.folder import NO_TABLES
 from tocsin_server.desk.intake import consume
 from tocsin_server.desk.recovery import settle_recovered
 from tocsin_server.desk.relapse import reopen_still_firing
@@ -272,10 +273,14 @@ class Story(RuleBasedStateMachine):
     @rule()
     def work_at_the_desk(self) -> None:
         now_ms = self.now_ms
-        self.disk.write(lambda session: consume(session, now_ms, reopen_ms=REOPEN_MS))
+        self.disk.write(lambda session: consume(session, now_ms, reopen_ms=REOPEN_MS, tables=NO_TABLES))
         self._check_tickets()
         is_fresh = self.samples.__contains__
-        self.disk.write(lambda session: settle_recovered(session, now_ms, quiet_ms=QUIET_MS, is_fresh=is_fresh))
+        self.disk.write(
+            lambda session: settle_recovered(
+                session, now_ms, quiet_ms=QUIET_MS, is_fresh=is_fresh, tables=NO_TABLES
+            )
+        )
         self._check_tickets()
         assert not self.disk.write(lambda session: reopen_still_firing(session, now_ms, after_ms=0))
 

@@ -13,6 +13,7 @@ from tocsin_server.decisions.folder import NO_TABLES
 from tocsin_server.desk import teams, work
 from tocsin_server.desk.happening import Happening
 from tocsin_server.errors import Conflict, NotFound, Stale, TocsinError, Unprocessable
+from tocsin_server.sla.register import NO_CONTRACTS
 
 ACME = {"acme": (contract_of("acme"),)}
 
@@ -129,7 +130,7 @@ def test_who_is_disabled_gets_none(world: World) -> None:
 
 def test_a_client_without_a_contract_has_no_suppliers(world: World) -> None:
     with pytest.raises(Unprocessable, match="acme had no contract when the ticket was opened"):
-        world.act(work.assign, 1, wish=Assign(supplier="Télécom"))
+        world.act(work.assign, 1, wish=Assign(supplier="Télécom"), contracts=NO_CONTRACTS)
 
 
 def test_a_ticket_of_no_team_needs_the_persons(world: World) -> None:

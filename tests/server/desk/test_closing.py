@@ -12,7 +12,7 @@ from tocsin_protocol.acts import NewTicket
 from tocsin_protocol.vocabulary import AlertState, HostKind, TicketEventKind, TicketKind, TicketState
 from tocsin_server.access.scope import EVERYWHERE
 from tocsin_server.decisions.folder import NO_TABLES
-from tocsin_server.desk import closing, ruling, work
+from tocsin_server.desk import closing, opening, ruling, work
 from tocsin_server.desk.closing import PUT_OFF_MS, close_due
 from tocsin_server.desk.queue import ticket_row
 from tocsin_server.desk.worlds import worlds_of
@@ -135,7 +135,7 @@ def test_tables_are_told_of_a_ticket_what_they_were_when_it_was_opened(world: Wo
     world.consume()
     new = NewTicket(client="globex", title="the printer is jammed")
     world.storage.write(
-        lambda session: work.open_ticket(session, EVERYWHERE, new, person=ALICE, now_ms=NOW, tables=TABLES)
+        lambda session: opening.open_ticket(session, EVERYWHERE, new, person=ALICE, now_ms=NOW, tables=TABLES)
     )
 
     told = world.storage.read(lambda session: worlds_of(session, [1, 2]))

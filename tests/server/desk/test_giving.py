@@ -14,7 +14,7 @@ from tocsin_server.access import standing
 from tocsin_server.access.grants import Grant
 from tocsin_server.access.scope import EVERYWHERE, Scope
 from tocsin_server.access.standing import disable
-from tocsin_server.desk import teams, work
+from tocsin_server.desk import opening, teams, work
 from tocsin_server.desk.happening import Happening
 from tocsin_server.desk.requests import open_request, request_of
 from tocsin_server.desk.store import TeamMemberRow
@@ -140,7 +140,7 @@ def test_what_is_open_of_other_clients_counts_for_who_does_not_see_them(world: W
 
     def act(session: Session) -> Happening:
         with narrowed(session, acmes):
-            return work.open_ticket(session, acmes, new, person=ALICE, now_ms=NOW, tables=TABLES)
+            return opening.open_ticket(session, acmes, new, person=ALICE, now_ms=NOW, tables=TABLES)
 
     world.storage.write(act)
 
@@ -178,7 +178,7 @@ def test_a_ticket_that_a_person_opens_is_given_too(world: World) -> None:
     new = NewTicket(client="acme", title="it is slow", host_id=1)
 
     done = world.storage.write(
-        lambda s: work.open_ticket(s, EVERYWHERE, new, person=ALICE, now_ms=NOW, tables=TABLES)
+        lambda s: opening.open_ticket(s, EVERYWHERE, new, person=ALICE, now_ms=NOW, tables=TABLES)
     )
 
     assert (done.kind, world.ticket().owner_id) == (TicketEventKind.OPENED, ALICE.id)

@@ -365,7 +365,7 @@ def test_whoever_loses_the_race_for_a_key_attaches_at_the_next_call(
     def somebody_is_faster(session, keys):
         records = read(session, keys)
         monkeypatch.undo()
-        intake.consume(session, world.now_ms, reopen_ms=REOPEN_MS, limit=1)
+        intake.consume(session, world.now_ms, reopen_ms=REOPEN_MS, tables=NO_TABLES, limit=1)
         session.execute(text("UPDATE transition SET consumed_ms = NULL"))
         session.execute(text("DELETE FROM ticket_alert"))
         session.execute(text("DELETE FROM ticket_event"))

@@ -14,7 +14,7 @@ from tocsin_protocol.vocabulary import NoticeChannel, NoticeState
 from tocsin_server.access.scope import EVERYWHERE
 from tocsin_server.access.store import GRANTS, PersonRow
 from tocsin_server.decisions.folder import NO_TABLES
-from tocsin_server.desk import notified, work
+from tocsin_server.desk import notified, opening, work
 from tocsin_server.desk.contacts import Addresses, Contacts, Place
 from tocsin_server.desk.notified import Post, Written, begin, write_notices
 from tocsin_server.desk.promised import Terms
@@ -79,7 +79,7 @@ def by_hand(world: World, client: str = "acme", *, requester_id: int | None = No
     new = NewTicket(client=client, title="the printer jams")
 
     def act(session: Session) -> None:
-        done = work.open_ticket(session, EVERYWHERE, new, person=ALICE, now_ms=world.now_ms, tables=TABLES)
+        done = opening.open_ticket(session, EVERYWHERE, new, person=ALICE, now_ms=world.now_ms, tables=TABLES)
         session.execute(
             update(TICKETS)
             .where(TICKETS.c.id == done.ticket_id)

@@ -10,7 +10,8 @@ from tocsin_protocol.people import Person
 from tocsin_protocol.tickets import TicketDetail
 from tocsin_protocol.vocabulary import ActorKind, Role, TicketEventKind
 from tocsin_server.access.scope import EVERYWHERE, Scope
-from tocsin_server.desk import queue, work
+from tocsin_server.decisions.folder import NO_TABLES
+from tocsin_server.desk import opening, queue, work
 from tocsin_server.desk.filters import Filters, Order
 from tocsin_server.errors import Forbidden, NotFound, Stale
 
@@ -70,7 +71,7 @@ def test_what_ones_own_people_say_is_shown_and_is_no_answer_of_the_desks(said: W
 def test_a_ticket_that_ones_own_people_open_shows_their_words(said: World) -> None:
     new = NewTicket(client="acme", title="it is slow", text="since Monday")
     number = said.storage.write(
-        lambda session: work.open_ticket(session, OUTSIDE, new, person=CAROL, now_ms=NOW)
+        lambda session: opening.open_ticket(session, OUTSIDE, new, person=CAROL, now_ms=NOW, tables=NO_TABLES)
     ).ticket_id
 
     opened = said.storage.read(lambda session: queue.ticket_detail(session, OUTSIDE, number)).events[0]

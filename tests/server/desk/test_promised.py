@@ -16,9 +16,9 @@ from tocsin_protocol.teams import Assign
 from tocsin_protocol.tickets import TicketDetail, TicketPage
 from tocsin_protocol.vocabulary import TicketKind
 from tocsin_server.access.scope import EVERYWHERE, Scope
-from tocsin_server.decisions.folder import NO_TABLES, Tables
+from tocsin_server.decisions.folder import NO_TABLES, Tables, always
 from tocsin_server.decisions.tablefile import read_table
-from tocsin_server.desk import due, queue, teams, work
+from tocsin_server.desk import due, opening, queue, teams, work
 from tocsin_server.desk.filters import Filters
 from tocsin_server.desk.promised import Due, Terms, promised
 from tocsin_server.desk.store import TICKETS
@@ -77,7 +77,11 @@ def times_read(world: World, held: Terms, *, state: str = "open") -> int:
 
 def open_by_hand(world: World, **said: Any) -> None:
     new = NewTicket(client="acme", title="it is slow", **said)
-    world.storage.write(lambda session: work.open_ticket(session, EVERYWHERE, new, person=ALICE, now_ms=NOW))
+    world.storage.write(
+        lambda session: opening.open_ticket(
+            session, EVERYWHERE, new, person=ALICE, now_ms=NOW, tables=NO_TABLES
+        )
+    )
 
 
 @pytest.fixture
@@ -209,7 +213,9 @@ def given(world: World) -> World:
     world.move(seconds=9 * 3600 + 46 * 60 + 40)
     new = NewTicket(client="acme", title="it is slow", host_id=1, priority=2)
     world.storage.write(
-        lambda session: work.open_ticket(session, EVERYWHERE, new, person=ALICE, now_ms=world.now_ms)
+        lambda session: opening.open_ticket(
+            session, EVERYWHERE, new, person=ALICE, now_ms=world.now_ms, tables=NO_TABLES
+        )
     )
     return world
 
@@ -273,7 +279,7 @@ def test_the_team_that_a_ticket_is_opened_for_has_its_clock_from_then_on(world: 
     world.fire(severity="critical")
     world.consume()
     item = read_table("sla_selection.csv", b"F,client:string,=> clocked:bool,=> item:string\nall,-,true,server")
-    held = {"tables": Tables({**TABLES, "sla_selection": item})}
+    held = {"tables": Tables({**TABLES, "sla_selection": item}, is_open=always)}
 
     found = detail(world, **held).clocks
 
@@ -382,7 +388,7 @@ other-rules,-,-,not(FilesystemFull),false,none
 def test_the_table_is_told_with_which_priority_and_by_which_rule_the_ticket_was_opened(night: World) -> None:
     night.fire(severity="warning", mountpoint="/srv")
     night.consume()
-    tables = Tables({**TABLES, "sla_selection": read_table("sla_selection.csv", URGENT_ONLY)})
+    tables = Tables({**TABLES, "sla_selection": read_table("sla_selection.csv", URGENT_ONLY)}, is_open=always)
 
     assert [bool(detail(night, number, tables=tables).clocks) for number in (1, 2)] == [True, False]
 

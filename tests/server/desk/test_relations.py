@@ -18,7 +18,8 @@ from tocsin_protocol.acts import NewTicket
 from tocsin_protocol.tickets import TicketDetail
 from tocsin_protocol.vocabulary import LinkKind, TicketEventKind, TicketState, Tie
 from tocsin_server.access.scope import EVERYWHERE
-from tocsin_server.desk import relations, work
+from tocsin_server.decisions.folder import NO_TABLES
+from tocsin_server.desk import opening, relations, work
 from tocsin_server.desk.bonds import TIES
 from tocsin_server.desk.happening import Happening
 from tocsin_server.desk.queue import ticket_detail
@@ -46,7 +47,9 @@ def world(busy: World) -> World:
 def opened(world: World, client: str = "acme") -> int:
     new = NewTicket(client=client, title="the printer is jammed")
     return world.storage.write(
-        lambda session: work.open_ticket(session, EVERYWHERE, new, person=ALICE, now_ms=world.now_ms)
+        lambda session: opening.open_ticket(
+            session, EVERYWHERE, new, person=ALICE, now_ms=world.now_ms, tables=NO_TABLES
+        )
     ).ticket_id
 
 

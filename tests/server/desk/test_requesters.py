@@ -11,7 +11,7 @@ from tocsin_protocol.acts import NewTicket
 from tocsin_protocol.clients import Requester
 from tocsin_protocol.tickets import TicketDetail
 from tocsin_server.access.scope import EVERYWHERE
-from tocsin_server.desk import queue, work
+from tocsin_server.desk import opening, queue
 from tocsin_server.errors import Conflict, NotFound, TocsinError, Unprocessable
 from tocsin_server.estate.clients import client_named
 from tocsin_server.estate.requesters import (
@@ -41,7 +41,7 @@ def leave(session: Session) -> Asker:
 def opened(world: World, **said: str) -> TicketDetail:
     new = NewTicket(client="acme", title="the printer jams", **said)
     done = world.storage.write(
-        lambda s: work.open_ticket(s, EVERYWHERE, new, person=ALICE, now_ms=NOW, tables=TABLES)
+        lambda s: opening.open_ticket(s, EVERYWHERE, new, person=ALICE, now_ms=NOW, tables=TABLES)
     )
     return world.storage.read(lambda s: queue.ticket_detail(s, EVERYWHERE, done.ticket_id))
 

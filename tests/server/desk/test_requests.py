@@ -11,6 +11,7 @@ from tests.server.desk.world import World
 from tocsin_protocol.vocabulary import ActorKind, TicketEventKind, TicketKind, TicketState
 from tocsin_protocol.wire import MAX_QUESTION_CHARACTERS
 from tocsin_server.access.scope import EVERYWHERE
+from tocsin_server.decisions.folder import NO_TABLES
 from tocsin_server.desk import work
 from tocsin_server.desk.happening import Happening
 from tocsin_server.desk.queue import ticket_detail
@@ -29,7 +30,7 @@ def asked(
 
 def brought(world: World, request: Request) -> tuple[int, Happening | None]:
     return world.storage.write(
-        lambda session: open_request(session, request, readings=READINGS, now_ms=world.now_ms)
+        lambda session: open_request(session, request, readings=READINGS, now_ms=world.now_ms, tables=NO_TABLES)
     )
 
 

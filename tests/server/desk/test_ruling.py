@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from tests.lifecycle import TABLES
 
 from tocsin_protocol.vocabulary import HostKind, Severity, TicketKind
-from tocsin_server.decisions.folder import NO_TABLES, Tables
+from tocsin_server.decisions.folder import NO_TABLES, Tables, always
 from tocsin_server.desk.ruling import Ruling, Term, Whom, World, notified, priority_of, ruled, term_of
 
 NOW = 1_700_000_000_000
@@ -52,7 +52,7 @@ def test_without_tables_the_severity_decides_and_nothing_is_quoted() -> None:
 
 
 def test_a_table_that_does_not_know_what_it_is_asked_is_told_of_and_stops_no_bell() -> None:
-    broken = Tables({**TABLES, "routing": TABLES["escalation"]})
+    broken = Tables({**TABLES, "routing": TABLES["escalation"]}, is_open=always)
 
     with structlog.testing.capture_logs() as said:
         ruling = ruled(broken, World("acme", severity="warning"), NOW)
@@ -89,7 +89,7 @@ def test_where_no_table_says_it_nothing_closes_by_itself() -> None:
 
 
 def test_a_table_that_cannot_say_when_a_ticket_closes_is_told_of() -> None:
-    broken = Tables({"auto_close": TABLES["escalation"]})
+    broken = Tables({"auto_close": TABLES["escalation"]}, is_open=always)
 
     with structlog.testing.capture_logs() as said:
         term = term_of(broken, World("acme"), NOW, priority=2, solved_by="person")

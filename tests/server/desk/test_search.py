@@ -16,7 +16,7 @@ from tests.server.desk.world import ALICE, NOW, World
 from tocsin_protocol.acts import NewTicket
 from tocsin_protocol.vocabulary import TicketKind
 from tocsin_server.access.scope import EVERYWHERE
-from tocsin_server.desk import work
+from tocsin_server.desk import opening, work
 from tocsin_server.desk.store import TEXTS
 from tocsin_server.desk.texts import found
 from tocsin_server.desk.words import terms
@@ -26,7 +26,7 @@ from tocsin_server.errors import NotFound, Unprocessable
 def opened(world: World, title: str, **more: Any) -> int:
     new = NewTicket(**{"client": "acme", "title": title, "text": "", **more})
     return world.storage.write(
-        lambda session: work.open_ticket(
+        lambda session: opening.open_ticket(
             session, EVERYWHERE, new, person=ALICE, now_ms=world.now_ms, tables=TABLES
         )
     ).ticket_id

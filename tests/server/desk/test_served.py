@@ -13,7 +13,7 @@ from tests.server.sla.contracts import contract
 from tocsin_protocol.vocabulary import ActorKind, TicketAct, TicketEventKind, TicketState
 from tocsin_server.desk import ticket
 from tocsin_server.desk.lifecycle import Course
-from tocsin_server.desk.ruling import Ruling, Weight, priority_of
+from tocsin_server.desk.ruling import Ruling, Term, Weight, priority_of
 from tocsin_server.desk.served import Step, events_of, priority_at_first, priority_told
 from tocsin_server.desk.standing import Change, Entry, Evidence, Receiver, Standing, Technician
 from tocsin_server.errors import Refused
@@ -101,11 +101,11 @@ acts = st.one_of(
                 )
             ),
             (ticket.wake, (), {}),
-            (ticket.resolve, (ALICE,), {"course": ANYTHING_GOES, "text": ""}),
+            (ticket.resolve, (ALICE,), {"course": ANYTHING_GOES, "text": "", "term": Term()}),
             (ticket.reopen, (ALICE,), {"course": ANYTHING_GOES}),
             (ticket.cleared, (Evidence("DiskFull"),), {"is_last": True}),
             (ticket.unknown, (Evidence("DiskFull"),), {}),
-            (ticket.recover, (), {"quiet_ms": 0, "data": {}}),
+            (ticket.recover, (), {"quiet_ms": 0, "data": {}, "is_seen": True, "term": Term()}),
             (ticket.relapse, (), {"data": {}}),
         ]
     ),

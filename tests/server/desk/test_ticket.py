@@ -132,14 +132,14 @@ def test_what_is_nobodys_cannot_be_released() -> None:
 
 
 def test_who_resolves_a_ticket_of_nobodys_owns_it() -> None:
-    resolved = ticket.resolve(a_ticket(), ALICE, NOW + 5, text="", course=COURSE).standing
+    resolved = ticket.resolve(a_ticket(), ALICE, NOW + 5, text="", course=COURSE, term=Term()).standing
 
     assert (resolved.state, resolved.owner, resolved.solved_ms) == (TicketState.SOLVED, ALICE, NOW + 5)
     assert not resolved.human
 
 
 def test_a_resolution_in_words_counts_as_a_persons_word() -> None:
-    assert ticket.resolve(a_ticket(), ALICE, NOW, text="cleaned up", course=COURSE).standing.human
+    assert ticket.resolve(a_ticket(), ALICE, NOW, text="cleaned up", course=COURSE, term=Term()).standing.human
 
 
 @pytest.mark.parametrize("act", ["take", "release", "resolve"])
@@ -147,7 +147,7 @@ def test_a_solved_ticket_has_to_be_reopened_before_it_is_worked_on(act: str) -> 
     acts = {
         "take": lambda: ticket.take(solved(), ALICE, NOW, course=COURSE),
         "release": lambda: ticket.release(solved(), ALICE, NOW, may_release_others=True, course=COURSE),
-        "resolve": lambda: ticket.resolve(solved(), ALICE, NOW, text="", course=COURSE),
+        "resolve": lambda: ticket.resolve(solved(), ALICE, NOW, text="", course=COURSE, term=Term()),
     }
 
     with pytest.raises(Conflict, match=f"ticket 7 is solved: reopen it to {act} it"):
@@ -213,7 +213,9 @@ def test_priority_rises_with_the_severity_and_never_falls(
 
 
 def test_what_has_recovered_is_solved_by_itself_with_the_evidence() -> None:
-    change = ticket.recover(a_ticket(recovered_ms=NOW), NOW + 20_000, quiet_ms=20_000, data={"a": "b"})
+    change = ticket.recover(
+        a_ticket(recovered_ms=NOW), NOW + 20_000, quiet_ms=20_000, data={"a": "b"}, is_seen=True, term=Term()
+    )
 
     assert (change.standing.state, change.standing.solved_ms) == (TicketState.SOLVED, NOW + 20_000)
     assert (change.entry.kind, change.entry.actor.kind) == (TicketEventKind.SOLVED, ActorKind.SYSTEM)
@@ -222,7 +224,9 @@ def test_what_has_recovered_is_solved_by_itself_with_the_evidence() -> None:
 
 
 def test_what_is_solved_says_when_it_closes_and_by_which_row() -> None:
-    by_itself = ticket.recover(a_ticket(recovered_ms=NOW), NOW, quiet_ms=0, data={"a": "b"}, term=DAY)
+    by_itself = ticket.recover(
+        a_ticket(recovered_ms=NOW), NOW, quiet_ms=0, data={"a": "b"}, is_seen=True, term=DAY
+    )
     by_alice = ticket.resolve(a_ticket(), ALICE, NOW, course=COURSE, text="", term=DAY)
 
     told = {"decided": [DAY.row], "closes_ms": NOW + 86_400_000}
@@ -265,17 +269,19 @@ def test_a_ticket_that_is_solved_no_more_has_no_time_to_close(act: str) -> None:
 
 
 def test_where_a_person_has_spoken_recovery_asks_once_and_stays_open() -> None:
-    change = ticket.recover(a_ticket(recovered_ms=NOW, human=True), NOW, quiet_ms=0, data={}, term=DAY)
+    change = ticket.recover(
+        a_ticket(recovered_ms=NOW, human=True), NOW, quiet_ms=0, data={}, is_seen=True, term=DAY
+    )
 
     assert change.standing.is_open
     assert change.standing.closes_ms is None
     assert change.entry.kind is TicketEventKind.RECOVERED
     with pytest.raises(Conflict, match="waits for a person"):
-        ticket.recover(change.standing, NOW, quiet_ms=0, data={})
+        ticket.recover(change.standing, NOW, quiet_ms=0, data={}, is_seen=True, term=Term())
 
 
 def test_what_has_ended_without_being_seen_false_is_never_solved_by_itself() -> None:
-    change = ticket.recover(a_ticket(recovered_ms=NOW), NOW, quiet_ms=0, data={}, is_seen=False)
+    change = ticket.recover(a_ticket(recovered_ms=NOW), NOW, quiet_ms=0, data={}, is_seen=False, term=Term())
 
     assert (change.standing.is_open, change.standing.confirm) == (True, True)
     assert "does not prove" in change.entry.text
@@ -283,7 +289,7 @@ def test_what_has_ended_without_being_seen_false_is_never_solved_by_itself() -> 
 
 def test_what_has_not_recovered_is_not_solved_by_itself() -> None:
     with pytest.raises(Conflict, match="has not recovered"):
-        ticket.recover(a_ticket(), NOW, quiet_ms=0, data={})
+        ticket.recover(a_ticket(), NOW, quiet_ms=0, data={}, is_seen=True, term=Term())
 
 
 def test_what_fires_on_after_it_was_resolved_is_reopened_by_tocsin() -> None:
@@ -312,13 +318,13 @@ def test_a_closed_ticket_takes_nothing() -> None:
         lambda: ticket.take(closed, ALICE, NOW, course=COURSE),
         lambda: ticket.release(closed, ALICE, NOW, may_release_others=True, course=COURSE),
         lambda: ticket.comment(closed, ALICE, NOW, text="?"),
-        lambda: ticket.resolve(closed, ALICE, NOW, text="", course=COURSE),
+        lambda: ticket.resolve(closed, ALICE, NOW, text="", course=COURSE, term=Term()),
         lambda: ticket.reopen(closed, ALICE, NOW, course=COURSE),
         lambda: ticket.wait(closed, ALICE, NOW, course=COURSE, reason="vendor", until_ms=None, text=""),
         lambda: ticket.resume(closed, ALICE, NOW, course=COURSE),
         lambda: ticket.close(closed, ALICE, NOW, course=COURSE),
         lambda: ticket.expire(closed, NOW),
-        lambda: ticket.recover(closed, NOW, quiet_ms=0, data={}),
+        lambda: ticket.recover(closed, NOW, quiet_ms=0, data={}, is_seen=True, term=Term()),
         lambda: ticket.relapse(closed, NOW, data={}),
     ]
 
@@ -378,7 +384,9 @@ def test_a_solved_ticket_is_closed_and_an_open_one_is_not() -> None:
 
 
 def test_a_ticket_that_waits_is_solved_by_its_recovery_all_the_same() -> None:
-    now = ticket.recover(pending(recovered_ms=NOW), NOW + 20_000, quiet_ms=20_000, data={}).standing
+    now = ticket.recover(
+        pending(recovered_ms=NOW), NOW + 20_000, quiet_ms=20_000, data={}, is_seen=True, term=Term()
+    ).standing
 
     assert (now.state, now.waits_for, now.wakes_ms) == (TicketState.SOLVED, "", None)
 
@@ -537,7 +545,7 @@ class TicketLife(RuleBasedStateMachine):
     def recover(self, term: Term) -> None:
         spoken = self.standing.human
         was_open = self.standing.is_open
-        self.attempt(ticket.recover, self.now_ms, quiet_ms=20_000, data={}, term=term)
+        self.attempt(ticket.recover, self.now_ms, quiet_ms=20_000, data={}, is_seen=True, term=term)
         assert self.standing.is_open == (was_open and spoken)
 
     @rule()

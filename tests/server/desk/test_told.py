@@ -19,7 +19,7 @@ from tests.server.desk.world import NOW, World
 from tocsin_protocol.vocabulary import ActorKind, TicketEventKind, TicketState
 from tocsin_server.access.scope import EVERYWHERE
 from tocsin_server.clock import moment
-from tocsin_server.decisions.folder import NO_TABLES, Tables
+from tocsin_server.decisions.folder import NO_TABLES, Tables, always
 from tocsin_server.desk import told, work
 from tocsin_server.desk.promised import Terms, promised
 from tocsin_server.desk.queue import ticket_rows
@@ -180,7 +180,9 @@ def test_the_table_is_told_whether_somebody_owns_it_by_then(world: World) -> Non
 
 def test_without_tables_nobody_is_named(desk: Desk) -> None:
     desk.world.move(seconds=OPENS_S + 451)
-    desk.tables = Tables({name: table for name, table in TABLES.items() if name != "escalation"})
+    desk.tables = Tables(
+        {name: table for name, table in TABLES.items() if name != "escalation"}, is_open=always
+    )
     desk.look()
 
     assert desk.world.events()[-1].data.keys().isdisjoint({"to", "by", "decided"})

@@ -12,9 +12,10 @@ from tocsin_server.access import standing
 from tocsin_server.access.audit import Act
 from tocsin_server.access.grants import Grant, grant
 from tocsin_server.access.scope import EVERYWHERE, Scope
+from tocsin_server.decisions.folder import NO_TABLES
 from tocsin_server.desk import watching
+from tocsin_server.desk.opening import open_ticket
 from tocsin_server.desk.watching import Watched, Watcher, unwatch, watch, watchers_of
-from tocsin_server.desk.work import open_ticket
 from tocsin_server.errors import Conflict, NotFound
 
 ACME, GLOBEX = 1, 2
@@ -23,7 +24,9 @@ ACME, GLOBEX = 1, 2
 def opened(world: World) -> int:
     new = NewTicket(client="acme", title="The bell is silent")
     done = world.storage.write(
-        lambda session: open_ticket(session, EVERYWHERE, new, person=ALICE, now_ms=world.now_ms)
+        lambda session: open_ticket(
+            session, EVERYWHERE, new, person=ALICE, now_ms=world.now_ms, tables=NO_TABLES
+        )
     )
     return done.ticket_id
 

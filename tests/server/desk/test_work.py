@@ -9,7 +9,7 @@ from tocsin_protocol.api import MAX_TEXT
 from tocsin_protocol.vocabulary import ActorKind, TicketEventKind, TicketState
 from tocsin_server.access.scope import EVERYWHERE
 from tocsin_server.decisions.folder import NO_TABLES
-from tocsin_server.desk import work
+from tocsin_server.desk import opening, work
 from tocsin_server.desk.happening import Happening
 from tocsin_server.errors import Conflict, NotFound, Stale, TooLarge, Unprocessable
 
@@ -126,7 +126,9 @@ def test_an_unknown_ticket_is_not_there(world: World) -> None:
 def opened(world: World, **more: object) -> Happening:
     new = NewTicket(**{"client": "acme", "title": "the printer is jammed", **more})
     return world.storage.write(
-        lambda session: work.open_ticket(session, EVERYWHERE, new, person=ALICE, now_ms=NOW)
+        lambda session: opening.open_ticket(
+            session, EVERYWHERE, new, person=ALICE, now_ms=NOW, tables=NO_TABLES
+        )
     )
 
 
@@ -206,7 +208,7 @@ def test_a_ticket_of_a_persons_has_their_priority_and_the_tables_team(world: Wor
     new = NewTicket(client="acme", title="The bell is silent", host_id=1, priority=1)
 
     opened = world.storage.write(
-        lambda session: work.open_ticket(session, EVERYWHERE, new, person=ALICE, now_ms=NOW, tables=TABLES)
+        lambda session: opening.open_ticket(session, EVERYWHERE, new, person=ALICE, now_ms=NOW, tables=TABLES)
     )
 
     ticket = world.ticket(opened.ticket_id)

@@ -12,9 +12,11 @@ from tests.server.http.test_events import Wire
 from tocsin_protocol.acts import NewTicket
 from tocsin_protocol.events import HostChanged, TicketChanged
 from tocsin_protocol.messages import Message
+from tocsin_protocol.people import Person
 from tocsin_protocol.vocabulary import Role, TicketEventKind
 from tocsin_server.access.scope import EVERYWHERE, NOWHERE, Scope
-from tocsin_server.desk import queue, work
+from tocsin_server.decisions.folder import NO_TABLES
+from tocsin_server.desk import opening, queue
 from tocsin_server.http.broker import Broker, Event
 from tocsin_server.http.events import Stream
 from tocsin_server.http.hearing import Hearing, is_heard
@@ -52,9 +54,11 @@ def changed(rig: Rig, client: str) -> TicketChanged:
     """A new ticket of a client's, as the notice thread tells of it: with the counts of all."""
 
     def act(session: Any) -> TicketChanged:
-        person = work.Person(id=1, login="alice", name="Alice", role=Role.TECHNICIAN)
+        person = Person(id=1, login="alice", name="Alice", role=Role.TECHNICIAN)
         new = NewTicket(client=client, title=f"{client}'s printer")
-        number = work.open_ticket(session, EVERYWHERE, new, person=person, now_ms=0).ticket_id
+        number = opening.open_ticket(
+            session, EVERYWHERE, new, person=person, now_ms=0, tables=NO_TABLES
+        ).ticket_id
         return TicketChanged(
             ticket=queue.ticket_row(session, EVERYWHERE, number),
             happened=TicketEventKind.OPENED,
