@@ -16,7 +16,7 @@ from tocsin_server.alerts.rulefile import RuleFileErrors, load_rule_files
 from tocsin_server.alerts.suppressionfile import Suppressions, load_suppressions
 from tocsin_server.config import ServerConfig, find_config
 from tocsin_server.datafolder import TABLES, database, look
-from tocsin_server.decisions.folder import NO_TABLES, Tables, load_for_desk
+from tocsin_server.decisions.folder import NO_DECIDERS, Deciders, load_for_desk
 from tocsin_server.desk import contacts, kept
 from tocsin_server.desk.contacts import NO_CONTACTS, Contacts, load_contacts
 from tocsin_server.desk.kept import Document, merge
@@ -235,7 +235,7 @@ def _lifecycle(config: Path | None) -> Iterator[Finding]:
 
 
 def _decisions(config: Path | None) -> Iterator[Finding]:
-    def told(tables: Tables) -> str:
+    def told(tables: Deciders) -> str:
         return counted(len(tables), "table")
 
     return _files("decisions", "decisions", config, load_for_desk, told)
@@ -252,7 +252,7 @@ def _kept(data: Path, config: Path | None) -> Iterator[Finding]:
     """Contracts and teams that the database keeps, beside what files say; nothing where it cannot be asked."""
     try:
         slugs, documents = _asked(data) if revision(database(data)) == newest() else (frozenset(), ())
-        tables = _loaded(find_config("decisions", config), load_for_desk, NO_TABLES)
+        tables = _loaded(find_config("decisions", config), load_for_desk, NO_DECIDERS)
         contracts = _loaded(find_config("contracts", config), by_client, NO_CONTRACTS)
     except (TocsinError, DatabaseError, OSError):
         return  # the finding on the database or the files has said so

@@ -3,6 +3,7 @@
 import argparse
 import json
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -16,7 +17,7 @@ from tocsin_server.cli.query import shown
 from tocsin_server.clock import SystemClock
 from tocsin_server.config import DEFAULT_DATA, find_config
 from tocsin_server.datafolder import look
-from tocsin_server.decisions.folder import NO_TABLES, load_for_desk
+from tocsin_server.decisions.folder import NO_DECIDERS, Tables, load_for_desk
 from tocsin_server.desk.kept import Merged, merge, newest
 from tocsin_server.desk.promised import Promised, Terms, promised
 from tocsin_server.desk.queue import ticket_row
@@ -25,7 +26,7 @@ from tocsin_server.sla.clock import clocks
 from tocsin_server.sla.contract import Contract
 from tocsin_server.sla.contractfile import ContractFileErrors, load_contract, load_contracts
 from tocsin_server.sla.events import Event
-from tocsin_server.sla.register import NO_CONTRACTS, by_client, with_others
+from tocsin_server.sla.register import NO_CONTRACTS, by_client, is_open, with_others
 
 T = TypeVar("T")
 
@@ -111,10 +112,12 @@ def _of_ticket(options: Options) -> tuple[Contract, Sequence[Event]]:
     if options.events is not None:
         raise Misconfigured("a ticket has its own events", remedy="leave out --events")
     files = _read("contracts", options, by_client, NO_CONTRACTS)
-    tables = _read("decisions", options, load_for_desk, NO_TABLES)
+    deciders = _read("decisions", options, load_for_desk, NO_DECIDERS)
 
     def ask(session: Session) -> tuple[str, Promised | None]:
-        terms = Terms(merge(files, newest(session)).contracts, tables, SystemClock().now_ms(), {})
+        contracts = merge(files, newest(session)).contracts
+        tables = Tables(deciders, is_open=partial(is_open, contracts))
+        terms = Terms(contracts, tables, SystemClock().now_ms(), {})
         client = ticket_row(session, EVERYWHERE, options.ticket).client
         return client, promised(session, [options.ticket], terms).get(options.ticket)
 

@@ -26,10 +26,15 @@ def always(_client: str, _at_ms: int) -> bool:
     return True
 
 
-class Tables(Mapping[str, Decider]):
-    """Tables by their names, with what they may be told beside what is known of a ticket."""
+Deciders = Mapping[str, Decider]
+"""Tables by their names, as a folder has them."""
+NO_DECIDERS: Deciders = MappingProxyType({})
 
-    def __init__(self, deciders: Mapping[str, Decider], *, is_open: IsOpen = always) -> None:
+
+class Tables(Deciders):
+    """Tables that are in force, with what they are told beside what is known of a ticket."""
+
+    def __init__(self, deciders: Deciders, *, is_open: IsOpen) -> None:
         self._deciders = MappingProxyType(dict(deciders))
         self.is_open = is_open
 
@@ -43,7 +48,7 @@ class Tables(Mapping[str, Decider]):
         return len(self._deciders)
 
 
-NO_TABLES = Tables({})
+NO_TABLES = Tables(NO_DECIDERS, is_open=always)
 
 
 class TableFiles(NamedTuple):
@@ -89,7 +94,7 @@ def load_table(files: TableFiles) -> tuple[Decider, Sequence[Case]]:
     return decider, read_cases(files.cases_name, _content(files.cases, files.cases_name), decider)
 
 
-def load_for_desk(folder: Path) -> Tables:
+def load_for_desk(folder: Path) -> Deciders:
     """All tables that the desk asks, and others, by name; raises `DecisionFileErrors`, and `OSError`."""
     tables: dict[str, Decider] = {}
     errors: list[DecisionFileError] = []
@@ -104,12 +109,12 @@ def load_for_desk(folder: Path) -> Tables:
     errors += missing_tables({files.table.name for files in table_files([folder])})
     if errors:
         raise DecisionFileErrors(errors)
-    return Tables(tables)
+    return MappingProxyType(tables)
 
 
-def desk_shelf(find: Callable[[], Path | None]) -> Shelf[Tables]:
+def desk_shelf(find: Callable[[], Path | None]) -> Shelf[Deciders]:
     """The desk's tables as they were read last without a mistake; `look` reads what has changed."""
-    return Shelf(find, load_for_desk, NO_TABLES, files=csv_files)
+    return Shelf(find, load_for_desk, NO_DECIDERS, files=csv_files)
 
 
 def _tested(path: Path) -> Path:

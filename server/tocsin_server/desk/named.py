@@ -7,7 +7,7 @@ first team is made nothing is told, since a desk can do without teams.
 from collections.abc import Collection, Iterator
 
 from tocsin_protocol.status import RuleProblem
-from tocsin_server.decisions.folder import Tables
+from tocsin_server.decisions.folder import Deciders
 from tocsin_server.errors import suggestion
 from tocsin_server.sla.register import Contracts
 from tocsin_server.sla.terms import AgreementType
@@ -16,7 +16,7 @@ _TABLE = "routing"
 _OUTPUT = "team"
 
 
-def missing_teams(tables: Tables, contracts: Contracts, teams: Collection[str]) -> Iterator[RuleProblem]:
+def missing_teams(tables: Deciders, contracts: Contracts, teams: Collection[str]) -> Iterator[RuleProblem]:
     """What is told of each, with the row or the contract that names it."""
     if not teams:
         return
@@ -30,7 +30,7 @@ def missing_teams(tables: Tables, contracts: Contracts, teams: Collection[str]) 
                 yield RuleProblem(file="contracts", rule=contract.id, reason=reason)
 
 
-def _routed(tables: Tables) -> Iterator[tuple[str, str]]:
+def _routed(tables: Deciders) -> Iterator[tuple[str, str]]:
     """Each row of `routing` by its id, and the team that it answers."""
     if _TABLE not in tables:
         return

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -560,3 +561,19 @@ def test_a_contract_that_is_refused_explains_no_ticket(desk: Desk) -> None:
     assert (status, out) == (2, "")
     assert "bad.yml:1: " in err
     assert "\x1b" not in err
+
+
+def test_tables_are_told_the_hours_of_the_contract(desk: Desk) -> None:
+    tables = desk.config / "decisions"
+    shutil.copytree(HOUSE / "config" / "decisions", tables)
+    (tables / "sla_selection.test.csv").unlink()
+    (tables / "sla_selection.csv").write_text(
+        "U,business_hours:bool,=> clocked:bool,=> item:string\nday,true,true,server\nnight,false,false,server\n"
+    )
+
+    status, _, err = desk.explains("--ticket", "1")
+
+    assert status == 2
+    assert re.match(
+        r"tocsin-server: ticket 1 has no clocks: not clocked, says sla_selection@\w+ row night", err
+    )
