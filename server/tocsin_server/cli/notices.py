@@ -9,7 +9,7 @@ from tocsin_server.cli.query import columns, shown
 from tocsin_server.clock import SystemClock, moment
 from tocsin_server.config import MailConfig
 from tocsin_server.datafolder import look
-from tocsin_server.desk.outbox import Standing, unsent
+from tocsin_server.desk.outbox import Unsent, unsent
 from tocsin_server.errors import Misconfigured
 from tocsin_server.estate.names import checked_mail
 from tocsin_server.mail.message import message
@@ -56,11 +56,11 @@ def _list(options: Options) -> int:
     return 0
 
 
-def _told(of: Standing) -> dict[str, object]:
+def _told(of: Unsent) -> dict[str, object]:
     return {**of._asdict(), "channel": of.channel.value, "state": of.state.value}
 
 
-def lines(found: Sequence[Standing]) -> Iterator[str]:
+def lines(found: Sequence[Unsent]) -> Iterator[str]:
     """A line for each, below a heading."""
     if not found:
         yield "no notice waits, and none has failed"
@@ -68,7 +68,7 @@ def lines(found: Sequence[Standing]) -> Iterator[str]:
     yield from columns([_HEADING, *map(_cells, found)])
 
 
-def _cells(of: Standing) -> tuple[str, ...]:
+def _cells(of: Unsent) -> tuple[str, ...]:
     made = f"{moment(of.made_ms):%Y-%m-%d %H:%M}Z"
     tries, why = str(of.attempts), shown(of.reason)
     return made, of.state.value, tries, of.channel.value, of.recipient, shown(of.subject), why

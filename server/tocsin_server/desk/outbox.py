@@ -40,6 +40,7 @@ _DUE = (
     .order_by(_N.next_ms, _N.id)
     .limit(bindparam("limit"))
 )
+_WAITING = select(func.count(), func.min(_N.next_ms)).where(IS_WAITING_NOTICE)
 _LETTERS = (
     select(
         *(_N.id, _N.message, _N.recipient, _N.channel, _N.subject, _N.text, _N.made_ms, _N.attempts),
@@ -69,6 +70,16 @@ class Outcome(NamedTuple):
     letter: Letter
     reason: str = ""
     is_final: bool = False
+
+
+class Waiting(NamedTuple):
+    """How many notices wait, and when the first of them is tried next."""
+
+    notices: int
+    next_ms: int | None
+
+    def is_due(self, now_ms: int) -> bool:
+        return self.next_ms is not None and self.next_ms <= now_ms
 
 
 class Settled(NamedTuple):
@@ -194,9 +205,9 @@ def resume(session: Session, now_ms: int) -> None:
     session.execute(update(NOTICES).where(IS_WAITING_NOTICE, _N.message != "").values(next_ms=now_ms))
 
 
-def waiting(session: Session) -> int:
-    """How many notices wait."""
-    return int(session.execute(select(func.count()).select_from(NOTICES).where(IS_WAITING_NOTICE)).scalar_one())
+def waiting(session: Session) -> Waiting:
+    """What waits now."""
+    return Waiting(*session.execute(_WAITING).one())
 
 
 def sweep(session: Session, now_ms: int) -> None:
@@ -205,7 +216,7 @@ def sweep(session: Session, now_ms: int) -> None:
     session.execute(delete(NOTICES).where(_N.id.in_(old)))
 
 
-class Standing(NamedTuple):
+class Unsent(NamedTuple):
     """A notice that is not sent; times in ms."""
 
     id: int
@@ -220,8 +231,8 @@ class Standing(NamedTuple):
     reason: str
 
 
-def unsent(session: Session, most: int = 1000) -> list[Standing]:
+def unsent(session: Session, most: int = 1000) -> list[Unsent]:
     """The newest of those that wait, have failed or have nowhere to go; the newest last."""
-    asked = select(*(_N[name] for name in Standing._fields)).where(_N.state != NoticeState.SENT)
+    asked = select(*(_N[name] for name in Unsent._fields)).where(_N.state != NoticeState.SENT)
     newest = session.execute(asked.order_by(_N.id.desc()).limit(most)).all()
-    return [Standing(*row) for row in reversed(newest)]
+    return [Unsent(*row) for row in reversed(newest)]

@@ -199,7 +199,7 @@ def test_ten_thousand_notices_are_ten_letters_a_minute(box: Box, monkeypatch: py
 
     assert (len(first), at_once, len(later)) == (MOST_LETTERS, [], MOST_LETTERS)
     assert first[-1].subject == "[tocsin] 191 notices in one" or any("191" in each.subject for each in first)
-    assert box.world.storage.read(waiting) == 30
+    assert box.world.storage.read(waiting).notices == 30
     box.settle(*map(Outcome, later))
     assert box.states() == {NoticeState.SENT: 230}
 
