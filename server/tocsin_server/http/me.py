@@ -19,7 +19,7 @@ from tocsin_protocol.people import (
     TokenPage,
 )
 from tocsin_protocol.totp import NewTotp, RecoveryCodes, Totp, TotpCode, TotpOffer
-from tocsin_server.access import tokens, totp
+from tocsin_server.access import attempts, tokens, totp
 from tocsin_server.access.audit import Act, Deed
 from tocsin_server.access.auditlog import record
 from tocsin_server.access.people import end_session, end_sessions, name_of, sessions_of
@@ -29,7 +29,7 @@ from tocsin_server.estate.store import known
 from tocsin_server.http.deps import Deps, Wired
 from tocsin_server.http.fitness import ENROLLING
 from tocsin_server.http.permitted import OWN_SESSION
-from tocsin_server.http.proof import Claim, Factor, Proof, prove, settle
+from tocsin_server.http.proof import Claim, Factor, Proof, charged, prove, settle
 from tocsin_server.http.questions import Id, SlugInPath
 from tocsin_server.http.sessions import SignedIn, actor, source_of
 
@@ -77,11 +77,16 @@ async def begin_codes(data: JSONBody[NewTotp], request: SignedIn, deps: Wired) -
 
 @post("/me/totp/confirm", status_code=200, opt={**OWN_SESSION, **ENROLLING})
 async def confirm_codes(data: JSONBody[TotpCode], request: SignedIn, deps: Wired) -> RecoveryCodes:
-    """Put the new secret in force by its first code; all other sessions end, since they began without."""
+    """Put the new secret in force by its first code; all other sessions end, since they began without.
+
+    It is counted like signing in: a session alone must not guess the code, the recovery codes are the prize.
+    """
     now_ms = deps.clock.now_ms()
+    charge = await charged(deps, request.user.login, source_of(request), now_ms)
 
     def act(session: Session) -> RecoveryCodes:
         made = totp.confirm(session, request.user.id, data.code, deps.vault, now_ms)
+        attempts.take_back(session, charge)
         ended = end_sessions(session, request.user.id, but=request.auth.digest)
         _record(session, request, Act.PERSON_CODES_BEGUN, request.user.login, now_ms, {"sessions": ended})
         return RecoveryCodes(codes=made)

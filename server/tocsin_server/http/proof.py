@@ -56,15 +56,20 @@ async def prove(deps: Deps, claim: Claim, now_ms: int) -> Proof:
 
     Raises `Overloaded` where it comes too early after others, and `Unauthenticated` where it is not right.
     """
-    mark, source = deps.vault.mark(claim.login), attempts.source_of(claim.source)
-    # A flood does not get to the writer.
-    await deps.storage.read_soon(lambda s: attempts.refuse_haste(s, mark, source, now_ms))
-    charge = await deps.storage.write_soon(lambda s: attempts.charge(s, mark, source, now_ms))
+    charge = await charged(deps, claim.login, claim.source, now_ms)
     kept = await deps.storage.read_soon(partial(password_hash_of, login=claim.login))
     if not await asyncio.to_thread(deps.passwords.is_right, kept, claim.password):
         await _note_failure(deps, claim, charge, now_ms)
         raise Unauthenticated(WRONG)
     return Proof(claim, kept or NO_PASSWORD, charge)
+
+
+async def charged(deps: Deps, login: str, address: str, now_ms: int) -> Charge:
+    """An attempt that is counted; raises `Overloaded` where it comes too early after others."""
+    mark, source = deps.vault.mark(login), attempts.source_of(address)
+    # A flood does not get to the writer.
+    await deps.storage.read_soon(lambda s: attempts.refuse_haste(s, mark, source, now_ms))
+    return await deps.storage.write_soon(lambda s: attempts.charge(s, mark, source, now_ms))
 
 
 async def settle(deps: Deps, proof: Proof, act: Callable[[Session, PersonRow, Factor], T], now_ms: int) -> T:

@@ -12,6 +12,7 @@ from tests.server.http.test_guards import every_route
 from tests.server.http.test_signin import code_at, enrolled, log, sign_in
 
 from tocsin_protocol.vocabulary import Role
+from tocsin_server.access.attempts import PAIR
 from tocsin_server.access.people import IDLE_MS, issue_session, person_named
 from tocsin_server.access.permissions import SCOPES, Permission
 from tocsin_server.access.store import ApiTokenRow, PersonRow
@@ -122,6 +123,21 @@ async def test_a_device_is_enrolled_by_its_first_code_and_sessions_without_one_e
     assert (datetime.fromisoformat(told["since"]), told["recovery_codes"]) == (moment(NOW), 10)
     assert (await sign_in(rig)).json()["type"] == "code-required"
     assert log(rig)[-1] == ("person.codes_begun", {"sessions": 2})
+
+
+async def test_the_first_code_of_a_device_cannot_be_guessed_at_leisure(
+    rig: Rig, alice: httpx.AsyncClient
+) -> None:
+    offer = (await alice.post(f"{ME}/totp", json={"password": PASSWORD})).json()
+    right = {"code": code_at(offer["secret"], NOW)}
+    guesses = [await alice.post(f"{ME}/totp/confirm", json={"code": "00000x"}) for _ in range(PAIR.free)]
+
+    hasty = await alice.post(f"{ME}/totp/confirm", json=right)
+    rig.clock.move(seconds=1)
+    patient = await alice.post(f"{ME}/totp/confirm", json=right)
+
+    assert {guess.status_code for guess in guesses} == {422}
+    assert (hasty.status_code, hasty.headers["retry-after"], patient.status_code) == (429, "1", 200)
 
 
 async def test_another_device_needs_a_code_of_the_one_before(rig: Rig, alice: httpx.AsyncClient) -> None:
