@@ -59,10 +59,7 @@ class Marks:
 
     def rows(self) -> list[TicketRow]:
         """The marked tickets that are on the screen, in its order."""
-        if not self._ids:
-            return []
-        tickets = self._session.tickets
-        return [tickets.rows[id_] for id_ in tickets.order if id_ in self._ids and id_ not in tickets.ghosts]
+        return self._session.tickets.standing(self._ids)
 
     async def act(
         self,

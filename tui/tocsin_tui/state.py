@@ -187,6 +187,11 @@ class Listing(Generic[R]):
         """The row under the cursor."""
         return None if self.cursor is None else self.rows.get(self.cursor)
 
+    def standing(self, ids: Iterable[int]) -> list[R]:
+        """Those of these rows that stand on the screen and belong there, in its order."""
+        seen = [id_ for id_ in ids if id_ in self._place and id_ not in self.ghosts]
+        return [self.rows[id_] for id_ in sorted(seen, key=self._place.__getitem__)]
+
     def show(self, admits: Callable[[R], bool], sort_key: Callable[[R], Key] | None = None) -> None:
         """Ask another question: what passes is shown at once, the cursor stays if its row does."""
         self._admits = admits
