@@ -4,7 +4,7 @@ A table may ask for less than it can be told; what it asks for has the type that
 that is wanted. So one that asks for what nobody knows is refused as it is read, not as a ticket waits for it.
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import NamedTuple
 
 from tocsin_protocol.vocabulary import HostKind, Severity
@@ -19,6 +19,9 @@ NONE = "none"
 
 NOBODY = "nobody"
 """Who is told, where nobody is."""
+
+WATCHERS = "watchers"
+"""Who watches the ticket."""
 
 _KIND = Words(("incident", "request", "problem", "change"))
 _PRIORITY = Numbers(1, 4, whole=True)
@@ -58,7 +61,7 @@ FORMS: Mapping[str, Form] = {
             "priority": _PRIORITY,
             "event": Words(("opened", "reopened", "commented", "recovered", "solved", "closed")),
         },
-        {"to": Words(("team", "owner", "on_call", "requester", NOBODY)), "by": _WAY},
+        {"to": Words(("team", "owner", "on_call", "requester", WATCHERS, NOBODY)), "by": _WAY},
         collects=True,
     ),
     "auto_close": Form(
@@ -87,9 +90,9 @@ def misfits(file: str, table: Table) -> Iterator[DecisionFileError]:
         policies = HitPolicy.COLLECT if form.collects else "U, F or A"
         yield DecisionFileError(file, 1, POLICY, f"the desk asks {table.name!r} with {policies}")
     for column in table.inputs:
-        yield from _misfit(file, column, form.told, "the desk does not tell this")
+        yield from _misfit(file, column, form.told, "the desk does not tell this", fits=_alike)
     for column in table.outputs:
-        yield from _misfit(file, column, form.wanted, "the desk does not ask for this")
+        yield from _misfit(file, column, form.wanted, "the desk does not ask for this", fits=_answers)
     for name in form.wanted.keys() - dict(table.outputs).keys():
         yield DecisionFileError(file, 1, name, f"the desk wants {OUTPUT} {name}:{form.wanted[name]}")
 
@@ -102,12 +105,17 @@ def missing_tables(files: Collection[str]) -> Iterator[DecisionFileError]:
 
 
 def _misfit(
-    file: str, column: Column, known: Mapping[str, Domain], unknown: str
+    file: str,
+    column: Column,
+    known: Mapping[str, Domain],
+    unknown: str,
+    *,
+    fits: Callable[[Domain, Domain], bool],
 ) -> Iterator[DecisionFileError]:
     domain = known.get(column.name)
     if domain is None:
         yield DecisionFileError(file, 1, column.name, f"{unknown}{suggestion(column.name, known)}")
-    elif not _alike(column.domain, domain):
+    elif not fits(column.domain, domain):
         yield DecisionFileError(file, 1, column.name, f"is {domain} at the desk, not {column.domain}")
 
 
@@ -116,3 +124,10 @@ def _alike(one: Domain, other: Domain) -> bool:
     if isinstance(one, Words) and isinstance(other, Words):
         return set(one.values) == set(other.values)
     return one == other
+
+
+def _answers(one: Domain, wanted: Domain) -> bool:
+    """Whether the desk understands all that may be answered: a table need not know words that are newer."""
+    if isinstance(one, Words) and isinstance(wanted, Words):
+        return set(one.values) <= set(wanted.values)
+    return one == wanted

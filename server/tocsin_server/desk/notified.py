@@ -3,12 +3,13 @@
     opened, reopened, a reply, recovered, solved, closed    the table `notification` says who is told
     due soon, breached                                      the entry says, as `escalation` has decided
 
-The place up to which entries are read is written in the transaction of their notices, and a notice of an entry
-to an address by a channel is there once. So nothing is lost and nothing is told twice, whatever is killed when.
+Notices are written in the transaction of their entries, as the last thing in it (`frontdesk.py`), with the
+place up to which entries are read; and a notice of an entry to an address by a channel is there once. So
+nothing is lost and nothing is told twice, whatever is killed when.
 
 Who has done something is not told of it. Who asks hears what was said to them and how their ticket stands, and
-nothing else; a requester of another client than the ticket's is never meant, nor is an owner or a lead who
-does not see that client.
+nothing else; a requester of another client than the ticket's is never meant, nor is an owner, a lead or who
+watches, where they do not see that client.
 """
 
 from collections import defaultdict
@@ -22,10 +23,12 @@ from tocsin_protocol.vocabulary import ActorKind, NoticeChannel, NoticeState, Ti
 from tocsin_server.access.store import GRANTS, PersonRow
 from tocsin_server.clock import moment
 from tocsin_server.decisions.folder import Tables
+from tocsin_server.decisions.forms import WATCHERS
 from tocsin_server.desk.contacts import Contacts, Parties, recipients
 from tocsin_server.desk.ruling import Whom, World, notified
 from tocsin_server.desk.store import EVENTS, NOTICES, OUTBOX_PLACE, TICKETS, TeamMemberRow, TeamRow
 from tocsin_server.desk.text import shortened, title_line
+from tocsin_server.desk.watching import Watcher, watchers_of
 from tocsin_server.desk.worlds import worlds_of
 from tocsin_server.estate.store import Client, Host, Requester
 from tocsin_server.storage.statements import insert_or
@@ -54,6 +57,8 @@ _PEOPLE = PersonRow.metadata.tables["person"]
 _TEAMS = TeamRow.metadata.tables["team"]
 _MEMBERS = TeamMemberRow.metadata.tables["team_member"]
 _PLACE = OUTBOX_PLACE.c
+_IS_NEW = _E.id > select(_PLACE.event_id).where(_PLACE.id == 1).scalar_subquery()
+_ANY_NEW = select(_E.id).where(_IS_NEW).limit(1)
 _NEWER = (
     select(
         *(_E.id, _E.kind, _E.at_ms, _E.actor_kind, _E.actor, _E.text, _E.data, _E.public),
@@ -84,7 +89,7 @@ _NEWER = (
         & _REQUESTERS.c.left_ms.is_(None),
     )
     .outerjoin(_TEAMS, _TEAMS.c.slug == _T.team)
-    .where(_E.id > select(_PLACE.event_id).where(_PLACE.id == 1).scalar_subquery())
+    .where(_IS_NEW)
     .order_by(_E.id)
     .limit(bindparam("limit"))
 )
@@ -134,6 +139,11 @@ def begin(session: Session) -> None:
         session.execute(insert(OUTBOX_PLACE), [{"id": 1, "event_id": newest}])
 
 
+def is_news(session: Session) -> bool:
+    """Whether there are entries that are not read."""
+    return session.execute(_ANY_NEW).first() is not None
+
+
 def write_notices(session: Session, now_ms: int, *, tables: Tables, post: Post) -> Written:
     """Read the entries that are new, and write down who is to be told of them."""
     entries = session.execute(_NEWER, {"limit": LIMIT}).all()
@@ -141,11 +151,11 @@ def write_notices(session: Session, now_ms: int, *, tables: Tables, post: Post) 
         return Written()
     telling = [entry for entry in entries if _is_telling(entry)]
     worlds = worlds_of(session, list({entry.ticket_id for entry in telling}))
-    leads = _leads(session, telling)
+    asked = [(entry, whom) for entry in telling for whom in _whom(entry, worlds[entry.ticket_id], tables)]
+    leads, watchers = _leads(session, telling), _watchers(session, asked)
     meant = [
-        (entry, whom, _reached(entry, whom, leads, post.contacts))
-        for entry in telling
-        for whom in _whom(entry, worlds[entry.ticket_id], tables)
+        (entry, whom, _reached(entry, whom, leads, watchers.get(entry.ticket_id, ()), post.contacts))
+        for entry, whom in asked
     ]
     rows = {
         (entry.id, row["channel"], row["recipient"]): row
@@ -186,9 +196,20 @@ def _whom(entry: Row[Any], world: World, tables: Tables) -> Sequence[Whom]:
     return [whom for whom in asked if not whom.is_nobody]
 
 
-def _reached(entry: Row[Any], whom: Whom, leads: Leads, contacts: Contacts) -> tuple[str, ...] | None:
+def _watchers(session: Session, asked: Sequence[tuple[Row[Any], Whom]]) -> Mapping[int, Sequence[Watcher]]:
+    """Who watches those tickets of which watchers are told."""
+    ids = {entry.ticket_id for entry, whom in asked if whom.to == WATCHERS}
+    return watchers_of(session, ids) if ids else {}
+
+
+def _reached(
+    entry: Row[Any], whom: Whom, leads: Leads, watchers: Sequence[Watcher], contacts: Contacts
+) -> tuple[str, ...] | None:
     """The addresses; none where who is meant has done it themselves, and nothing where nobody has one."""
-    if whom.to == "owner" and entry.actor_kind is ActorKind.PERSON and entry.actor == entry.owner:
+    if whom.to == "owner" and _is_by(entry, entry.owner):
+        return ()
+    others = [each.mail for each in watchers if not _is_by(entry, each.login)]
+    if whom.to == WATCHERS and not others:
         return ()
     parties = Parties(
         client=entry.client,
@@ -197,8 +218,14 @@ def _reached(entry: Row[Any], whom: Whom, leads: Leads, contacts: Contacts) -> t
         requester=entry.requester_mail or "",
         team_mail=entry.team_mail or "",
         leads=leads.get((entry.team, entry.client_id), ()),
+        watchers=tuple(filter(None, others)),
     )
     return recipients(contacts, parties, whom) or None
+
+
+def _is_by(entry: Row[Any], login: str | None) -> bool:
+    """Whether it is this person who has done it."""
+    return entry.actor_kind is ActorKind.PERSON and entry.actor == login
 
 
 def _rows(

@@ -28,6 +28,8 @@ class Watcher(NamedTuple):
 
     person_id: int
     login: str
+    mail: str = ""
+    """Their address, where they have one."""
 
 
 class Watched(NamedTuple):
@@ -64,14 +66,14 @@ def watchers_of(session: Session, ids: Collection[int]) -> dict[int, list[Watche
     )
     is_there = _PEOPLE.c.disabled_ms.is_(None) & _PEOPLE.c.role.not_in(CLIENT_ROLES)
     asked = (
-        select(_W.ticket_id, _W.person_id, _PEOPLE.c.login)
+        select(_W.ticket_id, _W.person_id, _PEOPLE.c.login, _PEOPLE.c.mail)
         .join_from(WATCHERS, _PEOPLE, _PEOPLE.c.id == _W.person_id)
         .where(_W.ticket_id.in_(ids), is_there, sees)
         .order_by(_W.ticket_id, _PEOPLE.c.login)
     )
     found: dict[int, list[Watcher]] = {}
     for row in session.execute(asked):
-        found.setdefault(row.ticket_id, []).append(Watcher(row.person_id, row.login))
+        found.setdefault(row.ticket_id, []).append(Watcher(row.person_id, row.login, row.mail))
     return found
 
 

@@ -46,6 +46,14 @@ def test_what_does_not_fit_is_told_with_its_column(text: str, said: str) -> None
     assert line.startswith(f"routing.csv:{said}")
 
 
+def test_a_table_need_not_answer_with_all_words_that_the_desk_understands() -> None:
+    table = "C,rule:string,=> to:enum(team|{}),=> by:enum(mail|none)\nx,-,team,mail\n"
+
+    assert told(table.format("owner"), "notification") == []
+    (line,) = told(table.format("boss"), "notification")
+    assert line.startswith("notification.csv:1:to: is enum(team|owner|")
+
+
 def test_an_output_that_the_desk_wants_is_missed() -> None:
     (line,) = told("U,impact:enum(high|medium|low),=> priority:integer(1..4)\nx,-,1\n", "priority")
 

@@ -7,10 +7,11 @@ from sqlalchemy import insert, select, update
 from sqlmodel import Session
 from tests.contracts import contract_of
 from tests.lifecycle import TABLES
-from tests.server.desk.world import ALICE, BOB, NOW, World
+from tests.server.desk.world import ALICE, BOB, CHARLIE, NOW, World
 
 from tocsin_protocol.acts import NewTicket
-from tocsin_protocol.vocabulary import NoticeChannel, NoticeState
+from tocsin_protocol.people import Person
+from tocsin_protocol.vocabulary import NoticeChannel, NoticeState, Role
 from tocsin_server.access.scope import EVERYWHERE
 from tocsin_server.access.store import GRANTS, PersonRow
 from tocsin_server.decisions.folder import NO_TABLES
@@ -21,6 +22,7 @@ from tocsin_server.desk.promised import Terms
 from tocsin_server.desk.requests import open_request, request_of
 from tocsin_server.desk.store import NOTICES, TICKETS, TeamMemberRow, TeamRow
 from tocsin_server.desk.told import due, tell
+from tocsin_server.desk.watching import watch
 from tocsin_server.estate.store import Requester
 
 DESK = "desk@desk.example"
@@ -109,6 +111,81 @@ def test_a_critical_alert_wakes_who_is_on_call_and_tells_the_team(outbox: Outbox
     ]
     assert page.decided.startswith("notification@")
     assert page.decided.endswith(" row wake")
+
+
+def watched(world: World, *people: Person, ticket_id: int = 1) -> None:
+    def act(session: Session) -> None:
+        for person in people:
+            watch(session, EVERYWHERE, ticket_id, person.id, world.now_ms)
+
+    world.storage.write(act)
+
+
+def test_who_watches_hears_what_happens_but_of_notes_and_of_what_they_do_themselves(outbox: Outbox) -> None:
+    by_hand(outbox.world)
+    watched(outbox.world, ALICE, BOB)
+    outbox.write()
+    for said in ({"text": "the toner, I bet"}, {"text": "we are looking at it", "public": True}):
+        outbox.world.act(work.comment, 1, **said)
+    replied = outbox.told()
+    outbox.world.act(work.resolve, 1, person=BOB)
+    solved = outbox.told()
+
+    assert replied == [("mail", "bob@desk.example", "[tocsin #1] reply: the printer jams")]
+    assert solved == [("mail", "alice@desk.example", "[tocsin #1] solved: the printer jams")]
+    last = outbox.rows()[-1]
+    assert last.text.splitlines()[-1] == f"Told to watchers by mail, says {last.decided}."
+
+
+def test_who_watches_and_owns_a_ticket_is_told_once(outbox: Outbox) -> None:
+    by_hand(outbox.world)
+    outbox.world.act(work.take, 1)
+    watched(outbox.world, ALICE)
+    outbox.write()
+
+    outbox.world.act(work.comment, 1, person=BOB, text="we are looking at it", public=True)
+
+    assert outbox.write() == Written(1, 1)  # who asks is nobody
+    assert outbox.rows()[-1].text.splitlines()[-1].startswith("Told to owner by mail")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"all_clients": False},
+        {"role": Role.CLIENT_APPROVER, "all_clients": False},
+        {"disabled_ms": NOW},
+    ],
+)
+def test_who_watches_and_may_not_see_the_client_any_more_is_not_told(
+    outbox: Outbox, change: dict[str, Any]
+) -> None:
+    outbox.world.fire()
+    outbox.world.consume()
+    watched(outbox.world, ALICE, BOB)
+    outbox.write()
+    people = PersonRow.metadata.tables["person"]
+    outbox.world.storage.write(
+        lambda session: session.execute(update(people).where(people.c.id == ALICE.id).values(**change))
+    )
+
+    outbox.world.act(work.resolve, 1, person=CHARLIE)
+
+    assert [to for _, to, _ in outbox.told()] == ["bob@desk.example"]
+
+
+def test_nobody_is_missed_where_nobody_watches_and_who_watches_without_an_address_is(outbox: Outbox) -> None:
+    outbox.world.fire(severity="warning")
+    outbox.world.consume()
+    outbox.write()
+    outbox.world.act(work.resolve, 1)
+    unwatched = outbox.write()
+    watched(outbox.world, CHARLIE)
+    outbox.world.act(work.reopen, 1)
+
+    assert unwatched == Written(0, 1)  # nobody has asked for it
+    assert outbox.write() == Written(1, 1)
+    assert outbox.rows()[-1].recipient == DESK
 
 
 def test_nothing_is_told_twice(outbox: Outbox) -> None:
