@@ -2,6 +2,9 @@
 
 A transition that could not be consumed (the disk is full, the queue too long) stays in the database and
 is asked for again; so nothing is lost and nothing is told twice.
+
+Whoever writes an entry of a timeline, an alert, a person or a clock, has its notices written in the same
+transaction: the desk is asked before each commit.
 """
 
 from collections.abc import Callable, Sequence
@@ -19,7 +22,7 @@ from tocsin_server.desk.closing import close_due
 from tocsin_server.desk.cutoff import attach_cut_off
 from tocsin_server.desk.happening import Happening
 from tocsin_server.desk.intake import consume, is_waiting
-from tocsin_server.desk.notified import Post, begin, write_notices
+from tocsin_server.desk.notified import Post, begin, is_news, write_notices
 from tocsin_server.desk.promised import Terms
 from tocsin_server.desk.recovery import settle_recovered
 from tocsin_server.desk.relapse import reopen_still_firing
@@ -74,6 +77,7 @@ class FrontDesk:
     def restore(self) -> None:
         """Before anything happens: people are told of what comes from now on."""
         self._storage.write(begin)
+        self._storage.before_commit(self._write_notices)
 
     def transitions_wait(self) -> None:
         """There are transitions to consume."""
@@ -85,7 +89,7 @@ class FrontDesk:
 
     def settle(self) -> None:
         """Consume what was left over, solve what has recovered, reopen what has not, wake what has waited,
-        close what has stayed solved, and tell what clocks have passed; and write notices of what has happened.
+        close what has stayed solved, and tell what clocks have passed.
 
         A job comes here every so often.
         """
@@ -98,28 +102,23 @@ class FrontDesk:
         self._ask(self._clocks)
 
     def _ask(self, act: Callable[[Session], list[Happening]]) -> None:
-        def run(session: Session) -> list[Happening]:
-            happenings = act(session)
-            self._write_notices(session)
-            return happenings
-
         try:
-            self._storage.submit(run).add_done_callback(partial(self._tell, act.__name__))
+            self._storage.submit(act).add_done_callback(partial(self._tell, act.__name__))
         except Unavailable:
             _log.warning("the desk is busy and will look again", action="desk_busy")
 
     def _write_notices(self, session: Session) -> None:
         """Of all that has happened by now. Whatever is wrong with that, tickets are opened and solved."""
         try:
-            with session.begin_nested():
-                for _ in range(BATCHES):
+            is_all = not is_news(session)
+            while not is_all:
+                with session.begin_nested():
                     done = write_notices(
                         session, self._clock.now_ms(), tables=self._tables(), post=self._post()
                     )
-                    self._health.notices.labels("written").inc(done.notices)
-                    self._health.notices.labels("nobody").inc(done.nobody)
-                    if done.is_all:
-                        break
+                self._health.notices.labels("written").inc(done.notices)
+                self._health.notices.labels("nobody").inc(done.nobody)
+                is_all = done.is_all
             self._failing.discard(_NOTICES)
         except Exception as error:  # noqa: BLE001 - handed to the log: mail is no reason for a silent bell
             if _NOTICES not in self._failing:

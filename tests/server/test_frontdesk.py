@@ -73,10 +73,14 @@ class Bell:
         self.storage.write(lambda session: change_alert(session, state, self.clock.now_ms(), **labels))
 
     def resolve(self) -> None:
+        self.do(work.resolve)
+
+    def do(self, verb: Callable[..., Happening]) -> None:
+        """What Alice does to the ticket."""
         hand = work.Hand(
             person=ALICE, scope=EVERYWHERE, now_ms=self.clock.now_ms(), lifecycle=SHIPPED, tables=TABLES
         )
-        self.storage.write(lambda session: work.resolve(session, 1, hand))
+        self.storage.write(lambda session: verb(session, 1, hand))
 
     def settle(self) -> list[TicketEventKind]:
         """What is told by one run of the settling job."""
@@ -240,6 +244,30 @@ def test_who_is_to_be_told_is_written_down_with_what_has_happened(bell: Bell) ->
     count = bell.health.registry.get_sample_value
     assert count("tocsin_notices_total", {"outcome": "written"}) == 1
     assert count("tocsin_notices_total", {"outcome": "nobody"}) == 2  # neither on call nor who asks is known
+
+
+def test_what_a_person_does_is_told_in_the_transaction_of_the_act(bell: Bell) -> None:
+    bell.contacts = {Place("team"): Addresses(mail=("desk@example.net",))}
+    bell.alert(AlertState.FIRING)
+    bell.settle()
+    bell.resolve()
+
+    bell.do(work.reopen)
+
+    assert notices(bell)[-1] == ("desk@example.net", "[tocsin #1] reopened: / on atlas is full")
+
+
+def test_more_entries_than_are_read_at_once_are_told_in_one_transaction(
+    bell: Bell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tocsin_server.desk.notified.LIMIT", 2)
+    bell.contacts = {Place("team"): Addresses(mail=("desk@example.net",))}
+    for place in "abcde":
+        bell.alert(AlertState.FIRING, mountpoint=place)
+
+    bell.hear(bell.desk.transitions_wait)
+
+    assert len(notices(bell)) == 5
 
 
 def test_what_is_wrong_with_notices_silences_no_bell_and_is_said_once(

@@ -8,6 +8,8 @@ SQLite it also makes all checkpoints: that alone removes SQLite's WAL-reset race
                  after the commit, with the act's result or its exception (then nothing of it is kept)
     read(ask)    runs `ask(session)` on a reader that cannot write
 
+What has to be written with whatever is written, `before_commit` is told: it runs in each transaction, last.
+
 Where the database cannot be reached, both raise `Unavailable`, and the next one tries anew.
 """
 
@@ -64,6 +66,7 @@ class Storage:
             keep_what_is_left(self.path)
         self._busy_ms = busy_ms
         self._checkpoint_after_s = 0.0
+        self._last: Callable[[Session], object] | None = None
         self._acts: queue.Queue[_Act | None] = queue.Queue(MAX_WAITING)
         self._reader = engine(self.address, read_only=True)
         self._writer = engine(self.address, read_only=False, busy_ms=busy_ms, alone=alone)
@@ -96,6 +99,13 @@ class Storage:
     def waiting(self) -> int:
         """How many acts wait for the writer."""
         return self._acts.qsize()
+
+    def before_commit(self, act: Callable[[Session], object]) -> None:
+        """From now on this comes after the acts of each transaction, in a savepoint of its own.
+
+        It sees what they have written, and tells of its own failures itself: theirs is kept all the same.
+        """
+        self._last = act
 
     def submit(self, act: Callable[[Session], T]) -> "Future[T]":
         """Queue an act for the writer; the future is done once it is durable.
@@ -161,6 +171,8 @@ class Storage:
             session.connection()  # begins: if that fails, it fails for all
             for act in batch:
                 self._run(session, act)
+            if self._last is not None:
+                self._run(session, _Act(self._last))
             session.commit()
         except Exception as error:  # noqa: BLE001 - the writer outlives any failure: each waiter gets it
             session.rollback()

@@ -104,6 +104,47 @@ def test_a_failing_act_leaves_the_others_of_its_batch_alone(storage: Storage) ->
     assert notes(storage) == ["a", "b"]
 
 
+def count(session: Session) -> None:
+    """Note how many notes there are."""
+    number = session.execute(text("SELECT count(*) FROM note")).scalar_one()
+    session.execute(text("INSERT INTO note VALUES (:word)"), {"word": f"{number} notes"})
+
+
+def test_what_comes_before_each_commit_sees_what_the_acts_have_written_and_is_kept_with_it(
+    storage: Storage,
+) -> None:
+    storage.before_commit(count)
+
+    storage.write(put("a"))
+    storage.write(put("b"))
+
+    assert notes(storage) == ["1 notes", "3 notes", "a", "b"]
+
+
+def test_a_mistake_before_a_commit_leaves_what_the_acts_have_written(storage: Storage) -> None:
+    def half(session: Session) -> None:
+        count(session)
+        raise KeyError("half")
+
+    storage.before_commit(half)
+
+    assert storage.write(put("bell")) == "bell"
+    assert notes(storage) == ["bell"]
+
+
+@ON_FILES
+def test_a_transaction_that_ends_before_its_commit_was_none_for_its_acts_either(storage: Storage) -> None:
+    def lose(session: Session) -> None:
+        with contextlib.suppress(Exception):  # as one who hands his failures to a log
+            session.connection().exec_driver_sql("ROLLBACK")
+
+    storage.before_commit(lose)
+
+    with pytest.raises(Unavailable):
+        storage.write(put("bell"))
+    assert notes(storage) == []
+
+
 def test_an_act_that_nobody_waits_for_any_more_is_left_out_and_the_writer_goes_on(storage: Storage) -> None:
     gate = threading.Event()
     storage.submit(lambda _session: gate.wait(10))
