@@ -18,6 +18,7 @@ from textual.widgets import Input, TextArea
 
 from tocsin_tui.config import Settings
 from tocsin_tui.presence import Look
+from tocsin_tui.safe import safe_text
 from tocsin_tui.screens.page import Page
 from tocsin_tui.screens.queue import QueueScreen
 from tocsin_tui.session import Session, wall_clock
@@ -102,6 +103,8 @@ class Console(App[int]):
     async def on_event(self, event: events.Event) -> None:
         if isinstance(event, events.Key | events.MouseDown | events.MouseScrollDown | events.MouseScrollUp):
             self._touched_s = self._monotonic()  # rows keep their places while hands are moving
+        if isinstance(event, events.Paste):
+            event.text = safe_text(event.text)  # somebody else wrote it, and fields show what they hold
         if not (isinstance(event, events.Key) and await self._command(event)):
             await super().on_event(event)
 

@@ -4,6 +4,7 @@ import pytest
 from tests.tui import scene
 from tests.tui.console import Hands, a_console, has_read, in_a_burst, opened, screen_text, text_of, until
 from tests.tui.fake import FakeServer
+from textual.events import Paste
 from textual.widgets import Input, TextArea
 
 from tocsin_protocol.vocabulary import TicketEventKind, TicketState
@@ -271,3 +272,12 @@ async def test_a_list_that_was_empty_for_a_moment_takes_keys_again(server: FakeS
 
         assert app.session.tickets.cursor != first
         assert app.screen.focused is app.screen.table
+
+
+async def test_what_is_pasted_loses_what_a_terminal_would_act_on(server: FakeServer) -> None:
+    async with opened(server) as (app, pilot):
+        await pilot.press("n")
+        app.post_message(Paste("one\x1b]52;c;cm0=\x07\r\ntwo\u202e"))
+        await pilot.pause()
+
+        assert app.screen.query_one(TextArea).text == "one]52;c;cm0=\ntwo"
