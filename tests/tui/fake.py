@@ -182,9 +182,7 @@ class FakeServer(httpx.AsyncBaseTransport):
         answers: dict[str, Callable[[int], msgspec.Struct]] = {
             "/me": lambda _: scene.ALICE,
             "/status": lambda _: self.status,
-            "/tickets": lambda _: self._tickets(
-                params["state"], int(params.get("cursor", 0)), params.get("q", "")
-            ),
+            "/tickets": lambda _: self._tickets(params),
             "/tickets/N": lambda id_: self.details[id_],
             "/alerts": lambda _: AlertPage(alerts=self.alerts()[:MAX_PAGE]),
             "/alerts/N/chart": lambda id_: scene.chart(alerts[id_]),
@@ -237,16 +235,18 @@ class FakeServer(httpx.AsyncBaseTransport):
         alerts = [alert for alert in self.alerts() if alert.host == row.name]
         return msgspec.structs.replace(scene.host_detail(row), alerts=alerts)
 
-    def _tickets(self, state: str, start: int, words: str) -> TicketPage:
-        is_open = state == "open"
+    def _tickets(self, params: httpx.QueryParams) -> TicketPage:
+        state, words, start = params["state"], params.get("q", ""), int(params.get("cursor", 0))
         rows = [
             d.ticket
             for d in self.details.values()
-            if (d.ticket.state in OPEN_TICKET_STATES) is is_open and (not words or _has(d, words))
+            if state == "all" or (d.ticket.state in OPEN_TICKET_STATES) is (state == "open")
+            if params.get("client") in {None, d.ticket.client}
+            if not words or _has(d, words)
         ]
         if words:
             self.searches.append(words)
-        end = start + self.page
+        end = start + min(self.page, int(params["limit"]))
         return TicketPage(
             tickets=rows[start:end],
             counts=self.counts(),
@@ -287,6 +287,7 @@ class FakeServer(httpx.AsyncBaseTransport):
             "take": ({"owner": "alice", "state": TicketState.IN_PROGRESS}, TicketEventKind.TAKEN),
             "release": ({"owner": None, "state": TicketState.NEW}, TicketEventKind.RELEASED),
             "link": ({}, TicketEventKind.LINKED),
+            "unlink": ({}, TicketEventKind.UNLINKED),
             "merge": ({"state": TicketState.CLOSED, "merged_into": said.get("into")}, TicketEventKind.MERGED),
             "unmerge": ({"state": TicketState.NEW, "merged_into": None}, TicketEventKind.UNMERGED),
             "prioritise": ({"priority": said.get("priority") or 2}, TicketEventKind.PRIORITISED),
@@ -320,8 +321,15 @@ class FakeServer(httpx.AsyncBaseTransport):
         self.details[row.id] = msgspec.structs.replace(
             detail, ticket=row, events=[*detail.events, event], alerts=alerts
         )
+        if verb == "unlink":
+            self._untie(row.id, said["other"])
         self.happen(row, kind)
         return _json(self.details[row.id])
+
+    def _untie(self, *both: int) -> None:
+        for id_ in both:
+            left = [tie for tie in self.details[id_].ties if tie.ticket not in both]
+            self.details[id_] = msgspec.structs.replace(self.details[id_], ties=left)
 
     def _looking(self, ticket_id: int, body: bytes) -> httpx.Response:
         said = msgspec.json.decode(body, type=Looking)

@@ -12,7 +12,7 @@ from tocsin_protocol.people import Person
 from tocsin_protocol.query import Chart
 from tocsin_protocol.silences import Silence
 from tocsin_protocol.status import RuleProblem, ServerStatus
-from tocsin_protocol.tickets import TicketDetail, TicketEvent, TicketRow
+from tocsin_protocol.tickets import TicketDetail, TicketEvent, TicketRow, TicketTie
 from tocsin_protocol.vocabulary import (
     ActorKind,
     AlertState,
@@ -338,6 +338,11 @@ def story() -> list[TicketEvent]:
         ),
         event(4, 1, TicketEventKind.COMMENTED, ActorKind.PERSON, "bob", "nas-01 is degraded: use nas-02."),
     ]  # fmt: skip
+
+
+def tied(detail: TicketDetail, ties: list[TicketTie]) -> TicketDetail:
+    """With other tickets that belong to it."""
+    return msgspec.structs.replace(detail, ties=ties)
 
 
 def hushed(was: TicketDetail) -> TicketDetail:

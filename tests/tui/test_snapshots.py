@@ -15,7 +15,8 @@ from textual.widgets import Input, TextArea
 
 from tocsin_protocol.lookers import Looker
 from tocsin_protocol.problems import Problem
-from tocsin_protocol.vocabulary import SuppressionKind
+from tocsin_protocol.tickets import TicketTie
+from tocsin_protocol.vocabulary import SuppressionKind, TicketState, Tie
 from tocsin_tui.screens.enrol import EnrolScreen
 from tocsin_tui.screens.host import HostScreen
 from tocsin_tui.screens.login import LoginScreen
@@ -270,6 +271,41 @@ def test_ticket_that_waits(snap_compare, server, size) -> None:
     async def arrange(pilot):
         await is_live(pilot)
         await read(pilot)
+        await rest(pilot)
+
+    assert snap_compare(a_console(server), terminal_size=size, run_before=arrange)
+
+
+@pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
+def test_merge_of_which_several_are_meant(snap_compare, server, size) -> None:
+    for number in range(1, 8):
+        row = scene.a_ticket(number, title=f"the zorkmid valve of line {number} is stuck", priority=3)
+        server.details[number] = scene.detail(row)
+
+    async def arrange(pilot):
+        await read(pilot)
+        await pilot.press("M")
+        pilot.app.screen.query_one("#into", Input).value = "zorkmid"
+        await until(pilot, lambda: server.searches)
+        await until(pilot, lambda: text_of(pilot.app, "#hint").startswith("7 of acme are so:"))
+        await rest(pilot)
+
+    assert snap_compare(a_console(server), terminal_size=size, run_before=arrange)
+
+
+@pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
+def test_tie_that_is_taken_away(snap_compare, server, size) -> None:
+    ties = [
+        TicketTie(tie=tie, ticket=other, title=server.details[other].ticket.title, state=TicketState.NEW)
+        for tie, other in ((Tie.PARENT, 4797), (Tie.RELATES, 4770), (Tie.ABSORBED, 4802))
+    ]
+    server.details[4812] = scene.tied(server.details[4812], ties)
+
+    async def arrange(pilot):
+        await read(pilot)
+        await pilot.press("U")
+        await until(pilot, lambda: "absorbed" in text_of(pilot.app, "#listed"))
+        pilot.app.screen.query_one("#tie", Input).value = "4797"
         await rest(pilot)
 
     assert snap_compare(a_console(server), terminal_size=size, run_before=arrange)

@@ -12,11 +12,12 @@ import msgspec
 from tocsin_protocol.acts import Link, Merge, NewTicket, Prioritisation, Unmerge
 from tocsin_protocol.silences import NewSilence, Silence
 from tocsin_protocol.teams import Assign
-from tocsin_protocol.tickets import TicketDetail, TicketRow
+from tocsin_protocol.tickets import TicketDetail, TicketRow, TicketTie
 from tocsin_protocol.vocabulary import LinkKind, TicketState
 from tocsin_tui.errors import ConsoleError, Overtaken
-from tocsin_tui.format import Tone, clock
+from tocsin_tui.format import Tone, clock, tie_word
 from tocsin_tui.handover import told
+from tocsin_tui.ties import untied
 
 if TYPE_CHECKING:
     from tocsin_tui.session import Session
@@ -93,6 +94,21 @@ class Acts:
         """Make it a ticket of its own again."""
         asked = self._session.client.unmerge(row.id, Unmerge(version=row.version))
         return await self._act(row, row, asked, f"#{row.id} is a ticket of its own again")
+
+    async def untie(self, row: TicketRow, tie: TicketTie) -> bool:
+        """Take away what another ticket is to this one; some of that is asked of the other."""
+        at, kind, other = untied(row, tie)
+        version, other_version = self._version_of(at), self._version_of(other)
+        if kind is None:
+            asked = self._session.client.unmerge(at, Unmerge(version=version, into_version=other_version))
+        else:
+            wish = Link(kind=kind, other=other, version=version, other_version=other_version)
+            asked = self._session.client.unlink(at, wish)
+        done = f"#{row.id} is no more: {tie_word(tie.tie)} #{tie.ticket}"
+        is_done = await self._act(row, row, asked, done)
+        if is_done and at != row.id:
+            await self._session.read_ticket(row.id)
+        return is_done
 
     def _version_of(self, ticket_id: int) -> int | None:
         """The version that is seen of another ticket, where it is."""

@@ -132,9 +132,12 @@ class Client:
         """One page of tickets; the server's order."""
         return await self._get("/tickets", TicketPage, state=state, limit=str(MAX_PAGE), cursor=cursor)
 
-    async def search(self, words: str, *, state: str) -> TicketPage:
-        """The newest tickets with these words."""
-        return await self._get("/tickets", TicketPage, state=state, limit=str(MOST_FOUND), q=words)
+    async def search(
+        self, words: str, *, state: str, client: str | None = None, most: int = MOST_FOUND
+    ) -> TicketPage:
+        """The newest tickets with these words, of one client or of all."""
+        q = safe_line(words)  # half a letter could not be sent
+        return await self._get("/tickets", TicketPage, state=state, client=client, limit=str(most), q=q)
 
     async def ticket(self, ticket_id: int) -> TicketDetail:
         return await self._get(f"/tickets/{ticket_id}", TicketDetail)
@@ -176,6 +179,9 @@ class Client:
 
     async def link(self, ticket_id: int, wish: Link) -> TicketDetail:
         return await self._post(f"/tickets/{ticket_id}/link", wish, TicketDetail)
+
+    async def unlink(self, ticket_id: int, wish: Link) -> TicketDetail:
+        return await self._post(f"/tickets/{ticket_id}/unlink", wish, TicketDetail)
 
     async def merge(self, ticket_id: int, wish: Merge) -> TicketDetail:
         return await self._post(f"/tickets/{ticket_id}/merge", wish, TicketDetail)

@@ -171,6 +171,11 @@ def silence_state(state: SilenceState) -> Span:
     return _SILENCES[state]
 
 
+def tie_word(tie: object) -> str:
+    """What another ticket is to this one."""
+    return str(tie).replace("_", " ")
+
+
 def ticket_state(state: TicketState) -> Span:
     return _TICKETS[state]
 

@@ -9,7 +9,7 @@ from textual.containers import Horizontal, Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Input, TextArea
 
-from tocsin_tui.format import Span, Tone, dim, line, shortened
+from tocsin_tui.format import Line, Span, Tone, dim, line, shortened
 from tocsin_tui.session import Session
 from tocsin_tui.widgets.lines import Lines
 from tocsin_tui.widgets.paint import Painter
@@ -39,6 +39,8 @@ class Form(ModalScreen[None]):
     LONG: ClassVar[frozenset[str]] = frozenset()
     FIRST: ClassVar[str]
     """The field that one is in at first, and where a time is typed that may be none."""
+    LISTS: ClassVar[bool] = False
+    """Whether it shows what one can choose from."""
 
     def __init__(self, session: Session, painter: Painter, *, title: tuple[Span, ...], draft: str) -> None:
         super().__init__()
@@ -59,6 +61,13 @@ class Form(ModalScreen[None]):
         """Send what is typed now; whether it has worked. Raises `ValueError` likewise, at once."""
         raise NotImplementedError
 
+    def listed(self) -> Sequence[Line]:
+        """What one can choose from, for what is typed now."""
+        return ()
+
+    def changed(self) -> None:
+        """Something else is typed than before."""
+
     def typed(self, name: str) -> str:
         """What stands in a field."""
         # From the field itself: keys may come faster than the messages that tell of them.
@@ -67,26 +76,30 @@ class Form(ModalScreen[None]):
         return self.query_one(f"#{name}", Input).value
 
     def compose(self) -> ComposeResult:
-        with Vertical(classes="composer -form"):
+        with Vertical(classes="composer -form -lists" if self.LISTS else "composer -form"):
             yield Lines(self._painter, id="title")
             for name in self.FIELDS:
                 classes = "field -long" if name in self.LONG else "field"
                 yield Horizontal(Lines(self._painter, id=f"of-{name}"), self._field(name), classes=classes)
+            if self.LISTS:
+                yield Lines(self._painter, id="listed")
             yield Lines(self._painter, id="hint")
 
     def on_mount(self) -> None:
         self.query_one("#title", Lines).show([shortened(*self._title)])
         for name, word in self.FIELDS.items():
             self.query_one(f"#of-{name}", Lines).show([line(dim(word))])
-        self._tell()
+        self.tell()
         self.query_one(f"#{self.FIRST}").focus()
+        self.changed()
 
     def on_text_area_changed(self) -> None:
         self._keep()
 
     def on_input_changed(self) -> None:
         self._keep()
-        self._tell()
+        self.changed()
+        self.tell()
 
     def action_leave(self) -> None:
         self._keep()
@@ -127,8 +140,10 @@ class Form(ModalScreen[None]):
             return TextArea(given, id=name, soft_wrap=True, highlight_cursor_line=False)
         return Input(given, id=name, select_on_focus=name == self.FIRST)
 
-    def _tell(self) -> None:
+    def tell(self) -> None:
         """Say what sending would do, or what is wrong with what is typed so far."""
+        if self.LISTS:
+            self.query_one("#listed", Lines).show(self.listed())
         try:
             self._hint(f"{self.told()} · {KEYS}")
         except ValueError as error:

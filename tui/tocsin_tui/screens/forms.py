@@ -13,7 +13,7 @@ from tocsin_tui.presence import Look
 from tocsin_tui.screens.composer import Composer
 from tocsin_tui.screens.handover import HandoverScreen
 from tocsin_tui.screens.question import Question
-from tocsin_tui.screens.ties import LinkScreen, MergeScreen
+from tocsin_tui.screens.ties import LinkScreen, MergeScreen, UnlinkScreen
 from tocsin_tui.screens.waiting import WaitScreen
 from tocsin_tui.screens.weight import WeightScreen
 from tocsin_tui.session import Session
@@ -42,6 +42,9 @@ class Forms:
 
     def merge(self, row: TicketRow) -> MergeScreen:
         return MergeScreen(self._session, self._painter, row)
+
+    def unlink(self, row: TicketRow) -> UnlinkScreen:
+        return UnlinkScreen(self._session, self._painter, row)
 
     def wait(self, row: TicketRow) -> WaitScreen:
         def wait(**how: Any) -> Awaitable[bool]:  # noqa: ANN401 - as the form gives it

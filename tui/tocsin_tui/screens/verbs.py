@@ -63,6 +63,9 @@ class TicketPage(Page):
             tooltip="Resolve it and its children",
         ),
         Binding("L", "link", "link", show=False, id="ticket.link", tooltip="Link it to another ticket"),
+        Binding(
+            "U", "unlink", "unlink", show=False, id="ticket.unlink", tooltip="Take away a tie to another ticket"
+        ),
         Binding("M", "merge", "merge", show=False, id="ticket.merge", tooltip="Merge it, or undo that"),
         Binding("C", "release", "release", show=False, id="ticket.release", tooltip="Give the ticket back"),
         Binding("o", "reopen", "reopen", show=False, id="ticket.reopen", tooltip="Open a solved ticket again"),
@@ -131,6 +134,9 @@ class TicketPage(Page):
 
     def action_link(self) -> None:
         self._ask(self.forms.link, _no_more_links)
+
+    def action_unlink(self) -> None:
+        self._ask(self.forms.unlink)
 
     def action_merge(self) -> None:
         row = self._in_hand()

@@ -24,6 +24,7 @@ from tocsin_tui.format import (
     strong,
     ticket_kind,
     ticket_state,
+    tie_word,
 )
 from tocsin_tui.sheets import alert, clocks
 
@@ -314,11 +315,6 @@ def cut_off(detail: TicketDetail) -> list[Line]:
     """How much cannot be reached past its host."""
     said = f"{detail.cut_off} alerts of hosts that cannot be reached past {detail.ticket.host}"
     return [line((said, Tone.WARN))] if detail.cut_off else []
-
-
-def tie_word(tie: object) -> str:
-    """What another ticket is to this one."""
-    return str(tie).replace("_", " ")
 
 
 def nothing_here(view: str, filter_text: str, total: int) -> list[Line]:
