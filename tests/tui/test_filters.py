@@ -1,10 +1,13 @@
 """What is typed after `/` asks what it seems to ask."""
 
+from datetime import timedelta
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.tui import scene
 
+from tocsin_protocol.tickets import TicketRow
 from tocsin_protocol.vocabulary import HostKind
 from tocsin_tui.filters import (
     ALERT_KEYS,
@@ -21,7 +24,7 @@ from tocsin_tui.format import host_kind
 
 def found(text: str) -> list[int]:
     wanted = parse_filter(text, keys=TICKET_KEYS, me="alice")
-    return [row.id for row in scene.tickets() if not wanted or wanted.admits(ticket_fields(row))]
+    return [row.id for row in scene.tickets() if not wanted or wanted.admits(ticket_fields(row, scene.NOW))]
 
 
 def parse_host(text: str) -> Filter:
@@ -42,6 +45,8 @@ def parse_host(text: str) -> Filter:
         ("-client:acme -client:nord -client:oslo p:2", [4811]),
         ("alert:unknown", [4788]),
         ("kind:request", [4748]),
+        ("priority:1", [4812]),
+        ("team:none p:1", [4812]),
         ("nothing:like this", []),  # an unknown key is a word
         ("client:", [row.id for row in scene.tickets()]),  # on the way to a value, nothing is hidden
         ("-", [4812, 4809, 4811, 4797, 4802, 4790, 4788, 4785, 4781, 4770, 4766, 4748, 4741]),
@@ -49,6 +54,46 @@ def parse_host(text: str) -> Filter:
 )
 def test_a_filter_finds(text: str, ids: list[int]) -> None:
     assert ids == [id_ for id_ in found(text) if id_ in ids] == found(text) or text == "-"
+
+
+def due(minutes: float | None, state: str = "running") -> TicketRow:
+    at = None if minutes is None else scene.NOW + timedelta(minutes=minutes)
+    return scene.a_ticket(due_at=at, due_state=state)
+
+
+LATE, SOON, TODAY = due(-12, "breached"), due(42), due(5 * 60)
+PAUSED, NEVER = due(None, "paused"), due(None, "")
+
+
+@pytest.mark.parametrize(
+    ("text", "rows"),
+    [
+        ("due:late", [LATE]),
+        ("due:1h", [LATE, SOON]),  # what is late is due by then, too
+        ("due:6h -due:late", [SOON, TODAY]),
+        ("due:none", [NEVER]),
+        ("due:paused", [PAUSED]),
+        ("-due:1d", [PAUSED, NEVER]),
+        ("due:", [LATE, SOON, TODAY, PAUSED, NEVER]),
+        ("due:4", [LATE, SOON, TODAY, PAUSED, NEVER]),  # on the way to 4h
+        ("due:soonish", []),
+        ("2520", []),  # in how many seconds is no word that a row says
+    ],
+)
+def test_tickets_are_found_by_when_they_are_due(text: str, rows: list[TicketRow]) -> None:
+    wanted = parse_filter(text, keys=TICKET_KEYS, me="alice")
+
+    assert [
+        row for row in (LATE, SOON, TODAY, PAUSED, NEVER) if wanted.admits(ticket_fields(row, scene.NOW))
+    ] == rows
+
+
+def test_a_filter_knows_its_parts_and_whether_time_changes_it() -> None:
+    wanted = parse_filter(" Disk  team:servers ", keys=TICKET_KEYS, me="alice")
+
+    assert wanted.parts == ["Disk", "team:servers"]
+    assert not wanted.is_timed
+    assert parse_filter("disk -DUE:4h", keys=TICKET_KEYS, me="alice").is_timed
 
 
 def test_hosts_are_found_by_their_own_keys() -> None:
@@ -98,7 +143,7 @@ def test_a_kind_is_found_by_what_its_column_shows(kind: HostKind) -> None:
 
 @given(st.text(max_size=40))
 def test_whatever_is_typed_is_a_filter(text: str) -> None:
-    parse_filter(text, keys=TICKET_KEYS, me="alice").admits(ticket_fields(scene.a_ticket()))
+    parse_filter(text, keys=TICKET_KEYS, me="alice").admits(ticket_fields(scene.a_ticket(), scene.NOW))
 
 
 @given(st.from_regex(r"[a-z]{1,8}", fullmatch=True))

@@ -96,6 +96,37 @@ def test_queue_in_sixteen_colours_and_ascii(snap_compare, told) -> None:
     assert snap_compare(app, terminal_size=NARROW, run_before=arrange)
 
 
+@pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
+def test_queue_that_is_narrowed(snap_compare, told, size) -> None:
+    async def arrange(pilot):
+        await read(pilot)
+        pilot.app.session.filter_tickets("client:acme -owner:alice priority:1 mail")
+        await rest(pilot)
+
+    assert snap_compare(a_console(told), terminal_size=size, run_before=arrange)
+
+
+@pytest.mark.parametrize("typed", ["client:acme ", "state:new kind:reqest"], ids=["helped", "doubted"])
+def test_filter_that_is_typed(snap_compare, told, typed: str) -> None:
+    async def arrange(pilot):
+        await read(pilot)
+        await pilot.press("slash")
+        pilot.app.screen.query_one("#filter", Input).value = typed
+        await rest(pilot)
+
+    assert snap_compare(a_console(told), terminal_size=NARROW, run_before=arrange)
+
+
+def test_part_of_a_filter_that_is_taken_away(snap_compare, told) -> None:
+    async def arrange(pilot):
+        await read(pilot)
+        pilot.app.session.filter_tickets("client:acme -owner:alice mail")
+        await pilot.press("minus")
+        await rest(pilot)
+
+    assert snap_compare(a_console(told), terminal_size=NARROW, run_before=arrange)
+
+
 def test_queue_empty(snap_compare) -> None:
     async def arrange(pilot):
         await is_live(pilot)

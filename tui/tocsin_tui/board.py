@@ -5,7 +5,7 @@ oftener than the hosts are.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from tocsin_protocol.alerts import Alert
@@ -52,6 +52,12 @@ class Board(Generic[R]):
     def fields(self, row: R) -> dict[str, str]:
         """What a filter can ask of a row, by key."""
         raise NotImplementedError
+
+    def values(self, key: str) -> Collection[str]:
+        """What a key of the filter has among the rows; none where that is more than a word."""
+        if key in filters.FREE:
+            return ()
+        return sorted({self.fields(row)[key] for row in self.listing.rows.values()} - {""})
 
     def belongs(self, row: R) -> bool:  # noqa: ARG002 - for those that leave some out
         """Whether a row is one of those that are looked at, whatever the filter says."""

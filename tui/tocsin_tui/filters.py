@@ -7,17 +7,21 @@ finds `eth0:1`.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 
 from tocsin_protocol.alerts import Alert
 from tocsin_protocol.hosts import HostRow
 from tocsin_protocol.silences import Silence
 from tocsin_protocol.tickets import TicketRow
+from tocsin_tui.silence import length_of
 
 NOBODY = frozenset({"none", "nobody", "-", "--"})
+PAUSED = "paused"
+_LATE = "late"
 
 
-def ticket_fields(row: TicketRow) -> dict[str, str]:
-    """What a filter can ask of a ticket, by key."""
+def ticket_fields(row: TicketRow, now: datetime) -> dict[str, str]:
+    """What a filter can ask of a ticket, by key; `due` is in how many seconds."""
     return {
         "id": f"#{row.id}",
         "kind": row.kind.value,
@@ -32,7 +36,14 @@ def ticket_fields(row: TicketRow) -> dict[str, str]:
         "team": row.team,
         "waits": row.waits_for,
         "title": row.title,
+        "due": _due(row, now),
     }
+
+
+def _due(row: TicketRow, now: datetime) -> str:
+    if row.due_at is None:
+        return PAUSED if row.due_state == PAUSED else ""
+    return str(int((row.due_at - now).total_seconds()))
 
 
 def host_fields(row: HostRow) -> dict[str, str]:
@@ -90,6 +101,16 @@ class Filter:
     def __bool__(self) -> bool:
         return bool(self._tests)
 
+    @property
+    def parts(self) -> list[str]:
+        """What was typed, each of which narrows."""
+        return self.text.split()
+
+    @property
+    def is_timed(self) -> bool:
+        """Whether what passes changes as time passes."""
+        return any(key_of(part, TICKET_KEYS) == "due" for part in self.text.casefold().split())
+
     def admits(self, fields: Mapping[str, str], *, has_words: bool = False) -> bool:
         """Whether a row with these fields passes; `has_words` where the server has found the words in it."""
         tests = self._tests[len(self.words) :] if has_words else self._tests
@@ -104,37 +125,81 @@ def parse_filter(text: str, *, keys: frozenset[str], me: str) -> Filter:
     return Filter(text.strip(), tuple(plain), tuple(_test(word, keys, me) for word in [*plain, *others]))
 
 
+def key_of(word: str, keys: frozenset[str]) -> str:
+    """The key of `key:value`, turned around or not; empty where the word has none of these."""
+    key, colon, _ = word.removeprefix("-").partition(":")
+    key = _LONG_FOR.get(key, key)
+    return key if colon and key in keys else ""
+
+
+def is_due_word(value: str) -> bool:
+    """Whether it says when something is due: `late`, `paused`, `none`, or within how long."""
+    return (
+        value in NOBODY
+        or (bool(value) and (_LATE.startswith(value) or PAUSED.startswith(value)))
+        or (_within(value) is not None)
+    )
+
+
 TICKET_KEYS = frozenset(
-    {"id", "kind", "client", "site", "host", "owner", "p", "state", "sev", "alert", "team", "waits", "title"}
-)
+    {
+        "id", "kind", "client", "site", "host", "owner", "p", "state", "sev", "alert", "team", "waits", "title",
+        "due",
+    }
+)  # fmt: skip
 HOST_KEYS = frozenset({"host", "client", "site", "state", "kind", "job", "os", "p"})
 ALERT_KEYS = frozenset({"state", "sev", "client", "host", "alert", "ticket", "why", "label"})
 SILENCE_KEYS = frozenset({"id", "state", "client", "author", "comment", "matchers"})
-_OPEN_HANDS = frozenset({"owner", "ticket", "why"})
+FREE = frozenset({"id", "title", "ticket", "why", "label", "comment", "matchers"})
+"""Keys whose values are no words of a kind."""
+_LONG_FOR: Mapping[str, str] = {"priority": "p", "severity": "sev"}
+_OPEN_HANDS = frozenset({"owner", "ticket", "why", "due", "team"})
 """Keys of which one may ask for those that have none."""
+_UNSEEN = frozenset({"due"})
+"""What a row does not say in these words."""
 
 
 def _is_plain(word: str, keys: frozenset[str]) -> bool:
     """Whether it is a word that is to be there."""
-    key, colon, _ = word.partition(":")
-    return not (colon and key in keys) and not (word.startswith("-") and len(word) > 1)
+    return not key_of(word, keys) and not (word.startswith("-") and len(word) > 1)
 
 
 def _test(word: str, keys: frozenset[str], me: str) -> Callable[[Mapping[str, str]], bool]:
     wanted = not (word.startswith("-") and len(word) > 1)
     bare = word if wanted else word[1:]
-    key, colon, value = bare.partition(":")
-    if not (colon and key in keys):
+    key, value = key_of(bare, keys), bare.partition(":")[2]
+    if not key:
         return lambda fields: (bare in haystack(fields)) is wanted
     if key in {"owner", "author"} and value == "me":
         return lambda fields: (fields[key] == me) is wanted
     if key in _OPEN_HANDS and value in NOBODY:
         return lambda fields: (fields[key] == "") is wanted
+    if key == "due":
+        return lambda fields: _is_due(fields[key], value) is wanted
     if key in {"p", "state"}:
         return lambda fields: fields[key].casefold().startswith(value) is wanted
     return lambda fields: (value in fields[key].casefold()) is wanted
 
 
+def _is_due(due: str, value: str) -> bool:
+    """Whether what is due in `due` seconds is `late`, `paused`, or due within a time such as `4h`."""
+    if not value or value.isdecimal():  # on the way to a time, nothing is hidden
+        return True
+    if not due or due == PAUSED:
+        return due == PAUSED and PAUSED.startswith(value)
+    if _LATE.startswith(value):
+        return int(due) < 0
+    within = _within(value)
+    return within is not None and int(due) <= within.total_seconds()
+
+
+def _within(value: str) -> timedelta | None:
+    try:
+        return length_of(value)
+    except (ValueError, OverflowError):
+        return None
+
+
 def haystack(fields: Mapping[str, str]) -> str:
     """Where words are looked for: everything that the row says."""
-    return " ".join(fields.values()).casefold()
+    return " ".join(value for key, value in fields.items() if key not in _UNSEEN).casefold()

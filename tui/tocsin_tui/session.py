@@ -57,6 +57,8 @@ CHART_S = 10.0
 """The age at which a chart that goes on is drawn anew."""
 DETAIL_S = 10.0
 """The age at which a ticket is read anew: how its alerts stand is no change of the ticket."""
+DUE_S = 15.0
+"""After so long it is asked anew which tickets a filter by what is due lets through."""
 KEPT = 300
 """How many tickets, charts and hosts are kept once they have been read."""
 
@@ -277,6 +279,8 @@ class Session:
 
     def settle(self, *, is_idle: bool) -> bool:
         """Let rows take their places; whether any has moved."""
+        if is_idle and self.ticket_filter.is_timed and self._monotonic() - self._shown_s > DUE_S:
+            self.show_tickets()
         moved = self.tickets.settle(self._monotonic(), is_idle=is_idle)
         moved = self.hosts.settle(self._monotonic(), is_idle=is_idle) or moved
         moved = self.alerts.settle(is_idle=is_idle) or moved
@@ -284,12 +288,13 @@ class Session:
 
     def show_tickets(self) -> None:
         """Ask again which tickets are to be seen."""
-        view, wanted, found = self.view, self.ticket_filter, self.search.found
+        view, wanted, found, now = self.view, self.ticket_filter, self.search.found, self.now()
+        self._shown_s = self._monotonic()
 
         def admits(row: TicketRow) -> bool:
             if not is_in_view(row, view, self.login):
                 return False
-            return not wanted or wanted.admits(filters.ticket_fields(row), has_words=row.id in found)
+            return not wanted or wanted.admits(filters.ticket_fields(row, now), has_words=row.id in found)
 
         self.tickets.show(admits, recency if view is View.SOLVED else urgency)
 

@@ -1,5 +1,7 @@
 """The queue: keys do what the README says, rows stay under the hand, and nothing typed is lost."""
 
+from datetime import timedelta
+
 import pytest
 from tests.tui import scene
 from tests.tui.console import Hands, a_console, has_read, in_a_burst, opened, screen_text, text_of, until
@@ -10,6 +12,7 @@ from textual.widgets import Input, TextArea
 from tocsin_protocol.vocabulary import TicketEventKind, TicketState
 from tocsin_tui.screens.queue import QueueScreen
 from tocsin_tui.screens.ticket import TicketScreen
+from tocsin_tui.session import DUE_S
 from tocsin_tui.state import LinkState, View
 
 pytestmark = pytest.mark.screen
@@ -102,6 +105,72 @@ async def test_a_filter_narrows_as_it_is_typed_and_escape_clears_it(server: Fake
 
         assert narrowed == [4811, 4788]
         assert len(app.session.tickets.order) == 13
+
+
+async def test_what_narrows_is_seen_and_each_part_is_taken_away_by_a_key(server: FakeServer) -> None:
+    async with opened(server) as (app, pilot):
+        in_a_burst(app, "/", *"client:acme p:2 eth0", "enter")
+        await until(pilot, lambda: app.screen.focused is app.screen.table)
+        narrowed = text_of(app, "#narrowed")
+        await pilot.press("minus")
+        await until(pilot, lambda: "2 p:2" in text_of(app, "#about"))
+        await pilot.press("2")
+        await until(pilot, lambda: app.session.ticket_filter.text == "client:acme eth0")
+        assert "p:2" not in text_of(app, "#narrowed")
+        await pilot.press("minus", "9", "q")
+        assert app.session.ticket_filter.text == "client:acme eth0"
+        await pilot.press("minus", "2", "minus")
+
+        assert narrowed.startswith(" only  client:acme  p:2  eth0")
+        assert app.session.ticket_filter.text == ""
+        assert not app.screen.has_class("-narrowed")
+
+
+async def test_escape_takes_all_that_narrows_away(server: FakeServer) -> None:
+    async with opened(server) as (app, pilot):
+        in_a_burst(app, "/", *"client:kiel", "enter")
+        await until(pilot, lambda: len(app.session.tickets) == 2)
+        await pilot.press("escape")
+
+        assert app.session.ticket_filter.text == ""
+        assert len(app.session.tickets) == 13
+
+
+async def test_tab_completes_what_is_typed(server: FakeServer) -> None:
+    async with opened(server) as (app, pilot):
+        await pilot.press("slash", "c")
+        assert "tab client:" in text_of(app, "#keys")
+        await pilot.press("tab", "k", "tab")
+        await pilot.pause()
+        assert app.screen.query_one("#filter", Input).value == "client:kiel "
+        assert list(app.session.tickets.order) == [4811, 4788]
+        await pilot.press("enter", "tab")
+
+        assert "? keys" in text_of(app, "#keys")
+        assert app.screen.focused is app.screen.table
+
+
+async def test_a_word_that_means_nothing_here_is_said_while_it_is_typed(server: FakeServer) -> None:
+    async with opened(server) as (app, pilot):
+        await pilot.press("slash")
+        app.screen.query_one("#filter", Input).value = "kind:reqest"
+        await pilot.pause()
+
+        assert "kind:reqest is nothing that is here · kind:request is near" in text_of(app, "#keys")
+
+
+async def test_what_becomes_due_is_seen_though_nothing_happens(server: FakeServer) -> None:
+    hands, later = Hands(), scene.NOW + timedelta(minutes=30)
+    soon = scene.a_ticket(due_at=scene.NOW + timedelta(minutes=70), due_state="running")
+    server.details = {soon.id: scene.detail(soon)}
+    async with opened(server, hands=hands) as (app, _):
+        app.session.filter_tickets("due:1h")
+        before = len(app.session.tickets)
+        app.session._wall = lambda: later
+        hands.rest(DUE_S + 1)
+        app._paint()
+
+        assert (before, len(app.session.tickets)) == (0, 1)
 
 
 async def test_the_server_is_asked_once_for_what_is_typed_in_one_go(

@@ -8,6 +8,7 @@ from textual.binding import Binding, BindingType
 from tocsin_protocol.alerts import Alert
 from tocsin_protocol.tickets import TicketRow
 from tocsin_tui.board import Board
+from tocsin_tui.filters import ALERT_KEYS
 from tocsin_tui.format import Line, Span
 from tocsin_tui.screens.listed import BoardPage, list_keys
 from tocsin_tui.screens.verbs import TicketPage
@@ -37,6 +38,7 @@ class AlertsScreen(BoardPage, TicketPage):
     HERE = "Alerts"
     THINGS = "alerts"
     HINT = "words  client:acme  why:silence  ticket:none"
+    KEYS = ALERT_KEYS
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("n", "note", show=False, id="ticket.note", tooltip="Write a note on its ticket"),

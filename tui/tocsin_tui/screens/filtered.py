@@ -24,6 +24,9 @@ class FilteredPage(Page):
     def choose(self) -> None:
         """Open what the cursor is on."""
 
+    def typing(self, text: str) -> None:
+        """This stands in the field now."""
+
     def be_empty(self, is_empty: bool) -> None:  # noqa: FBT001 - as `set_class` takes it
         """Say so in place of the list. One that was hidden has lost the focus: it is given the keys again."""
         self.set_class(is_empty, "-empty")
@@ -35,6 +38,8 @@ class FilteredPage(Page):
         field = self.query_one("#filter", Input)
         field.value = self.wanted()
         self.set_focus(field)  # at once: the next key may be here already
+        self.typing(field.value)
+        self.refresh_page()
 
     def action_unfilter(self) -> None:
         self.query_one("#filter", Input).value = ""
@@ -50,6 +55,7 @@ class FilteredPage(Page):
     def on_input_changed(self, message: Input.Changed) -> None:
         if self.has_class("-filtering"):
             self.narrow(message.value)
+            self.typing(message.value)
             self.refresh_page()
 
     def on_input_submitted(self) -> None:
@@ -60,5 +66,5 @@ class FilteredPage(Page):
 
     def _leave_filter(self) -> None:
         self.remove_class("-filtering")
-        self.listing().focus()
+        self.set_focus(self.listing())
         self.refresh_page()

@@ -1,11 +1,13 @@
 """All hosts: the silent first, then those with tickets, each with its readings at a glance."""
 
+from collections.abc import Collection
 from typing import ClassVar
 
 from textual.binding import BindingType
 
 from tocsin_protocol.hosts import HostRow
 from tocsin_protocol.vocabulary import HostState
+from tocsin_tui.filters import HOST_KEYS, host_fields
 from tocsin_tui.format import Line, Span, Tone, dim, line
 from tocsin_tui.screens.listed import ListPage, list_keys
 from tocsin_tui.session import Session
@@ -37,6 +39,7 @@ class HostsScreen(ListPage):
 
     HERE = "Hosts"
     HINT = "words  client:acme  state:silent  kind:network"
+    KEYS = HOST_KEYS
 
     BINDINGS: ClassVar[list[BindingType]] = list_keys(FILTER_TIP)
 
@@ -57,6 +60,9 @@ class HostsScreen(ListPage):
 
     def narrow(self, text: str) -> None:
         self.session.filter_hosts(text)
+
+    def known(self, key: str) -> Collection[str]:
+        return sorted({host_fields(row)[key] for row in self.session.hosts.rows.values()} - {""})
 
     def choose(self) -> None:
         row = self.session.hosts.current

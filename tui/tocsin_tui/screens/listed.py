@@ -1,6 +1,6 @@
 """Pages of one table under its heading: a line at the foot, and perhaps what the cursor is on below it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any, ClassVar
 
 from textual.binding import Binding, BindingType
@@ -10,7 +10,7 @@ from textual.widgets import Input
 
 from tocsin_tui.board import Board
 from tocsin_tui.format import Line, Span, Tone, dim, line
-from tocsin_tui.screens.filtered import FilteredPage
+from tocsin_tui.screens.narrowed import NarrowedPage
 from tocsin_tui.widgets.lines import Lines
 from tocsin_tui.widgets.table import VirtualTable
 
@@ -19,7 +19,6 @@ def list_keys(filter_tip: str) -> list[BindingType]:
     """What every such page has: its filter, and the way back."""
     return [
         Binding("slash", "filter", "filter", key_display="/", id="list.filter", tooltip=filter_tip),
-        Binding("backslash", "unfilter", show=False, id="list.unfilter", tooltip="Clear the filter"),
         Binding(
             "q,escape,h,left,backspace",
             "back",
@@ -31,7 +30,7 @@ def list_keys(filter_tip: str) -> list[BindingType]:
     ]
 
 
-class ListPage(FilteredPage):
+class ListPage(NarrowedPage):
     """A page of a table; subclasses make it, and say what stands at the foot and where nothing does."""
 
     HINT: ClassVar[str]
@@ -39,6 +38,7 @@ class ListPage(FilteredPage):
     table: VirtualTable[Any]
 
     def body(self) -> Iterable[Widget]:
+        yield Lines(self.painter, id="narrowed")
         yield Vertical(
             Lines(self.painter, id="heading"),
             self.table,
@@ -79,10 +79,6 @@ class ListPage(FilteredPage):
     def on_virtual_table_chosen(self) -> None:
         self.choose()
 
-    def crumb(self) -> str:
-        wanted = self.wanted()
-        return f"/{wanted}" if wanted else ""
-
 
 class BoardPage(ListPage):
     """A page of a board, with the row under the cursor in full below."""
@@ -115,6 +111,9 @@ class BoardPage(ListPage):
 
     def narrow(self, text: str) -> None:
         self.board.narrow(text)
+
+    def known(self, key: str) -> Collection[str]:
+        return self.board.values(key)
 
     def on_virtual_table_moved(self) -> None:
         self.show_current()

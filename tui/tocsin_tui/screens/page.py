@@ -107,6 +107,10 @@ class Page(Screen[None]):
         """What stands at the right of the place."""
         return ""
 
+    def in_place_of_keys(self) -> Line | None:
+        """What is said in the lowest line while keys are typed into a field."""
+        return None
+
     def looks_at(self) -> Look | None:
         """The ticket that it shows in full, which others are told."""
         return None
@@ -165,6 +169,11 @@ class Page(Screen[None]):
         return down or EMPTY
 
     def _offer_keys(self) -> None:
+        said = self.in_place_of_keys()
+        if said is not None:
+            self._hinted = None
+            self.query_one("#keys", KeyLine).offer(said, [])
+            return
         key = (self.size.width, self.focused)
         if key == self._hinted:
             return

@@ -1,6 +1,6 @@
 """The queue: what is to be done, the most urgent first, with the ticket under the cursor beside it."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import ClassVar
 
 from textual.binding import Binding, BindingType
@@ -9,10 +9,11 @@ from textual.widget import Widget
 from textual.widgets import Input
 
 from tocsin_protocol.tickets import TicketRow
+from tocsin_tui.filters import TICKET_KEYS
 from tocsin_tui.format import EMPTY, RULE, Line, Span, Tone, dim, line
 from tocsin_tui.plot import plot
-from tocsin_tui.screens.filtered import FilteredPage
 from tocsin_tui.screens.marked import MarkedPage
+from tocsin_tui.screens.narrowed import NarrowedPage
 from tocsin_tui.session import Session
 from tocsin_tui.sheets import ticket
 from tocsin_tui.state import LinkState, View
@@ -31,18 +32,18 @@ COLUMNS = (
     Column("OWNER", 6),
 )
 CHART_LINES = 10
-FILTER_TIP = "Find: words, comments too, client:acme, kind:request"
+FILTER_TIP = "Find: words, comments too, client:acme"
 VIEW_TIP = "Another view: open, mine, unowned, solved"
 
 
-class QueueScreen(FilteredPage, MarkedPage):
+class QueueScreen(NarrowedPage, MarkedPage):
     """The first screen."""
 
     HERE = "Queue"
+    KEYS = TICKET_KEYS
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("slash", "filter", "filter", key_display="/", id="list.filter", tooltip=FILTER_TIP),
-        Binding("backslash", "unfilter", show=False, id="list.unfilter", tooltip="Clear the filter"),
         Binding("right_square_bracket", "view(1)", "view", key_display="]", id="list.view", tooltip=VIEW_TIP),
         Binding("left_square_bracket", "view(-1)", show=False, id="list.view_back", tooltip="The view before"),
         Binding("q", "app.quit", "quit", id="go.quit", tooltip="Leave the console"),
@@ -55,6 +56,7 @@ class QueueScreen(FilteredPage, MarkedPage):
         )
 
     def body(self) -> Iterable[Widget]:
+        yield Lines(self.painter, id="narrowed")
         yield Horizontal(
             Vertical(
                 Lines(self.painter, id="heading"),
@@ -67,7 +69,9 @@ class QueueScreen(FilteredPage, MarkedPage):
             id="body",
         )
         yield Input(
-            id="filter", placeholder="words  client:acme  p:1  owner:me  -host:atlas", select_on_focus=False
+            id="filter",
+            placeholder="words  client:acme  priority:1  due:4h  owner:me  -host:atlas",
+            select_on_focus=False,
         )
 
     def on_mount(self) -> None:
@@ -78,9 +82,7 @@ class QueueScreen(FilteredPage, MarkedPage):
         return self.session.tickets.current
 
     def crumb(self) -> str:
-        view = "" if self.session.view is View.OPEN else self.session.view.value
-        wanted = self.session.ticket_filter.text
-        return " ".join(part for part in (view, f"/{wanted}" if wanted else "") if part)
+        return "" if self.session.view is View.OPEN else self.session.view.value
 
     def note(self) -> str:
         return f"view {self.session.view.value} " if self.is_roomy else ""
@@ -109,7 +111,7 @@ class QueueScreen(FilteredPage, MarkedPage):
         self.refresh_page()
 
     def key_escape(self) -> None:
-        if self.has_class("-filtering"):
+        if self.has_class("-filtering") or self.wanted():
             self.action_unfilter()
 
     def on_virtual_table_moved(self) -> None:
@@ -122,6 +124,11 @@ class QueueScreen(FilteredPage, MarkedPage):
     def narrow(self, text: str) -> None:
         self.session.filter_tickets(text)
         self._search()
+
+    def known(self, key: str) -> Collection[str]:
+        from tocsin_tui import completion  # noqa: PLC0415 - not needed for the first frame
+
+        return completion.of_tickets(key, self.session.tickets.rows.values())
 
     def _search(self) -> None:
         """What was typed before is no longer waited for, nor begun: so a function, and no coroutine."""

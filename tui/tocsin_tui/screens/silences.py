@@ -7,6 +7,7 @@ from textual.binding import Binding, BindingType
 
 from tocsin_protocol.silences import Silence
 from tocsin_tui.board import Board
+from tocsin_tui.filters import SILENCE_KEYS
 from tocsin_tui.format import Line, Span
 from tocsin_tui.screens.listed import BoardPage, list_keys
 from tocsin_tui.screens.silenceverbs import SilencePage
@@ -33,6 +34,7 @@ class SilencesScreen(BoardPage, SilencePage):
     HERE = "Silences"
     THINGS = "silences"
     HINT = "words  client:all  author:me  state:pending"
+    KEYS = SILENCE_KEYS
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding(
@@ -58,8 +60,7 @@ class SilencesScreen(BoardPage, SilencePage):
         return self.session.silences
 
     def crumb(self) -> str:
-        expired = "with expired" if self.session.silences.with_expired else ""
-        return " ".join(part for part in (expired, super().crumb()) if part)
+        return "with expired" if self.session.silences.with_expired else ""
 
     def choose(self) -> None:
         current = self.silence_in_hand()

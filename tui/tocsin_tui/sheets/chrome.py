@@ -1,11 +1,12 @@
 """The four lines around every screen: status, place, message, keys."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from tocsin_protocol.people import Person
 from tocsin_protocol.status import ServerStatus
 from tocsin_protocol.tickets import TicketCounts
-from tocsin_tui.format import Line, Span, Tone, dim, line, priority, seconds, strong
+from tocsin_tui.format import Line, Span, Tone, dim, line, priority, seconds, shortened, strong
 from tocsin_tui.sheets.files import file_count
 from tocsin_tui.state import Link, LinkState
 
@@ -53,6 +54,21 @@ def place(*, width: int, here: str, crumb: str, note: str) -> Line:
     if crumb:
         tabs.append((f" {crumb}", Tone.STRONG))
     return _spread(tabs, [dim(note)], width)
+
+
+def narrowed(parts: Sequence[str]) -> Line:
+    """By what a list is narrowed, each part for itself, and how that is taken away."""
+    spans = [span for part in parts for span in (dim("  "), strong(part))]
+    return shortened((" only", Tone.WARN), *spans, dim("   - takes one away · \\ all"))
+
+
+def completing(words: Sequence[str], doubt: str) -> Line:
+    """How a filter that is being typed can go on, or which of its words means nothing here."""
+    if doubt:
+        return line((f" {doubt}", Tone.WARN))
+    if words:
+        return line((" tab", Tone.KEY), f" {'  '.join(words)}")
+    return line((" enter", Tone.KEY), dim(" keeps it  "), ("esc", Tone.KEY), dim(" clears it"))
 
 
 def offline(link: Link, now: datetime) -> Line | None:
