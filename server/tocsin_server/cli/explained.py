@@ -5,15 +5,19 @@ from datetime import tzinfo
 
 from tocsin_server.cli.query import columns, shown
 from tocsin_server.clock import moment
+from tocsin_server.desk.promised import Chosen
 from tocsin_server.sla.clock import Clock, Segment
 from tocsin_server.sla.contract import Contract
 
 _UNITS = (("h", 3_600_000), ("m", 60_000), ("s", 1000))
 
 
-def lines(contract: Contract, clocks: Sequence[Clock], at_ms: int) -> Iterator[str]:
+def lines(
+    contract: Contract, clocks: Sequence[Clock], at_ms: int, chosen: Sequence[Chosen] = ()
+) -> Iterator[str]:
     """The whole report, harmless to a terminal."""
     yield f"{shown(contract.id)} of {shown(contract.client)}, as it stands {_day(at_ms, contract.zone)}"
+    yield from columns([_choice_cells(each, contract.zone) for each in chosen if each.at_ms <= at_ms])
     if not clocks:
         yield "no clock: nothing is promised for this ticket's priority"
     for clock in clocks:
@@ -21,17 +25,28 @@ def lines(contract: Contract, clocks: Sequence[Clock], at_ms: int) -> Iterator[s
         yield from _clock_lines(clock)
 
 
-def as_json(contract: Contract, clocks: Sequence[Clock], at_ms: int) -> dict[str, object]:
+def as_json(
+    contract: Contract, clocks: Sequence[Clock], at_ms: int, chosen: Sequence[Chosen] = ()
+) -> dict[str, object]:
     """The same for programs; `docs/desk.md` says what each field is."""
     return {
         "contract": contract.id,
         "client": contract.client,
         "at": _iso(at_ms, contract.zone),
+        "chosen": [_choice_json(each, contract.zone) for each in chosen if each.at_ms <= at_ms],
         "clocks": [_clock_json(clock) for clock in clocks],
     }
 
 
 # -- text
+
+
+def _choice_cells(chosen: Chosen, zone: tzinfo) -> tuple[str, ...]:
+    """As what the ticket is clocked since then, and which row says so."""
+    service = chosen.service
+    what = "not clocked" if service.item is None else f"item {shown(service.item)}"
+    says = "says" if chosen.is_told else "says now"
+    return "chosen", _day(chosen.at_ms, zone), what, f"{says} {shown(service.row)}"
 
 
 def _clock_lines(clock: Clock) -> Iterator[str]:
@@ -107,6 +122,11 @@ def _iso(at_ms: int, zone: tzinfo) -> str:
 
 
 # -- JSON
+
+
+def _choice_json(chosen: Chosen, zone: tzinfo) -> dict[str, object]:
+    service = chosen.service
+    return {"at": _iso(chosen.at_ms, zone), "item": service.item, "row": service.row, "told": chosen.is_told}
 
 
 def _clock_json(clock: Clock) -> dict[str, object]:

@@ -5,7 +5,7 @@ import json
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from sqlmodel import Session
 
@@ -19,7 +19,7 @@ from tocsin_server.config import DEFAULT_DATA, find_config
 from tocsin_server.datafolder import look
 from tocsin_server.decisions.folder import NO_DECIDERS, Tables, load_for_desk
 from tocsin_server.desk.kept import Merged, merge, newest
-from tocsin_server.desk.promised import Promised, Terms, promised
+from tocsin_server.desk.promised import Chosen, Promised, Terms, promised
 from tocsin_server.desk.queue import ticket_row
 from tocsin_server.errors import Misconfigured, TocsinError
 from tocsin_server.sla.clock import clocks
@@ -39,9 +39,10 @@ examples:
 
 Every clock that the ticket has or had, with each segment of its time, why it is one, how much of it the
 calendar is open, the deadline and the thresholds; in the calendar's own zone. Events later than --at have not
-happened yet. A ticket is one of the data folder's, by the contracts and tables as their files are now, whether
-or not the server runs. docs/desk.md has the formats of both files and of the JSON. The status is 0 however the
-clocks stand, breached too, and 2 where a file or an event cannot be taken or nothing is promised.
+happened yet. A ticket is one of the data folder's, by the contracts as their files are now and as the item that
+its timeline tells (the table's, where it tells none), whether or not the server runs. docs/desk.md has the
+formats of both files and of the JSON. The status is 0 however the clocks stand, breached too, and 2 where a
+file or an event cannot be taken or nothing is promised.
 """
 CHECK_EXAMPLES = """\
 examples:
@@ -90,24 +91,32 @@ def add_commands(commands: Commands) -> None:
 def _explain(options: Options) -> int:
     at_ms = SystemClock().now_ms() if options.at is None else options.at
     try:
-        contract, events = _of_files(options) if options.ticket is None else _of_ticket(options)
-        found = clocks(events, contract, at_ms)
+        asked = _of_files(options) if options.ticket is None else _of_ticket(options)
+        found = clocks(asked.events, asked.contract, at_ms)
     except TocsinError as error:  # it quotes what stands in files
         raise Misconfigured(shown(error.message), remedy=shown(error.remedy)) from error
     if options.json:
-        print(json.dumps(as_json(contract, found, at_ms), indent=2))
+        print(json.dumps(as_json(asked.contract, found, at_ms, asked.chosen), indent=2))
     else:
-        print("".join(f"{line}\n" for line in lines(contract, found, at_ms)), end="")
+        print("".join(f"{line}\n" for line in lines(asked.contract, found, at_ms, asked.chosen)), end="")
     return 0
 
 
-def _of_files(options: Options) -> tuple[Contract, Sequence[Event]]:
+class _Asked(NamedTuple):
+    """What is to be explained."""
+
+    contract: Contract
+    events: Sequence[Event]
+    chosen: Sequence[Chosen] = ()
+
+
+def _of_files(options: Options) -> _Asked:
     if options.events is None:
         raise Misconfigured("the ticket's events are missing", remedy="name their file with --events")
-    return load_contract(options.contract), load_events(options.events)
+    return _Asked(load_contract(options.contract), load_events(options.events))
 
 
-def _of_ticket(options: Options) -> tuple[Contract, Sequence[Event]]:
+def _of_ticket(options: Options) -> _Asked:
     """The contract of a ticket and its events; raises `Misconfigured` where it has no clocks."""
     if options.events is not None:
         raise Misconfigured("a ticket has its own events", remedy="leave out --events")
@@ -125,7 +134,7 @@ def _of_ticket(options: Options) -> tuple[Contract, Sequence[Event]]:
     if found is None or found.contract is None:
         why = f"there is no contract with {client}" if found is None else found.why
         raise Misconfigured(f"ticket {options.ticket} has no clocks: {why}")
-    return found.contract, found.events
+    return _Asked(found.contract, found.events, found.chosen)
 
 
 def _read(name: str, options: Options, load: Callable[[Path], T], nothing: T) -> T:

@@ -38,10 +38,12 @@ from tocsin_server.desk.record import (
     write_entries,
     write_new,
 )
-from tocsin_server.desk.ruling import Ruling, World, ruled
-from tocsin_server.desk.standing import ALARMING, Change, Evidence
+from tocsin_server.desk.ruling import World, ruled
+from tocsin_server.desk.service import with_service
+from tocsin_server.desk.standing import ALARMING, Change, Evidence, Standing
 from tocsin_server.desk.store import EVENTS, IS_MERGED, IS_OPEN, TICKET_ALERTS, TICKETS
 from tocsin_server.desk.ticket import cleared, fired, opened_by_alert, unknown
+from tocsin_server.desk.worlds import worlds_of
 from tocsin_server.estate.store import Client, Host, Site
 
 LIMIT = 500
@@ -151,6 +153,8 @@ class _Batch:
         self._touched: list[Record] = []
         self._giving = Giving(session, now_ms, EVERYWHERE)
         self._new_alerts: list[Attached] = []
+        self._worlds: dict[int, World] = {}
+        """By the record's identity in memory."""
         self._heard: set[int] = set()
         """The alerts that are told of: their tickets are their own, whatever they were attached to."""
         self.told: dict[int, _Told] = {}
@@ -193,7 +197,8 @@ class _Batch:
             if record is None or self._is_over(record, row.at_ms):
                 return self._open(row, evidence, record)
             record.move(row.host_id, row.site_id)
-            return fired(record.standing, evidence, row.at_ms, ruling=self._ruled(row))
+            was, ruling = record.standing, ruled(self._tables, _world(row), row.at_ms)
+            return self._served(record, was, fired(was, evidence, row.at_ms, ruling=ruling))
         if record is None or record.standing.state is TicketState.CLOSED:
             return None
         if row.new is AlertState.UNKNOWN:
@@ -208,7 +213,9 @@ class _Batch:
         return standing.solved_ms is not None and now_ms - standing.solved_ms > self._reopen_ms
 
     def _open(self, row: Row[Any], evidence: Evidence, earlier: Record | None) -> Change:
-        change = opened_by_alert(evidence, row.at_ms, ruling=self._ruled(row))
+        world = _world(row)
+        opened = opened_by_alert(evidence, row.at_ms, ruling=ruled(self._tables, world, row.at_ms))
+        change = with_service(opened, self._tables, world, row.at_ms)
         facts = Facts(
             client_id=row.client_id,
             site_id=row.site_id,
@@ -220,6 +227,7 @@ class _Batch:
         )
         record = Record(facts, change.standing)
         self._records[self._keys[row.id]] = record
+        self._worlds[id(record)] = world
         was_part_of_another = self._via.pop(self._keys[row.id], None) is not None
         if earlier is not None and not was_part_of_another:
             # Alerts that have gone on since then are part of the trouble: it is not over before they are.
@@ -227,9 +235,20 @@ class _Batch:
                 self._attach(record, alert_id)
         return change
 
-    def _ruled(self, row: Row[Any]) -> Ruling:
-        world = World(row.client, row.site, host_kind=row.host_kind, severity=row.severity, rule=row.alertname)
-        return ruled(self._tables, world, row.at_ms)
+    def _served(self, record: Record, was: Standing, change: Change) -> Change:
+        """What has become worse may be clocked as something else."""
+        now = change.standing
+        if (now.priority, now.severity) == (was.priority, was.severity):
+            return change
+        return with_service(change, self._tables, self._world_of(record), record.facts.opened_ms)
+
+    def _world_of(self, record: Record) -> World:
+        """The ticket's own, whichever of its alerts is told of; of all that there are, asked once."""
+        if id(record) not in self._worlds:
+            there = {each.ticket_id: id(each) for each in self._records.values() if each.read_version}
+            found = worlds_of(self._session, list(there))
+            self._worlds |= {there[ticket_id]: world for ticket_id, world in found.items()}
+        return self._worlds[id(record)]
 
     def _attach(self, record: Record, alert_id: int, *, via_id: int | None = None) -> None:
         attached = self._attached[id(record)]
@@ -243,6 +262,10 @@ class _Batch:
     def _is_last(self, record: Record, row: Row[Any]) -> bool:
         """Alerts are looked at as they are now: one that fires again further on in the queue counts already."""
         return not holds(row) and not self._holding_of(record)
+
+
+def _world(row: Row[Any]) -> World:
+    return World(row.client, row.site, host_kind=row.host_kind, severity=row.severity, rule=row.alertname)
 
 
 def holds(alert: Row[Any]) -> bool:

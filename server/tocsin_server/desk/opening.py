@@ -14,6 +14,7 @@ from tocsin_server.desk.happening import Happening
 from tocsin_server.desk.record import Facts, Record, write_entries, write_new
 from tocsin_server.desk.ruling import World, ruled
 from tocsin_server.desk.scope import client_id_of
+from tocsin_server.desk.service import with_service
 from tocsin_server.desk.standing import Change, known_priority, technician
 from tocsin_server.desk.text import MAX_TITLE, given_text, required_text
 from tocsin_server.desk.ticket import opened_by_person
@@ -35,13 +36,14 @@ def open_ticket(
     client_id = client_id_of(session, scope, new.client)
     place = None if new.host_id is None else _place(session, new.host_id, client_id)
     world = World(new.client) if place is None else World(new.client, place.site, host_kind=place.kind)
-    change = opened_by_person(
+    opened = opened_by_person(
         technician(person),
         now_ms,
         priority=priority,
         text=text,
         ruling=ruled(tables, world, now_ms),
     )
+    change = with_service(opened, tables, world, now_ms)
     site_id = None if place is None else place.site_id
     asker = None if new.requester is None else requester_by_mail(session, client_id, new.requester)
     facts = Facts(

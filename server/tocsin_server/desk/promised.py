@@ -1,8 +1,8 @@
 """What is promised about tickets, and how each promise stands, reckoned anew from their timelines when asked.
 
     client, day of creation   the contract in force
-    `sla_selection`           whether the ticket is clocked, and as which item of the contract
-    timeline                  the events of its clocks (`served.py`)
+    timeline                  whether the ticket is clocked, and as which item of the contract (`service.py`)
+                              the events of its clocks (`served.py`)
 
 A contract is asked only about tickets of its client. Where nothing is clocked, `why` says so.
 """
@@ -21,6 +21,7 @@ from tocsin_server.clock import moment
 from tocsin_server.decisions.folder import NO_TABLES, Tables
 from tocsin_server.desk.ruling import World
 from tocsin_server.desk.served import TELLING, Step, events_of, priority_at_first
+from tocsin_server.desk.service import Service, selected, service_told
 from tocsin_server.desk.store import EVENTS, TICKETS
 from tocsin_server.errors import Unprocessable
 from tocsin_server.estate.store import Client, Host, Site
@@ -85,6 +86,14 @@ class Terms(NamedTuple):
 NO_TERMS = Terms(NO_CONTRACTS, NO_TABLES, 0, {})
 
 
+class Chosen(NamedTuple):
+    """As which item a ticket is clocked from a moment on; `is_told` where its timeline says so."""
+
+    at_ms: int
+    service: Service
+    is_told: bool = True
+
+
 class Promised(NamedTuple):
     """The clocks of a ticket by its contract, and the events they are reckoned from; `why` there are none."""
 
@@ -92,6 +101,7 @@ class Promised(NamedTuple):
     events: Sequence[Event] = ()
     clocks: Sequence[Clock] = ()
     why: str = ""
+    chosen: Sequence[Chosen] = ()
 
 
 Reckon = Callable[[Sequence[Event], Contract, int], Sequence[Clock]]
@@ -116,10 +126,16 @@ def _promised(rows: Sequence[Row[Any]], terms: Terms, reckon: Reckon) -> Promise
     try:
         contract = _contract(terms.contracts, ticket.client, steps[0].at_ms)
         priority = priority_at_first(steps, ticket.priority)
-        item = _item(terms.tables, rows, priority)
-        events = events_of(steps, item=item, priority=priority, reasons=contract.pause_reasons)
+        chosen = _chosen(terms.tables, rows, steps, priority)
+        events = events_of(
+            steps,
+            item=chosen[0].service.item,
+            priority=priority,
+            reasons=contract.pause_reasons,
+            sla_of=lambda item: contract.sla_of(item, steps[0].at_ms).name,
+        )
         now_ms = max(terms.now_ms, events[-1].at_ms)  # the server's clock may have been set back
-        return Promised(contract, events, reckon(events, contract, now_ms))
+        return Promised(contract, events, reckon(events, contract, now_ms), chosen=chosen)
     except (Unprocessable, NeverOpen) as none:
         return Promised(why=none.message)
 
@@ -135,17 +151,26 @@ def _contract(contracts: Contracts, client: str, at_ms: int) -> Contract:
     return contract
 
 
-def _item(tables: Tables, rows: Sequence[Row[Any]], priority: int) -> str:
-    """The item of the contract's lines; raises `Unprocessable` where the ticket is not clocked."""
-    ticket = rows[0]
+def _chosen(tables: Tables, rows: Sequence[Row[Any]], steps: Sequence[Step], priority: int) -> Sequence[Chosen]:
+    """As what it is clocked since it was opened, as the timeline tells, else as the table says now.
+
+    Raises `Unprocessable` where it never was.
+    """
+    told = [(step.at_ms, service_told(step.data)) for step in steps]
+    chosen = [Chosen(at_ms, service) for at_ms, service in told if service is not None]
+    if told[0][1] is None:
+        world = _world(rows[0])
+        now = selected(tables, world, steps[0].at_ms, priority=priority)
+        chosen = [Chosen(steps[0].at_ms, now, is_told=False), *chosen]
+    if not any(each.service.is_clocked for each in chosen):
+        raise Unprocessable(f"not clocked, says {chosen[-1].service.row}")
+    return chosen
+
+
+def _world(ticket: Row[Any]) -> World:
+    """By the entry that opens it."""
     rule = ticket.actor if ticket.actor_kind is ActorKind.RULE else ""
-    world = World(ticket.client, ticket.site, ticket.kind, ticket.host_kind, ticket.severity, rule)
-    if "sla_selection" not in tables:
-        raise Unprocessable("no table 'sla_selection' is in force")
-    decision = tables["sla_selection"].decide({**world.asked(tables, rows[0].at_ms), "priority": priority})
-    if not decision.outputs["clocked"]:
-        raise Unprocessable(f"not clocked, says {decision}")
-    return str(decision.outputs["item"])
+    return World(ticket.client, ticket.site, ticket.kind, ticket.host_kind, ticket.severity, rule)
 
 
 # -- as consoles are told

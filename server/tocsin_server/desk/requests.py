@@ -20,6 +20,7 @@ from tocsin_server.desk.happening import Happening
 from tocsin_server.desk.opening import written_new
 from tocsin_server.desk.record import Facts
 from tocsin_server.desk.ruling import World, ruled
+from tocsin_server.desk.service import with_service
 from tocsin_server.desk.store import TICKETS
 from tocsin_server.desk.text import cleaned, shortened
 from tocsin_server.desk.ticket import opened_from_host
@@ -107,13 +108,14 @@ def open_request(
     if known is not None:
         return known, None
     world = World(host.client, host.site, kind=TicketKind.REQUEST, host_kind=host.kind)
-    change = opened_from_host(
+    asks = opened_from_host(
         f"{request.who} on {host.name}",
         now_ms,
         text=request.text,
         data=readings,
         ruling=ruled(tables, world, now_ms),
     )
+    change = with_service(asks, tables, world, now_ms)
     facts = Facts(
         client_id=host.client_id,
         site_id=host.site_id,

@@ -10,18 +10,20 @@
     solved       solved            by a technician, or by a program
     reopened     reopened          whoever it was
     closed       closed            and solved, where it was not
-    prioritised  priority
+    prioritised  priority, and the SLA of the item as which the ticket is clocked from then on (`service.py`)
     window opened, closed   maintenance_began, maintenance_ended
     merged       merged            so do unmerged, absorbed and separated
-    an alert that makes it more urgent: priority
+    an alert that makes it more urgent: the same
 
 To know of an alert is not to take the ticket up. Whatever a ticket goes through makes events that clocks take.
 """
 
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from tocsin_protocol.vocabulary import ActorKind, TicketEventKind
+from tocsin_server.desk.service import service_told
 from tocsin_server.sla.events import By, Event, EventKind
 
 
@@ -54,23 +56,45 @@ def priority_at_first(steps: Sequence[Step], otherwise: int) -> int:
     return (priority_told(steps[0]) if steps else None) or next(before, otherwise)
 
 
-def events_of(steps: Iterable[Step], *, item: str, priority: int, reasons: Container[str]) -> list[Event]:
+def _itself(item: str) -> str:
+    return item
+
+
+def events_of(
+    steps: Iterable[Step],
+    *,
+    item: str | None,
+    priority: int,
+    reasons: Container[str],
+    sla_of: Callable[[str], str] = _itself,
+) -> list[Event]:
     """The events of a timeline in its order; of an entry up to two, whose ids are twice its own, or one more.
 
-    `priority` is what the ticket has where the first entry does not tell. An entry that is told late happens
-    no earlier than the one before it: that is how the ticket took it.
+    `item` is as what the ticket is clocked when it is opened, nothing where it is not, and `sla_of` gives the
+    SLA of one that comes later. `priority` is what the ticket has where the first entry does not tell. An entry
+    that is told late happens no earlier than the one before it: that is how the ticket took it.
     """
     life, at_ms, events = _Life(reasons), 0, list[Event]()
     for step in steps:
         if step.kind not in TELLING:
             continue
         at_ms = max(at_ms, step.at_ms)
+        priority = priority_told(step) or priority
+        created_ms = min(at_ms, int(step.data.get("opened_ms", 0)))
         for place, kind in enumerate(_MEANING[step.kind](life, step)):
-            name = _NAMED[kind](life, step, item) if kind in _NAMED else ""
-            told = priority_told(step) or priority
-            opened_ms = min(at_ms, int(step.data.get("opened_ms", 0)))
-            events.append(Event(2 * step.id + place, at_ms, kind, name, told, _by(step), created_ms=opened_ms))
+            served = item if kind is EventKind.CREATED else _served(step, sla_of)
+            name = _NAMED[kind](life, step, served or "") if kind in _NAMED else ""
+            event = Event(2 * step.id + place, at_ms, kind, name, priority, _by(step), created_ms=created_ms)
+            events.append(event if served is not None else replace(event, is_clocked=False))
     return events
+
+
+def _served(step: Step, sla_of: Callable[[str], str]) -> str | None:
+    """The SLA that an entry tells of: empty where it tells of none, and nothing where it ends it."""
+    service = service_told(step.data)
+    if service is None:
+        return ""
+    return None if service.item is None else sla_of(service.item)
 
 
 def party_told(step: Step) -> str:
@@ -134,7 +158,7 @@ class _Life:
         yield from self.fired(step)
 
     def fired(self, step: Step) -> Iterator[EventKind]:
-        if priority_told(step) is not None:
+        if priority_told(step) is not None or service_told(step.data) is not None:
             yield EventKind.PRIORITY
 
     def closed(self, step: Step) -> Iterator[EventKind]:
@@ -188,6 +212,7 @@ _MEANING: Mapping[TicketEventKind, Callable[[_Life, Step], Iterator[EventKind]]]
 }
 _NAMED: Mapping[EventKind, Callable[[_Life, Step, str], str]] = {
     EventKind.CREATED: lambda _life, _step, item: item,
+    EventKind.PRIORITY: lambda _life, _step, sla: sla,
     EventKind.PAUSED: lambda life, _step, _item: life.waits_for,
     EventKind.ASSIGNED: lambda _life, step, _item: party_told(step),
     EventKind.MAINTENANCE_BEGAN: lambda _life, step, _item: str(step.data["window"]),

@@ -25,7 +25,8 @@ from tocsin_server.desk.guard import Case
 from tocsin_server.desk.happening import Happening
 from tocsin_server.desk.lifecycle import Course, Lifecycle
 from tocsin_server.desk.record import Record, read_records, written
-from tocsin_server.desk.ruling import Term, Weight, term_of, weighed
+from tocsin_server.desk.ruling import Term, Weight, World, term_of, weighed
+from tocsin_server.desk.service import with_service
 from tocsin_server.desk.standing import ALARMING, Change, Technician, known_priority, technician
 from tocsin_server.desk.store import EVENTS, IS_OPEN, TICKET_ALERTS, TICKETS
 from tocsin_server.desk.text import given_text, required_text
@@ -172,8 +173,12 @@ def prioritise(session: Session, ticket_id: int, hand: Hand, *, wish: Prioritisa
     said = given_text(wish.text, what="the reason")
 
     def decide(record: Record) -> Change:
-        weight = _weight(session, record, hand, wish, text=said)
-        return ticket.prioritise(record.standing, hand.who, hand.now_ms, weight=weight, text=said)
+        world = worlds_of(session, [record.ticket_id])[record.ticket_id]
+        weight = _weight(world, hand, wish, text=said)
+        change = ticket.prioritise(record.standing, hand.who, hand.now_ms, weight=weight, text=said)
+        if change.standing.priority == record.standing.priority:
+            return change
+        return with_service(change, hand.tables, world, record.facts.opened_ms)
 
     return _change(session, ticket_id, hand, decide)
 
@@ -234,12 +239,11 @@ def _change(session: Session, ticket_id: int, hand: Hand, decide: Callable[[Reco
     return done
 
 
-def _weight(session: Session, record: Record, hand: Hand, wish: Prioritisation, *, text: str) -> Weight:
+def _weight(world: World, hand: Hand, wish: Prioritisation, *, text: str) -> Weight:
     """What a person wishes, and a table makes of it."""
     if wish.priority is None:
         if not (wish.impact and wish.urgency):
             raise Unprocessable("nothing says how urgent it is", remedy="say impact and urgency, or a priority")
-        world = worlds_of(session, [record.ticket_id])[record.ticket_id]
         return weighed(hand.tables, world, hand.now_ms, impact=wish.impact, urgency=wish.urgency)
     if wish.impact or wish.urgency:
         raise Unprocessable("a priority and what it follows from are given", remedy="give one of both")

@@ -155,26 +155,36 @@ class _Ticket:
 
     def created(self, event: Event) -> None:
         self._priority = self._known_priority(event)
-        self._promise(AgreementType.SLA, self._contract.sla_of(event.name, event.at_ms))
+        if event.is_clocked:
+            self._promise(AgreementType.SLA, self._contract.sla_of(event.name, event.at_ms))
 
     def prioritised(self, event: Event) -> None:
-        """The same priority again changes nothing."""
-        if self._known_priority(event) == self._priority:
-            return
-        self._priority = event.priority
-        for strand in self._current.values():
-            self._follow(strand, strand[-1].agreement)
+        """The same priority again, by the same SLA, changes nothing."""
+        self._priority = self._known_priority(event)
+        sla = self._known_sla(event) if event.name else None
+        if not event.is_clocked:
+            self._withdraw(AgreementType.SLA)
+        for kind, strand in self._current.items():
+            agreement = sla if sla and kind is AgreementType.SLA else strand[-1].agreement
+            if (strand[-1].agreement.name, strand[-1].priority) != (agreement.name, self._priority):
+                self._follow(strand, agreement)
+        if sla is not None and AgreementType.SLA not in self._current:
+            self._promise(AgreementType.SLA, sla)
 
     def sla_changed(self, event: Event) -> None:
+        agreement = self._known_sla(event)
+        strand = self._current[AgreementType.SLA]
+        if strand[-1].agreement.name != agreement.name:
+            self._follow(strand, agreement)
+
+    def _known_sla(self, event: Event) -> Agreement:
         agreement = self._contract.agreements.get(event.name)
         if agreement is None or agreement.type is not AgreementType.SLA:
             slas = [each.name for each in self._contract.agreements.values() if each.type is AgreementType.SLA]
             raise ImpossibleEvent(
                 event, f"there is no SLA {event.name!r} in the contract", remedy=f"there are {', '.join(slas)}"
             )
-        strand = self._current[AgreementType.SLA]
-        if strand[-1].agreement.name != agreement.name:
-            self._follow(strand, agreement)
+        return agreement
 
     def assigned(self, event: Event) -> None:
         """To a supplier, while the team keeps it; or to a team, which takes it back from whoever had it."""

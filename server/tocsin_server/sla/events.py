@@ -42,8 +42,9 @@ class By(StrEnum):
 class Event:
     """One event. What its kind does not use is empty.
 
-    `name` is the item of `created`, the agreement of `sla_changed`, the party of `assigned`, the reason of
-    `paused`, the other ticket of `merged`, `absorbed` and `separated`, the window of `maintenance_…`.
+    `name` is the item of `created`, the agreement of `sla_changed` and, where it comes with one, of `priority`,
+    the party of `assigned`, the reason of `paused`, the other ticket of `merged`, `absorbed` and `separated`,
+    the window of `maintenance_…`.
     """
 
     id: int
@@ -55,6 +56,8 @@ class Event:
     is_public: bool = True
     created_ms: int = 0
     """Of `absorbed`: when the other ticket was created."""
+    is_clocked: bool = True
+    """Of `created` and `priority`: whether the client is promised anything from then on."""
 
 
 class ImpossibleEvent(Unprocessable):

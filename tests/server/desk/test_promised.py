@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import event, update
 from sqlmodel import Session
 from tests.contracts import contract_of
-from tests.lifecycle import TABLES
+from tests.lifecycle import TABLES, selecting
 from tests.server.desk.world import ALICE, NOW, World
 
 from tocsin_protocol.acts import NewTicket
@@ -16,8 +16,7 @@ from tocsin_protocol.teams import Assign
 from tocsin_protocol.tickets import TicketDetail, TicketPage
 from tocsin_protocol.vocabulary import TicketKind
 from tocsin_server.access.scope import EVERYWHERE, Scope
-from tocsin_server.decisions.folder import NO_TABLES, Tables, always
-from tocsin_server.decisions.tablefile import read_table
+from tocsin_server.decisions.folder import NO_TABLES, Tables
 from tocsin_server.desk import due, opening, queue, teams, work
 from tocsin_server.desk.filters import Filters
 from tocsin_server.desk.promised import Due, Terms, promised
@@ -277,11 +276,9 @@ def test_a_suppliers_clock_goes_on_while_all_others_wait_for_it(given: World) ->
 def test_the_team_that_a_ticket_is_opened_for_has_its_clock_from_then_on(world: World) -> None:
     world.storage.write(lambda session: session.execute(update(HOSTS).values(kind="network")))
     world.fire(severity="critical")
-    world.consume()
-    item = read_table("sla_selection.csv", b"F,client:string,=> clocked:bool,=> item:string\nall,-,true,server")
-    held = {"tables": Tables({**TABLES, "sla_selection": item}, is_open=always)}
+    world.consume(tables=selecting(b"F,client:string,=> clocked:bool,=> item:string\nall,-,true,server"))
 
-    found = detail(world, **held).clocks
+    found = detail(world).clocks
 
     assert [(each.agreement, each.kind, each.due_at) for each in found if each.type == "ola"] == [
         ("network", "resolve", at(10))
@@ -347,6 +344,14 @@ def test_a_contract_clocks_no_other_clients_tickets(night: World) -> None:
     }
 
 
+@pytest.fixture
+def earlier(world: World) -> World:
+    """What `night` is, of an earlier version, which has not written down as what it is clocked."""
+    world.fire(severity="critical")
+    world.consume(tables=NO_TABLES)
+    return world
+
+
 @pytest.mark.parametrize(
     ("changes", "why"),
     [
@@ -355,9 +360,9 @@ def test_a_contract_clocks_no_other_clients_tickets(night: World) -> None:
     ],
 )
 def test_where_a_client_with_a_contract_has_no_clocks_it_is_said_why(
-    night: World, changes: dict[str, Any], why: str
+    earlier: World, changes: dict[str, Any], why: str
 ) -> None:
-    found = detail(night, **changes)
+    found = detail(earlier, **changes)
 
     assert (found.clocks, found.unclocked) == ([], why)
 
@@ -368,13 +373,13 @@ def test_an_item_that_no_line_has_is_named(world: World) -> None:
     assert detail(world).unclocked == "contract 'ACME-1' has no item 'servicedesk' with an SLA on 2023-11-14"
 
 
-def test_a_kind_of_ticket_that_the_table_does_not_clock_has_none(night: World) -> None:
-    night.storage.write(
+def test_a_kind_of_ticket_that_the_table_does_not_clock_has_none(earlier: World) -> None:
+    earlier.storage.write(
         lambda session: session.execute(update(TICKETS).values(kind=TicketKind.PROBLEM))  # as nobody can yet
     )
 
-    assert detail(night).clocks == []
-    assert detail(night).unclocked.startswith("not clocked, says sla_selection@")
+    assert detail(earlier).clocks == []
+    assert detail(earlier).unclocked.startswith("not clocked, says sla_selection@")
 
 
 URGENT_ONLY = b"""A,priority:integer(1..4),client:string,rule:string,=> clocked:bool,=> item:string
@@ -385,12 +390,16 @@ other-rules,-,-,not(FilesystemFull),false,none
 """
 
 
-def test_the_table_is_told_with_which_priority_and_by_which_rule_the_ticket_was_opened(night: World) -> None:
-    night.fire(severity="warning", mountpoint="/srv")
-    night.consume()
-    tables = Tables({**TABLES, "sla_selection": read_table("sla_selection.csv", URGENT_ONLY)}, is_open=always)
+@pytest.mark.parametrize("at_opening", [selecting(URGENT_ONLY), NO_TABLES])
+def test_the_table_is_told_with_which_priority_and_by_which_rule_the_ticket_was_opened(
+    world: World, at_opening: Tables
+) -> None:
+    for severity, mountpoint in (("critical", "/"), ("warning", "/srv")):
+        world.fire(severity=severity, mountpoint=mountpoint)
+    world.consume(tables=at_opening)
+    tables = selecting(URGENT_ONLY)
 
-    assert [bool(detail(night, number, tables=tables).clocks) for number in (1, 2)] == [True, False]
+    assert [bool(detail(world, number, tables=tables).clocks) for number in (1, 2)] == [True, False]
 
 
 def test_a_clock_on_the_wall_that_was_set_back_hides_nothing(night: World) -> None:

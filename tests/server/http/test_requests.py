@@ -36,7 +36,7 @@ from tocsin_server.series.head import Head
 
 KEY = b"k" * 16
 
-RULED = {"impact", "urgency", "priority", "reason", "team", "decided"}
+RULED = {"impact", "urgency", "priority", "reason", "team", "decided", "service"}
 """What the decision tables add to the entry that opens a ticket."""
 
 
