@@ -80,6 +80,19 @@ def test_a_certificate_of_an_unknown_authority_fails_by_the_roots_of_the_system(
     [
         (silent, "timeout"),
         (dripping(b"\x16\x03\x03\x40\x00"), "timeout"),  # a record that comes byte after byte
+    ],
+)
+def test_a_peer_that_does_not_come_to_tls_is_left_in_time(serve, reason):
+    with listening(serve) as port, at_most(2):
+        failed = failure(tls(port), deadline_s=0.4)
+
+    assert failed.reason == reason, failed.words
+    assert "probe_ip_protocol" in values(failed.samples)
+
+
+@pytest.mark.parametrize(
+    ("serve", "reason"),
+    [
         (answering(b"HTTP/1.1 400 Bad Request\r\n\r\n"), "malformed"),
         (answering(b"\x15\x03\x03\x00\x02\x02\x28"), "refused"),  # an alert: handshake_failure
         (lambda accepted: None, "refused"),  # hangs up
@@ -89,9 +102,9 @@ def test_a_certificate_of_an_unknown_authority_fails_by_the_roots_of_the_system(
         ),  # empty requests for a handshake, which mean nothing
     ],
 )
-def test_a_peer_that_speaks_no_tls_is_left_in_time(serve, reason):
-    with listening(serve) as port, at_most(2):
-        failed = failure(tls(port), deadline_s=0.4)
+def test_a_peer_that_speaks_no_tls_is_left_for_what_it_says(serve, reason):
+    with listening(serve) as port:
+        failed = failure(tls(port))
 
     assert failed.reason == reason, failed.words
     assert "probe_ip_protocol" in values(failed.samples)
