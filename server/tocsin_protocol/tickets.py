@@ -122,6 +122,8 @@ class TicketDetail(Message, frozen=True, kw_only=True):
     """The logins of those who watch it."""
     cut_off: int = 0
     """How many alerts of hosts behind its own dead one are on it; `alerts` ends with a few of them."""
+    more_alerts: int = 0
+    """How many alerts are on it beside these: `alerts` has the worst 200."""
     ties: list[TicketTie] = msgspec.field(default_factory=list)
     """What else belongs to it, at most 200 of them."""
     requester: Requester | None = None

@@ -23,9 +23,13 @@ NOBODY = "nobody"
 WATCHERS = "watchers"
 """Who watches the ticket."""
 
+STORM = "storm"
+"""Where an alert goes that opens no ticket of its own."""
+
 _KIND = Words(("incident", "request", "problem", "change"))
 _PRIORITY = Numbers(1, 4, whole=True)
 _DEGREE = Words(("high", "medium", "low"))
+_COUNT = Numbers(whole=True)
 _WAY = Words(("mail", "page", NONE))
 _WORLD: Mapping[str, Domain] = {
     "client": Text(),
@@ -67,6 +71,16 @@ FORMS: Mapping[str, Form] = {
     "auto_close": Form(
         {**_WORLD, "priority": _PRIORITY, "solved_by": Words(("recovery", "person"))},
         {"closes": Truth(), "after_hours": Numbers(0, 8760)},
+    ),
+    "storm": Form(
+        {
+            **_WORLD,
+            "opened": _COUNT,
+            "opened_of_rule": _COUNT,
+            "opened_in_all": _COUNT,
+            "storm": Words((NONE, "open", "host")),
+        },
+        {"ticket": Words(("own", STORM))},
     ),
     "escalation": Form(
         {

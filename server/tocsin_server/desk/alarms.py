@@ -34,6 +34,8 @@ _RANK: Mapping[AlertState, int] = {state: rank for rank, state in enumerate(_WOR
 _ACTIVE = _WORST_FIRST[:3]
 
 MOST_CUT_OFF = 20
+MOST_OF_TICKET = 200
+"""A storm may have ten thousand: what else there is, is counted."""
 
 _ALERTS = AlertRow.metadata.tables["alert"]
 _CLIENTS = Client.metadata.tables["client"]
@@ -93,14 +95,22 @@ def alert_view(session: Session, scope: Scope, alert_id: int, *, live_value: Liv
 def alerts_of_ticket(
     session: Session, scope: Scope, ticket_id: int, *, live_value: LiveValue | None = None
 ) -> list[Alert]:
-    """What a ticket is about, worst first; after that a few of those whose hosts are only cut off."""
+    """What a ticket is about, the worst of it first; after that a few of those whose hosts are only cut off."""
     on_ticket = select(TICKET_ALERTS.c.alert_id).where(TICKET_ALERTS.c.ticket_id == ticket_id)
     behind = on_ticket.where(TICKET_ALERTS.c.cut_off).order_by(TICKET_ALERTS.c.alert_id).limit(MOST_CUT_OFF)
     found: list[Alert] = []
     for some in (on_ticket.where(~TICKET_ALERTS.c.cut_off), behind):
         asked = _VIEW.where(_ALERTS.c.id.in_(some), scope.within(_ALERTS.c.client_id))
-        found += [_alert(row, scope, live_value) for row in session.execute(asked.order_by(*_ORDER))]
+        first = asked.order_by(*_ORDER).limit(MOST_OF_TICKET)
+        found += [_alert(row, scope, live_value) for row in session.execute(first)]
     return found
+
+
+def more_of_ticket(session: Session, ticket_id: int) -> int:
+    """How many alerts a ticket is about beside those that are shown with it."""
+    is_counted = (TICKET_ALERTS.c.ticket_id == ticket_id) & ~TICKET_ALERTS.c.cut_off
+    asked = select(func.count()).select_from(TICKET_ALERTS).where(is_counted)
+    return max(0, int(session.execute(asked).scalar_one()) - MOST_OF_TICKET)
 
 
 def cut_off_of_ticket(session: Session, ticket_id: int) -> int:
@@ -116,6 +126,7 @@ def worst_states(session: Session, ticket_ids: Sequence[int]) -> dict[int, Alert
         select(TICKET_ALERTS.c.ticket_id, _ALERTS.c.state)
         .join_from(TICKET_ALERTS, _ALERTS, _ALERTS.c.id == TICKET_ALERTS.c.alert_id)
         .where(TICKET_ALERTS.c.ticket_id.in_(ticket_ids), ~TICKET_ALERTS.c.cut_off)
+        .distinct()
     )
     worst: dict[int, AlertState] = {}
     for ticket_id, state in session.execute(asked) if ticket_ids else ():

@@ -6,33 +6,30 @@
     4. decide in memory, transition by transition (`ticket.py`)
     5. write tickets, entries and `consumed_ms` in a few statements, in the caller's transaction
 
-The key of the trouble is the client, the alert's name and its labels without the severity: two severities of
-the same trouble share one ticket. While that one is merged into another, the other hears of it. Where somebody
-else opens a ticket of the same key meanwhile, the transitions of that key stay unconsumed, and the next call
-attaches them.
+Where alerts would open more tickets than people can work, the table `storm` has them join one (`storm.py`).
+Where somebody else opens a ticket of the same key meanwhile, the transitions of that key stay unconsumed, and
+the next call attaches them.
 """
 
-import hashlib
-import json
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Row, delete, func, literal_column, or_, select, update
+from sqlalchemy import ColumnElement, Row, delete, literal_column, select, update
 from sqlmodel import Session
 
-from tocsin_protocol.vocabulary import AlertState, SuppressionKind, TicketEventKind, TicketState
+from tocsin_protocol.vocabulary import AlertState, TicketEventKind, TicketState
 from tocsin_server.access.scope import EVERYWHERE
 from tocsin_server.alerts.store import AlertRow, Transition
 from tocsin_server.decisions.folder import Tables
 from tocsin_server.desk.evidence import evidence_of, title_of
+from tocsin_server.desk.gathering import Gathering, world_of
 from tocsin_server.desk.giving import Giving
 from tocsin_server.desk.happening import Happening
 from tocsin_server.desk.record import (
     Attached,
     Facts,
     Record,
-    read_records,
     write_alerts,
     write_changes,
     write_entries,
@@ -40,9 +37,11 @@ from tocsin_server.desk.record import (
 )
 from tocsin_server.desk.ruling import World, ruled
 from tocsin_server.desk.service import with_service
-from tocsin_server.desk.standing import ALARMING, Change, Evidence, Standing
-from tocsin_server.desk.store import EVENTS, IS_MERGED, IS_OPEN, TICKET_ALERTS, TICKETS
+from tocsin_server.desk.standing import Change, Evidence, Standing
+from tocsin_server.desk.store import EVENTS, TICKET_ALERTS
+from tocsin_server.desk.storm import Surge
 from tocsin_server.desk.ticket import cleared, fired, opened_by_alert, unknown
+from tocsin_server.desk.trouble import flaps, holds, is_bar, records_of, ticket_key
 from tocsin_server.desk.worlds import worlds_of
 from tocsin_server.estate.store import Client, Host, Site
 
@@ -93,6 +92,8 @@ _ANY_WAITING = select(_TRANSITIONS.c.id).where(IS_WAITING).limit(1)
 
 _TOLD_OF = frozenset({AlertState.FIRING, AlertState.UNKNOWN, AlertState.RESOLVED})
 """What a ticket hears of. A pending alert has not rung yet, and one that was only pending never has."""
+_OVER = TicketEventKind.ALERT_RESOLVED
+_CALM = {AlertState.UNKNOWN: TicketEventKind.ALERT_UNKNOWN}
 
 
 class _Told(NamedTuple):
@@ -130,13 +131,6 @@ def is_waiting(session: Session) -> bool:
     return session.execute(_ANY_WAITING).first() is not None
 
 
-def ticket_key(client_id: int, alertname: str, labels: Mapping[str, str]) -> str:
-    """What makes alerts the same trouble."""
-    identity = sorted((name, value) for name, value in labels.items() if name not in ("alertname", "severity"))
-    exact = json.dumps([client_id, alertname, identity]).encode()
-    return hashlib.blake2b(exact, digest_size=16).hexdigest()
-
-
 class _Batch:
     """The tickets that a run of transitions is about, and what becomes of them."""
 
@@ -147,9 +141,12 @@ class _Batch:
         self._reopen_ms = reopen_ms
         self._tables = tables
         self._keys = {row.id: ticket_key(row.client_id, row.alertname, row.labels) for row in rows}
-        self._records, self._via = _records_of(session, set(self._keys.values()))
+        self._records, self._via = records_of(session, set(self._keys.values()))
         self._attached, self._holding = _alerts_of(session, self._records)
         self._holding |= {row.alert_id: holds(row) for row in rows}
+        self._gathering = Gathering(
+            session, rows, self._keys, self._records.values(), tables=tables, is_over=self._is_over
+        )
         self._touched: list[Record] = []
         self._giving = Giving(session, now_ms, EVERYWHERE)
         self._new_alerts: list[Attached] = []
@@ -162,7 +159,16 @@ class _Batch:
     def tell(self, row: Row[Any]) -> None:
         """Let one transition have its effect."""
         key = self._keys[row.id]
-        change = self._change(row, self._records.get(key))
+        surge = self._gathering.surge_of(key)
+        record = self._records.get(key) if surge is None else surge.record
+        if self._gathering.has_heard(row) or not _is_heard(row, record):
+            return
+        if surge is None and _rings(row) and (record is None or self._is_over(record, row.at_ms)):
+            surge = self._join(row, key, record)
+        if surge is not None:
+            self._gather(surge, row, key)
+            return
+        change = self._change(row, record)
         if change is None:
             return
         record = self._records[key]
@@ -177,6 +183,7 @@ class _Batch:
 
     def write(self) -> set[int]:
         """Write it all; the transitions that somebody else was faster for."""
+        self._finish_storms()
         new = [record for record in self._touched if not record.read_version]
         written = {id(record) for record in write_new(self._session, new)}
         kept = [record for record in self._touched if record.read_version or id(record) in written]
@@ -186,18 +193,17 @@ class _Batch:
         self._giving.write()
         _detach(self._session, self._heard)
         write_alerts(self._session, [one for one in self._new_alerts if id(one.record) in stay])
+        self._gathering.write(lambda record: id(record) in stay)
         return {transition_id for transition_id, told in self.told.items() if id(told.record) not in stay}
 
     def _change(self, row: Row[Any], record: Record | None) -> Change | None:
         """What it makes of the ticket of its key; a new one may take that one's place."""
-        if not _is_heard(row, record):
-            return None
         evidence = evidence_of(row)
-        if row.new is AlertState.FIRING or (row.redelivers and row.new is AlertState.UNKNOWN):
+        if _rings(row):
             if record is None or self._is_over(record, row.at_ms):
                 return self._open(row, evidence, record)
             record.move(row.host_id, row.site_id)
-            was, ruling = record.standing, ruled(self._tables, _world(row), row.at_ms)
+            was, ruling = record.standing, ruled(self._tables, world_of(row), row.at_ms)
             return self._served(record, was, fired(was, evidence, row.at_ms, ruling=ruling))
         if record is None or record.standing.state is TicketState.CLOSED:
             return None
@@ -213,7 +219,7 @@ class _Batch:
         return standing.solved_ms is not None and now_ms - standing.solved_ms > self._reopen_ms
 
     def _open(self, row: Row[Any], evidence: Evidence, earlier: Record | None) -> Change:
-        world = _world(row)
+        world = world_of(row)
         opened = opened_by_alert(evidence, row.at_ms, ruling=ruled(self._tables, world, row.at_ms))
         change = with_service(opened, self._tables, world, row.at_ms)
         facts = Facts(
@@ -228,12 +234,48 @@ class _Batch:
         record = Record(facts, change.standing)
         self._records[self._keys[row.id]] = record
         self._worlds[id(record)] = world
-        was_part_of_another = self._via.pop(self._keys[row.id], None) is not None
-        if earlier is not None and not was_part_of_another:
-            # Alerts that have gone on since then are part of the trouble: it is not over before they are.
-            for alert_id in self._holding_of(earlier):
-                self._attach(record, alert_id)
+        for alert_id in self._going_on(self._keys[row.id], earlier):
+            self._attach(record, alert_id)
+        self._gathering.opened(row)
         return change
+
+    def _going_on(self, key: str, earlier: Record | None) -> list[int]:
+        """Alerts that have gone on since then are part of the trouble: it is not over before they are."""
+        was_part_of_another = self._via.pop(key, None) is not None
+        left_behind = list(self._gathering.left_behind(key))
+        self._holding |= dict.fromkeys(left_behind, True)
+        return (
+            left_behind if earlier is None or was_part_of_another else left_behind + self._holding_of(earlier)
+        )
+
+    def _join(self, row: Row[Any], key: str, earlier: Record | None) -> Surge | None:
+        """The storm that takes it in, where the table has it open no ticket of its own."""
+        admitted = self._gathering.admitting(row)
+        if not admitted:
+            return None
+        surge = self._gathering.join(row, key, admitted)
+        for alert_id in self._going_on(key, earlier):
+            self._gathering.carry(surge, alert_id, key)
+            self._attached[id(surge.record)].add(alert_id)
+        return surge
+
+    def _gather(self, surge: Surge, row: Row[Any], key: str) -> None:
+        """A storm's ticket is told of what a batch counts."""
+        is_first = not surge.is_told
+        self._gathering.tell(surge, row, key, rings=_rings(row))
+        opens = surge.opens if is_first else None
+        kind = opens or (TicketEventKind.ATTACHED if _rings(row) else _CALM.get(row.new, _OVER))
+        self._attached[id(surge.record)].add(row.alert_id)
+        self._heard.add(row.alert_id)
+        self.told[row.id] = _Told(surge.record, kind, row.sample_ms)
+
+    def _finish_storms(self) -> None:
+        touched = set(map(id, self._touched))
+        for surge in self._gathering.finish(lambda record: bool(self._holding_of(record))):
+            if id(surge.record) not in touched:
+                self._touched.append(surge.record)
+            if surge.opens is TicketEventKind.OPENED:
+                self._giving.give(surge.record, surge.first_ms)
 
     def _served(self, record: Record, was: Standing, change: Change) -> Change:
         """What has become worse may be clocked as something else."""
@@ -264,82 +306,23 @@ class _Batch:
         return not holds(row) and not self._holding_of(record)
 
 
-def _world(row: Row[Any]) -> World:
-    return World(row.client, row.site, host_kind=row.host_kind, severity=row.severity, rule=row.alertname)
-
-
-def holds(alert: Row[Any]) -> bool:
-    """Whether its ticket is not over: it may still be there, or ends only to begin again."""
-    return alert.state in ALARMING or _flaps(alert.suppressed)
-
-
-def _flaps(reasons: Sequence[Mapping[str, str]]) -> bool:
-    return not all(map(_is_bar, reasons))
-
-
 def _is_heard(row: Row[Any], record: Record | None) -> bool:
     """Whether its ticket hears of it. An open one does, but for what flaps on; else nobody is to be woken."""
     has_open = record is not None and record.standing.is_open
-    if _flaps(row.withheld) and (has_open or row.new is not AlertState.FIRING):
+    if flaps(row.withheld) and (has_open or row.new is not AlertState.FIRING):
         return False
-    is_barred = row.acknowledged_ms is not None or any(map(_is_bar, row.withheld))
+    is_barred = row.acknowledged_ms is not None or any(map(is_bar, row.withheld))
     return has_open or not is_barred
 
 
-def _is_bar(reason: Mapping[str, str]) -> bool:
-    """Whether it keeps a ticket from being opened; that an alert flaps does not."""
-    return reason["kind"] != SuppressionKind.FLAPPING
+def _rings(row: Row[Any]) -> bool:
+    """Whether it asks for a ticket, where there is none."""
+    return row.new is AlertState.FIRING or (row.redelivers and row.new is AlertState.UNKNOWN)
 
 
 def _told_before(session: Session, ids: Sequence[int]) -> set[int]:
     asked = select(EVENTS.c.transition_id).where(EVENTS.c.transition_id.in_(ids))
     return set(session.execute(asked).scalars())
-
-
-def _records_of(session: Session, keys: set[str]) -> tuple[dict[str, Record], dict[str, int]]:
-    """For each key the open ticket, else the newest; instead of one that is merged the one that it is part of.
-
-    An open ticket that one of the key is merged into comes before those that are not open. The second answer
-    says for such keys through which ticket.
-    """
-    if not keys:
-        return {}, {}
-    key = TICKETS.c.key
-    newest = select(func.max(TICKETS.c.id)).where(key.in_(keys)).group_by(key)
-    still_open = select(TICKETS.c.id).where(key.in_(keys), IS_OPEN)
-    is_asked_for = or_(TICKETS.c.id.in_(newest), TICKETS.c.id.in_(still_open), key.in_(keys) & IS_MERGED)
-    found = {record.ticket_id: record for record in read_records(session, is_asked_for)}
-    survivors = _survivors(session, found)
-    records: dict[str, Record] = {}
-    via: dict[str, int] = {}
-    for ticket_id in sorted(found):
-        record, of_key = survivors[ticket_id], found[ticket_id].facts.key
-        if of_key is None or (
-            of_key in records and records[of_key].standing.is_open and not record.standing.is_open
-        ):
-            continue
-        records[of_key] = record
-        via.pop(of_key, None)
-        if record is not found[ticket_id]:
-            via[of_key] = ticket_id
-    return records, via
-
-
-def _survivors(session: Session, found: Mapping[int, Record]) -> dict[int, Record]:
-    """For each of these tickets the one that it is part of, which is itself where it is not merged."""
-    known = dict(found)
-    while (
-        missing := {into for record in known.values() if (into := record.standing.merged_into) is not None}
-        - known.keys()
-    ):
-        known.update({record.ticket_id: record for record in read_records(session, TICKETS.c.id.in_(missing))})
-    return {ticket_id: _survivor(record, known) for ticket_id, record in found.items()}
-
-
-def _survivor(record: Record, known: Mapping[int, Record]) -> Record:
-    while record.standing.merged_into is not None:
-        record = known[record.standing.merged_into]
-    return record
 
 
 def _alerts_of(

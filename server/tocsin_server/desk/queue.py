@@ -27,6 +27,7 @@ from tocsin_server.desk.alarms import (
     alerts_of_ticket,
     cut_off_of_ticket,
     known_severity,
+    more_of_ticket,
     worst_states,
 )
 from tocsin_server.desk.due import NOTHING, dues, dues_outside, first_due
@@ -177,6 +178,7 @@ def ticket_detail(
         unclocked=by_contract.why if scope.is_inside else "",
         watchers=_watching(session, ticket_id) if scope.is_inside else [],
         cut_off=cut_off_of_ticket(session, ticket_id),
+        more_alerts=more_of_ticket(session, ticket_id),
         ties=ties_of(session, ticket_id) if scope.is_inside else [],
         requester=None if row.requester_id is None else _requester(session, row.requester_id),
     )

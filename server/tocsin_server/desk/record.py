@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, CursorResult, RowMapping, bindparam, insert, select, update
+from sqlalchemy import ColumnElement, CursorResult, RowMapping, bindparam, func, insert, select, update
 from sqlmodel import Session
 
 from tocsin_protocol.vocabulary import OPEN_TICKET_STATES, ActorKind, TicketEventKind, TicketKind
@@ -29,7 +29,8 @@ _READ = select(TICKETS, _PEOPLE.c.login).outerjoin_from(TICKETS, _PEOPLE, _PEOPL
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What a ticket is about; settled when it is opened, but for a host that is enrolled again."""
+    """What a ticket is about; settled when it is opened, but for a host that is enrolled again, and a storm's
+    title, which counts what it has grown to."""
 
     client_id: int
     site_id: int | None
@@ -58,6 +59,8 @@ class Record:
     """When its clocks are to be looked at, once it is written; at once, unless who writes it has looked."""
     due_ms: int = FAR_MS
     """Its first deadline as it was reckoned last."""
+    was_title: str = ""
+    """Its title in the database."""
 
     def take_in(self, change: Change, transition_id: int | None = None) -> None:
         """Go on from a change."""
@@ -147,25 +150,46 @@ class Attached(NamedTuple):
     via_id: int | None = None
     cut_off: bool = False
     """Its host cannot be reached past the ticket's."""
+    trouble: str | None = None
+    """The key by which it would have a ticket of its own, where this one is a storm's."""
+    heard_id: int | None = None
+    """The last transition that a storm's ticket has been told of it."""
 
 
 def write_alerts(session: Session, attached: Sequence[Attached]) -> None:
     """Write which alerts the tickets are about; what is written already stays."""
-    rows = [
+    if attached:
+        session.execute(insert_or(session, TICKET_ALERTS).on_conflict_do_nothing(), _alert_rows(attached))
+
+
+def write_heard(session: Session, attached: Sequence[Attached]) -> None:
+    """Write which alerts storms are about, and up to where they have been told of each."""
+    if attached:
+        statement = insert_or(session, TICKET_ALERTS)
+        heard = {"heard_id": func.coalesce(statement.excluded.heard_id, TICKET_ALERTS.c.heard_id)}
+        session.execute(
+            statement.on_conflict_do_update(index_elements=["ticket_id", "alert_id"], set_=heard),
+            _alert_rows(attached),
+        )
+
+
+def _alert_rows(attached: Sequence[Attached]) -> list[dict[str, Any]]:
+    return [
         {
             "ticket_id": each.record.ticket_id,
             "alert_id": each.alert_id,
             "client_id": each.record.facts.client_id,
             "via_id": each.via_id,
             "cut_off": each.cut_off,
+            "trouble": each.trouble,
+            "heard_id": each.heard_id,
         }
         for each in attached
     ]
-    if rows:
-        session.execute(insert_or(session, TICKET_ALERTS).on_conflict_do_nothing(), rows)
 
 
 _CHANGING = (
+    "title",
     "host_id",
     "site_id",
     "state",
@@ -237,6 +261,7 @@ def _new_row(record: Record) -> dict[str, Any]:
 
 def _changed_row(record: Record) -> dict[str, Any]:
     more = {
+        "title": record.facts.title,
         "host_id": record.facts.host_id,
         "site_id": record.facts.site_id,
         "tells_ms": record.tells_ms,
@@ -263,7 +288,7 @@ def _event_row(record: Record, entry: Entry, transition_id: int | None) -> dict[
 
 def _has_other_words(record: Record) -> bool:
     """Whether it is to be found by others than the database has of it."""
-    is_other = record.was_open is not record.standing.is_open
+    is_other = record.was_open is not record.standing.is_open or record.facts.title != record.was_title
     return not record.read_version or is_other or any(_said(record))
 
 
@@ -328,4 +353,5 @@ def _record(row: RowMapping) -> Record:
         read_version=row["version"],
         was_open=row["state"] in OPEN_TICKET_STATES,
         due_ms=row["due_ms"],
+        was_title=row["title"],
     )

@@ -18,11 +18,11 @@ from tocsin_server.alerts.store import AlertRow
 from tocsin_server.decisions.folder import Tables
 from tocsin_server.desk.evidence import Data, rfc3339
 from tocsin_server.desk.happening import Happening
-from tocsin_server.desk.intake import holds
 from tocsin_server.desk.record import Record, read_records, written
 from tocsin_server.desk.ruling import term_of
 from tocsin_server.desk.store import IS_RECOVERING, TICKET_ALERTS, TICKETS
 from tocsin_server.desk.ticket import recover
+from tocsin_server.desk.trouble import holds
 from tocsin_server.desk.worlds import worlds_of
 
 LIMIT = 500

@@ -8,7 +8,8 @@ ticket all the same: once data comes that shows the trouble, it fires anew, and 
     1. start from the firing alerts, which are few, and keep those whose newest ticket is solved
     2. leave out the keys that have an open ticket, or one whose resolution still has time to show
     3. leave out alerts whose transition waits to be consumed: they are intake's, and may ask for a new ticket
-    4. for each key, reopen the ticket that was solved last, with the worst of its alerts as evidence
+    4. leave out what is on an open ticket of a storm by now
+    5. for each key, reopen the ticket that was solved last, with the worst of its alerts as evidence
 """
 
 from collections import defaultdict
@@ -22,12 +23,15 @@ from tocsin_protocol.vocabulary import OPEN_TICKET_STATES, AlertState, TicketSta
 from tocsin_server.alerts.store import AlertRow, Transition
 from tocsin_server.desk.alarms import NEWEST_TICKET
 from tocsin_server.desk.evidence import Data, json_value, rfc3339
+from tocsin_server.desk.gathering import let_go
 from tocsin_server.desk.happening import Happening
 from tocsin_server.desk.intake import IS_WAITING
 from tocsin_server.desk.record import Attached, Record, read_records, write_alerts, written
 from tocsin_server.desk.ruling import priority_of
-from tocsin_server.desk.store import TICKETS
+from tocsin_server.desk.store import IS_GATHERED, TICKET_ALERTS, TICKETS
+from tocsin_server.desk.storm import storm_key
 from tocsin_server.desk.ticket import relapse
+from tocsin_server.desk.trouble import ticket_key
 
 LIMIT = 500
 """How many alerts one call looks at; the others wait for the next."""
@@ -47,10 +51,22 @@ _IS_IN_HAND = (
     .exists()
 )
 """Whether a ticket of the key is open or was solved of late: an older one may have been reopened."""
+_GATHERING = TICKET_ALERTS.join(_OTHERS, _OTHERS.c.id == TICKET_ALERTS.c.ticket_id)
+_GATHERED = (
+    select(TICKET_ALERTS.c.ticket_id)
+    .select_from(_GATHERING)
+    .where(IS_GATHERED, _OTHERS.c.state.in_(OPEN_TICKET_STATES))
+    .correlate(TICKETS, _ALERTS)
+)
+_IS_IN_A_STORM = or_(
+    _GATHERED.where(TICKET_ALERTS.c.trouble == TICKETS.c.key).exists(),
+    _GATHERED.where(TICKET_ALERTS.c.alert_id == _ALERTS.c.id).exists(),
+)
 # Made once: it is asked every second, and to make it takes as long as its answer.
 _UNHEARD = (
     select(
         _ALERTS.c.id,
+        _ALERTS.c.client_id,
         _ALERTS.c.alertname,
         _ALERTS.c.severity,
         _ALERTS.c.value,
@@ -69,6 +85,7 @@ _UNHEARD = (
         TICKETS.c.state == TicketState.SOLVED,
         TICKETS.c.solved_ms <= bindparam("until_ms"),  # one that a person has opened has no key
         ~_IS_IN_HAND,
+        ~_IS_IN_A_STORM,
         _ALERTS.c.id.not_in(_WAITING),
     )
 )
@@ -85,9 +102,21 @@ def reopen_still_firing(session: Session, now_ms: int, *, after_ms: int, limit: 
         record.take_in(relapse(record.standing, now_ms, data=_data(worst)))
     records = list(relapsed.values())
     happenings = written(session, records)
-    attached = [Attached(record, alert.id) for key, record in relapsed.items() for alert in alerts[key]]
-    write_alerts(session, attached)
+    write_alerts(
+        session, [_attached(record, alert) for key, record in relapsed.items() for alert in alerts[key]]
+    )
+    let_go(session, [record.ticket_id for record in records])
     return happenings
+
+
+def _attached(record: Record, alert: Row[Any]) -> Attached:
+    """To a storm by the trouble that it is."""
+    is_storm = record.facts.key == storm_key(alert.client_id)
+    return Attached(
+        record,
+        alert.id,
+        trouble=ticket_key(alert.client_id, alert.alertname, alert.labels) if is_storm else None,
+    )
 
 
 def _alerts_by_key(session: Session, until_ms: int, limit: int) -> Mapping[str, Sequence[Row[Any]]]:

@@ -20,11 +20,12 @@ from sqlmodel import Session
 from tocsin_protocol.vocabulary import LinkKind, TicketEventKind, TicketState
 from tocsin_server.alerts.store import ALERTS
 from tocsin_server.desk import bonds, work
+from tocsin_server.desk.gathering import let_go
 from tocsin_server.desk.happening import Happening
-from tocsin_server.desk.intake import holds
 from tocsin_server.desk.record import Record, read_records, written
 from tocsin_server.desk.store import EVENTS, IS_OPEN, LINKS, TICKET_ALERTS, TICKETS
 from tocsin_server.desk.ties import children_below, merged_below
+from tocsin_server.desk.trouble import holds
 from tocsin_server.desk.work import Hand, open_of_same_key, read_ticket, require_fresh, require_not_merged
 from tocsin_server.errors import Conflict, NotFound, Unprocessable
 from tocsin_server.storage.statements import insert_or
@@ -111,6 +112,7 @@ def unmerge(
         )
     entry = _merging_of(session, ticket_id)
     _move_back(session, record, its, entry.data["shared"])
+    let_go(session, [ticket_id])
     ours, theirs = _alerts(session, ticket_id), _alerts(session, into)
     record.take_in(
         bonds.unmerged(
@@ -214,14 +216,18 @@ def _write_link(session: Session, kind: LinkKind, record: Record, its: Record) -
 
 
 def _move(session: Session, record: Record, its: Record) -> list[str]:
-    """Its alerts become the other's; those that the other has already, each as `alert` or `alert:via`."""
+    """Its alerts become the other's; those that the other has already, each as `_spelled`."""
     theirs = select(_A.alert_id).where(_A.ticket_id == its.ticket_id).scalar_subquery()
     session.execute(
         update(TICKET_ALERTS)
         .where(_A.ticket_id == record.ticket_id, _A.alert_id.not_in(theirs))
         .values(ticket_id=its.ticket_id, via_id=func.coalesce(_A.via_id, record.ticket_id))
     )
-    left = delete(TICKET_ALERTS).where(_A.ticket_id == record.ticket_id).returning(_A.alert_id, _A.via_id)
+    left = (
+        delete(TICKET_ALERTS)
+        .where(_A.ticket_id == record.ticket_id)
+        .returning(_A.alert_id, _A.via_id, _A.trouble)
+    )
     return sorted(_spelled(row) for row in session.execute(left))
 
 
@@ -239,16 +245,19 @@ def _move_back(session: Session, record: Record, its: Record, shared: Sequence[s
 
 
 def _spelled(row: Row[Any]) -> str:
-    return str(row.alert_id) if row.via_id is None else f"{row.alert_id}:{row.via_id}"
+    """`alert`, `alert:via`, or where a storm has brought it there `alert:via:trouble`; `via` may be empty."""
+    parts = [str(row.alert_id), "" if row.via_id is None else str(row.via_id), row.trouble or ""]
+    return ":".join(parts).rstrip(":")
 
 
 def _shared_row(record: Record, text: str) -> dict[str, Any]:
-    alert_id, _, via_id = text.partition(":")
+    alert_id, via_id, trouble, *_ = [*text.split(":"), "", ""]
     return {
         "ticket_id": record.ticket_id,
         "alert_id": int(alert_id),
         "client_id": record.facts.client_id,
         "via_id": int(via_id) if via_id else None,
+        "trouble": trouble or None,
     }
 
 

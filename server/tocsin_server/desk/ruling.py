@@ -7,6 +7,7 @@ hears of what happens and of a clock that runs out, and once it is solved, when 
     auto_close  kind, priority, by whom … → whether, and after how many hours
     escalation  clock, per cent used …    → to whom, and by what
     notification  event, kind, priority … → each to whom, and by what
+    storm       severity, opened lately … → whether an alert opens its own ticket, or joins the storm's
 
 A ticket's history quotes the rows. Where a table is not in force, or does not know what it is asked, the
 priority is the severity's, the ticket is no team's and does not close by itself: no file can stop the bell.
@@ -20,7 +21,7 @@ import structlog
 from tocsin_protocol.vocabulary import Severity, TicketKind
 from tocsin_server.decisions.decider import Decision
 from tocsin_server.decisions.folder import Tables
-from tocsin_server.decisions.forms import NOBODY, NONE
+from tocsin_server.decisions.forms import NOBODY, NONE, STORM
 from tocsin_server.errors import Unprocessable
 
 DEFAULT_PRIORITY = 3
@@ -188,6 +189,27 @@ def escalated(
         _log.error(f"a decision table cannot say who hears of a clock: {error}", action="undecided")
         return Whom()
     return Whom(str(decision.outputs["to"]), str(decision.outputs["by"]), str(decision))
+
+
+class Crowd(NamedTuple):
+    """How many tickets alerts have opened lately, and what there is of a storm: words of the table."""
+
+    opened: int
+    opened_of_rule: int
+    opened_in_all: int
+    storm: Literal["none", "open", "host"]
+
+
+def stormy(tables: Tables, world: World, at_ms: int, crowd: Crowd) -> str:
+    """The row by which an alert joins the storm of its client; empty where it opens a ticket of its own."""
+    try:
+        decision = tables["storm"].decide({**world.asked(tables, at_ms), **crowd._asdict()})
+    except KeyError:
+        return ""
+    except Unprocessable as error:
+        _log.error(f"a decision table cannot say what joins a storm: {error}", action="undecided")
+        return ""
+    return str(decision) if decision.outputs["ticket"] == STORM else ""
 
 
 def notified(tables: Tables, world: World, at_ms: int, *, priority: int, event: str) -> list[Whom]:

@@ -3,7 +3,8 @@
 SQLite takes a partial index only where a query repeats the index's condition word for word, and never for a
 bound parameter: so questions about open tickets say `IS_OPEN`, and those about recovered ones `IS_RECOVERING`,
 about those that wait until a time `IS_WAKING`, about those that are to close by themselves `IS_CLOSING`, about
-those whose clocks are to be looked at `IS_TELLING`, about requests, problems and changes `IS_NO_INCIDENT`.
+those whose clocks are to be looked at `IS_TELLING`, about requests, problems and changes `IS_NO_INCIDENT`,
+about those that have a key `IS_KEYED`, and about alerts that a storm has brought to a ticket `IS_GATHERED`.
 """
 
 from typing import Any
@@ -39,6 +40,8 @@ _MERGED = "merged_into IS NOT NULL"
 _CHILD = "parent_id IS NOT NULL"
 _REOPENING = "reopens IS NOT NULL"
 _IN_MAINTENANCE = "windows <> ''"
+_KEYED = "key IS NOT NULL"
+_GATHERED = "trouble IS NOT NULL"
 _RECOVERING = f"{_OPEN} AND recovered_ms IS NOT NULL AND NOT confirm"
 
 
@@ -52,7 +55,7 @@ class Ticket(SQLModel, table=True):
             "client_id",
             "key",
             unique=True,
-            where=f"{_OPEN} AND key IS NOT NULL",
+            where=f"{_OPEN} AND {_KEYED}",
         ),
         # The queue's order, with what its lists and counts ask for, so that they need no row they do not show.
         partial_index(
@@ -79,6 +82,7 @@ class Ticket(SQLModel, table=True):
         partial_index("ticket_in_maintenance", "id", where=_IN_MAINTENANCE),
         partial_index("ticket_open_team", "team", "priority", "opened_ms", "id", where=_OPEN),
         partial_index("ticket_telling", "tells_ms", where=_TELLING),
+        partial_index("ticket_lately", "opened_ms", "client_id", where=_KEYED),
     )
     id: int | None = Field(default=None, primary_key=True, sa_type=RowId)
     client_id: int = Field(foreign_key="client.id", sa_type=RowId)
@@ -147,7 +151,10 @@ class TicketAlert(SQLModel, table=True):
 
     __tablename__ = "ticket_alert"
     # An alert's newest ticket is its last entry: one that has had a thousand is asked as fast as one with one.
-    __table_args__ = (Index("ticket_alert_newest", "alert_id", "ticket_id"),)
+    __table_args__ = (
+        Index("ticket_alert_newest", "alert_id", "ticket_id"),
+        partial_index("ticket_alert_gathered", "trouble", where=_GATHERED),
+    )
     ticket_id: int = Field(foreign_key="ticket.id", primary_key=True, sa_type=RowId)
     alert_id: int = Field(foreign_key="alert.id", primary_key=True, sa_type=RowId)
     client_id: int = Field(foreign_key="client.id", sa_type=RowId)
@@ -155,6 +162,10 @@ class TicketAlert(SQLModel, table=True):
     """The ticket that was merged into this one and through which it is here."""
     cut_off: bool = False
     """It is here because its host cannot be reached past this ticket's, which may have ended without it."""
+    trouble: str | None = None
+    """The key by which it would have a ticket of its own; only where it is on the ticket of a storm instead."""
+    heard_id: int | None = Field(default=None, sa_type=RowId)
+    """The last transition that such a ticket has been told of it, counted among others."""
 
 
 class TicketLinkRow(SQLModel, table=True):
@@ -323,6 +334,8 @@ IS_CLOSING: ColumnElement[bool] = literal_column(f"ticket.{_CLOSING}")
 IS_TELLING: ColumnElement[bool] = literal_column(f"ticket.{_TELLING}")
 IS_WAITING_NOTICE: ColumnElement[bool] = literal_column(f"notice.{_WAITING_NOTICE}")
 IS_MERGED: ColumnElement[bool] = literal_column(f"ticket.{_MERGED}")
+IS_KEYED: ColumnElement[bool] = literal_column(f"ticket.{_KEYED}")
+IS_GATHERED: ColumnElement[bool] = literal_column(f"ticket_alert.{_GATHERED}")
 IS_IN_MAINTENANCE: ColumnElement[bool] = literal_column(f"ticket.{_IN_MAINTENANCE}")
 IS_RECOVERING: ColumnElement[bool] = literal_column(
     f"ticket.{_OPEN} AND ticket.recovered_ms IS NOT NULL AND NOT ticket.confirm"

@@ -40,7 +40,7 @@ _UNPROVEN = "its alerts have ended, which does not prove that the trouble has: c
 
 def opened_by_alert(evidence: Evidence, now_ms: int, *, ruling: Ruling) -> Change:
     """A rule has found trouble that no ticket is about."""
-    standing = _ruled(Standing(severity=known_severity(evidence.severity), updated_ms=now_ms), ruling)
+    standing = ruled_by(Standing(severity=known_severity(evidence.severity), updated_ms=now_ms), ruling)
     return Change(standing, _told(TicketEventKind.OPENED, evidence, now_ms, ruling))
 
 
@@ -53,12 +53,13 @@ def opened_by_person(who: Technician, now_ms: int, *, priority: int, text: str, 
 
 def opened_from_host(who: str, now_ms: int, *, text: str, data: Mapping[str, Any], ruling: Ruling) -> Change:
     """Somebody at a host asks for something; nothing but a person will solve it. `data` is how the host is."""
-    standing = _ruled(Standing(human=True, updated_ms=now_ms), ruling)
+    standing = ruled_by(Standing(human=True, updated_ms=now_ms), ruling)
     entry = Entry(now_ms, TicketEventKind.OPENED, Actor(ActorKind.HOST, who), text, {**data, **ruling.data()})
     return Change(standing, entry)
 
 
-def _ruled(standing: Standing, ruling: Ruling) -> Standing:
+def ruled_by(standing: Standing, ruling: Ruling) -> Standing:
+    """As the tables say what a new ticket is."""
     return replace(
         standing,
         priority=ruling.priority,
@@ -70,12 +71,12 @@ def _ruled(standing: Standing, ruling: Ruling) -> Standing:
 
 def fired(was: Standing, evidence: Evidence, now_ms: int, *, ruling: Ruling) -> Change:
     """One of its alerts fires, for the first time or again; a solved ticket is reopened."""
-    worse = _worse(was, evidence.severity, ruling)
-    told_of = ruling if worse.priority < was.priority else None
+    risen = worse(was, evidence.severity, ruling)
+    told_of = ruling if risen.priority < was.priority else None
     if was.is_open:
-        now = replace(worse, recovered_ms=None, confirm=False)
+        now = replace(risen, recovered_ms=None, confirm=False)
         return changed(now, _told(TicketEventKind.ALERT_FIRED, evidence, now_ms, told_of))
-    return changed(_open_again(worse), _told(TicketEventKind.REOPENED, evidence, now_ms, told_of))
+    return changed(open_again(risen), _told(TicketEventKind.REOPENED, evidence, now_ms, told_of))
 
 
 def unknown(was: Standing, evidence: Evidence, now_ms: int) -> Change:
@@ -285,7 +286,7 @@ def relapse(was: Standing, now_ms: int, *, data: Mapping[str, Any]) -> Change:
     if was.solved_ms is None:
         raise Conflict(f"{_name(was)} is open", remedy="nothing has to be reopened")
     text = f"still firing {(now_ms - was.solved_ms) // 60_000} min after it was resolved"
-    return changed(_open_again(was), Entry(now_ms, TicketEventKind.REOPENED, TOCSIN, text, data))
+    return changed(open_again(was), Entry(now_ms, TicketEventKind.REOPENED, TOCSIN, text, data))
 
 
 def pass_threshold(
@@ -315,12 +316,13 @@ def _at_work(was: Standing) -> Standing:
     return replace(_awake(was), state=state)
 
 
-def _open_again(was: Standing) -> Standing:
+def open_again(was: Standing) -> Standing:
+    """As it is once its trouble shows again."""
     _require_not_closed(was)
     return replace(_at_work(was), solved_ms=None, recovered_ms=None, confirm=False)
 
 
-def _worse(was: Standing, severity: str, ruling: Ruling) -> Standing:
+def worse(was: Standing, severity: str, ruling: Ruling) -> Standing:
     """Priority rises with a worse severity and never falls by itself."""
     if was.severity and priority_of(severity) >= priority_of(was.severity):
         return was

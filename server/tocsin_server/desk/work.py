@@ -21,6 +21,7 @@ from tocsin_server.alerts.store import ALERTS
 from tocsin_server.decisions.folder import Tables
 from tocsin_server.desk import ticket
 from tocsin_server.desk.assigning import receiver
+from tocsin_server.desk.gathering import let_go, storm_of
 from tocsin_server.desk.guard import Case
 from tocsin_server.desk.happening import Happening
 from tocsin_server.desk.lifecycle import Course, Lifecycle
@@ -144,7 +145,9 @@ def reopen(session: Session, ticket_id: int, hand: Hand) -> Happening:
     other = open_of_same_key(session, record)
     if other is not None and not record.standing.is_open:
         raise Conflict(f"ticket {other} is open for the same trouble", remedy=f"go on with ticket {other}")
-    return _act(session, ticket_id, hand, ticket.reopen)
+    done = _act(session, ticket_id, hand, ticket.reopen)
+    let_go(session, [ticket_id])
+    return done
 
 
 def close(session: Session, ticket_id: int, hand: Hand) -> Happening:
@@ -321,4 +324,4 @@ def open_of_same_key(session: Session, record: Record) -> int | None:
     asked = select(TICKETS.c.id).where(
         TICKETS.c.client_id == record.facts.client_id, TICKETS.c.key == record.facts.key, IS_OPEN
     )
-    return session.execute(asked).scalar()
+    return session.execute(asked).scalar() or storm_of(session, record.facts.key)

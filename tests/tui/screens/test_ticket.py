@@ -171,6 +171,15 @@ async def test_j_and_k_in_capitals_walk_through_the_queue(server: FakeServer) ->
         assert app.screen.ticket_id == app.session.tickets.order[1]
 
 
+async def test_a_ticket_of_a_storm_says_how_many_alerts_it_has_that_are_not_shown(server: FakeServer) -> None:
+    server.details[4812] = msgspec.structs.replace(server.details[4812], more_alerts=4800)
+    async with opened(server) as (app, pilot):
+        await pilot.press("enter")
+        await has_read(pilot, 4812)
+
+        assert "the worst of its alerts; 4800 more" in text_of(app, "#alerts")
+
+
 async def test_a_ticket_without_alerts_has_no_chart(server: FakeServer) -> None:
     async with opened(server) as (app, pilot):
         app.session.filter_tickets("#4748")

@@ -119,6 +119,8 @@ class TicketScreen(TicketPage):
             alerts += [*behind, EMPTY]
         if detail.ties:
             alerts += [*ticket.belonging(detail), EMPTY]
+        if more := ticket.more_alerts(detail):
+            alerts += [*more, EMPTY]
         for each in detail.alerts:
             alerts += [*alert.lines(each, now=now), EMPTY]
         if self.is_roomy:

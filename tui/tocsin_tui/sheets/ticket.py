@@ -317,6 +317,12 @@ def cut_off(detail: TicketDetail) -> list[Line]:
     return [line((said, Tone.WARN))] if detail.cut_off else []
 
 
+def more_alerts(detail: TicketDetail) -> list[Line]:
+    """That there are more alerts than are shown."""
+    said = f"the worst of its alerts; {detail.more_alerts} more"
+    return [line((said, Tone.WARN))] if detail.more_alerts else []
+
+
 def nothing_here(view: str, filter_text: str, total: int) -> list[Line]:
     """What stands where a list is empty: never just nothing."""
     if filter_text:
