@@ -350,3 +350,18 @@ async def test_what_is_pasted_loses_what_a_terminal_would_act_on(server: FakeSer
         await pilot.pause()
 
         assert app.screen.query_one(TextArea).text == "one]52;c;cm0=\ntwo"
+
+
+async def test_on_a_small_terminal_a_ticket_with_much_to_say_still_shows_its_alert(server: FakeServer) -> None:
+    row = scene.a_ticket(
+        title="a title of many words " * 6, team="infrastructure-and-networks", site="a long way from anywhere",
+        state=TicketState.PENDING, waits_for="vendor", wakes_at=scene.NOW,
+    )  # fmt: skip
+    server.details = {row.id: scene.detail(row)}
+    async with opened(server, size=(80, 24)) as (app, pilot):
+        await has_read(pilot, row.id)
+        _, title, stands, alert = text_of(app, "#preview").split("\n")
+
+        assert title.endswith("…")
+        assert "waits for vendor" in stands
+        assert alert.startswith("● firing")

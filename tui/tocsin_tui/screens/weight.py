@@ -14,7 +14,7 @@ from tocsin_tui.widgets.paint import Painter
 class WeightScreen(Form):
     """The form for one ticket."""
 
-    FIELDS: ClassVar[Mapping[str, str]] = {"weight": "how urgent", "why": "why"}
+    FIELDS: ClassVar[Mapping[str, str]] = {"weight": "urgency", "why": "why"}
     FIRST: ClassVar[str] = "weight"
 
     def __init__(self, session: Session, painter: Painter, row: TicketRow) -> None:

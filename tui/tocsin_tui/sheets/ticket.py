@@ -21,6 +21,7 @@ from tocsin_tui.format import (
     owner,
     percent,
     priority,
+    shortened,
     strong,
     ticket_kind,
     ticket_state,
@@ -104,32 +105,36 @@ def _subject(row: TicketRow, now: datetime, *, is_ghost: bool) -> Span:
 
 def heading(row: TicketRow, *, me: str, now: datetime) -> list[Line]:
     """The first lines of a ticket: what, whose, where, since when."""
-    state, state_tone = ticket_state(row.state)
-    whose, whose_tone = owner(row.owner, me)
-    place = " · ".join(part for part in (row.client, row.site, row.host) if part)
     return [
-        line(priority(row.priority), strong(f" #{row.id}  {row.title}"), hang=3),
-        line(
-            *_asked(row),
-            (state, state_tone),
-            dim(" · owner "),
-            (whose, whose_tone),
-            *_of_team(row),
-            dim(" · "),
-            place,
-            dim(f" · opened {clock(row.opened_at, now)}, {duration(now - row.opened_at)} ago"),
-            *clocks.in_heading(row, now),
-            *_waits(row, now),
-            *_closes(row, now),
-            *_part_of(row),
-        ),
+        _title(row),
+        line(*_whose(row, me), dim(" · "), *_where(row, now), *_how_it_stands(row, now)),
     ]
 
 
-def _asked(row: TicketRow) -> Iterable[Span]:
+def _title(row: TicketRow) -> Line:
+    return line(priority(row.priority), strong(f" #{row.id}  {row.title}"), hang=3)
+
+
+def _whose(row: TicketRow, me: str) -> Iterable[Span]:
     if row.kind is TicketKind.REQUEST:
         yield ("▪ REQUEST", Tone.STRONG)
         yield dim(" · ")
+    yield ticket_state(row.state)
+    yield dim(" · owner ")
+    yield owner(row.owner, me)
+    yield from _of_team(row)
+
+
+def _where(row: TicketRow, now: datetime) -> Iterable[Span]:
+    yield (" · ".join(part for part in (row.client, row.site, row.host) if part), Tone.PLAIN)
+    yield dim(f" · opened {clock(row.opened_at, now)}, {duration(now - row.opened_at)} ago")
+
+
+def _how_it_stands(row: TicketRow, now: datetime) -> Iterable[Span]:
+    yield from clocks.in_heading(row, now)
+    yield from _waits(row, now)
+    yield from _closes(row, now)
+    yield from _part_of(row)
 
 
 def _of_team(row: TicketRow) -> Iterable[Span]:
@@ -187,13 +192,14 @@ def preview(
 
 
 def digest(row: TicketRow, detail: TicketDetail | None, *, me: str, now: datetime) -> list[Line]:
-    """The same in three lines, below the queue of a small terminal."""
-    where, whose = heading(row, me=me, now=now)
+    """The same in three lines, below the queue of a small terminal: what its row says as well is cut first."""
+    stands = [*_how_it_stands(row, now), dim(" · "), *_where(row, now)]
+    head = [shortened(*_title(row).spans), shortened(*_whose(row, me), *stands)]
     if detail is None:
-        return [where, whose, line(dim("…"))]
+        return [*head, line(dim("…"))]
     if detail.alerts:
-        return [where, whose, alert.digest(detail.alerts[0])]
-    return [where, whose, *timeline(detail.events, now=now)[-1:]]
+        return [*head, alert.digest(detail.alerts[0])]
+    return [*head, *timeline(detail.events, now=now)[-1:]]
 
 
 def timeline(events: Iterable[TicketEvent], *, now: datetime) -> list[Line]:
@@ -336,5 +342,5 @@ def nothing_here(view: str, filter_text: str, total: int) -> list[Line]:
     return [
         line((said[view], Tone.GOOD if view == "open" else Tone.PLAIN)),
         EMPTY,
-        line(dim("[ ] other view · 2 hosts · 3 alerts · t new ticket")),
+        line(dim("[ ] other view · 2 hosts · 3 alerts")),
     ]
