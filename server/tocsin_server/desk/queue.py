@@ -4,8 +4,8 @@ Pages are cut by keyset: the cursor is the place of the last row in the order of
 id; due before them, where that is the order), so that the thousandth page costs what the first does. A page is
 two questions and its counts a third, whatever its length; a fourth asks what is due of tickets under contract
 that have changed. Priorities that are asked for by name take a question each. What is looked for by its words
-comes newest first, and takes one question more: the words' index gives the numbers of a page, and the page is
-asked for by its numbers.
+comes newest first, and takes some questions more: the words' index gives the numbers of a page, stretch by
+stretch (`texts.py`), and the page is asked for by its numbers.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -291,12 +291,14 @@ def _searched(session: Session, scope: Scope, filters: Filters, cursor: str | No
         is_open=filters.state == "open",
         is_public=not scope.is_inside,
     )
-    there = found(session, looked_for)
-    asked = select(there.id).join_from(there.table, TICKETS, _T.id == there.id).where(there.condition)
-    asked = asked.where(*filters.conditions(session, scope, client_id), *filters.by_row())
-    if cursor:
-        asked = asked.where(there.id < _place(cursor, 1)[0])
-    ids = session.execute(asked.order_by(there.id.desc()).limit(limit + 1)).scalars().all()
+    conditions = [*filters.conditions(session, scope, client_id), *filters.by_row()]
+    ids: list[int] = []
+    for there in found(session, looked_for, below=_place(cursor, 1)[0] if cursor else None):
+        asked = select(there.id).join_from(there.table, TICKETS, _T.id == there.id)
+        asked = asked.where(there.condition, *conditions).order_by(there.order.desc())
+        ids += session.execute(asked.limit(limit + 1 - len(ids))).scalars()
+        if len(ids) > limit:
+            break
     rows = session.execute(_ROWS.where(_T.id.in_(ids[:limit])).order_by(_T.id.desc())).all()
     return rows, str(ids[limit - 1]) if len(ids) > limit else None
 

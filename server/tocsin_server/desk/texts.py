@@ -4,24 +4,48 @@ Each ticket has one line of words (`words.py`). On SQLite the table's triggers k
 which holds them no second time; PostgreSQL has a GIN index of them. Neither database parses a text: the words
 of a line are taken as they are.
 
+FTS5 finds the newest first, and ends with the page. A GIN index finds all that there are, half a million for a
+frequent word. So on PostgreSQL the newest numbers are looked at first, then more, and then all the others: what
+is frequent has filled its page by then, and what is not is few. Each number's block is in the index for that,
+beside the words, in two sizes; a beginning, which the index gathers from all words that begin so, is looked for
+row by row in the newest blocks.
+
 Row-level security does not look at the lines: it would keep PostgreSQL from their index, as `@@` might tell of
 rows in its errors. Every question joins the tickets, which are shielded.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from sqlalchemy import BigInteger, ColumnElement, FromClause, column, select, table, text
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    FromClause,
+    and_,
+    column,
+    func,
+    or_,
+    select,
+    table,
+    text,
+    true,
+)
 from sqlmodel import Session
 
 from tocsin_server.desk.store import TEXTS
-from tocsin_server.desk.words import Said, Term, Token, line, marks, said, without_marks
+from tocsin_server.desk.words import Said, Term, Token, line, marks, narrows, said, without_marks
 from tocsin_server.estate.store import Host
 from tocsin_server.storage.statements import insert_or
 
 _HOSTS = Host.metadata.tables["host"]
 _FTS = table("ticket_index", column("rowid", BigInteger))
-_VECTOR = "array_to_tsvector(string_to_array(ticket_text.words, ' '))"
+_BLOCK, _LARGE_BLOCK = "\ue004", "\ue005"
+_BITS, _LARGE_BITS = 11, 16
+_VECTOR = (
+    "array_to_tsvector(string_to_array(ticket_text.words, ' ') || ARRAY["
+    f"'{_BLOCK}' || (ticket_text.ticket_id >> {_BITS})::text,"
+    f" '{_LARGE_BLOCK}' || (ticket_text.ticket_id >> {_LARGE_BITS})::text])"
+)
 """Word for word the expression of PostgreSQL's index."""
 
 
@@ -38,11 +62,22 @@ class Worded(NamedTuple):
 
 
 class Found(NamedTuple):
-    """Where tickets with such words are: a table, their ids in it, and the condition."""
+    """Where tickets with such words are: a table, their ids in it, the condition, and what sorts them."""
 
     table: FromClause
     id: ColumnElement[int]
     condition: ColumnElement[bool]
+    order: ColumnElement[int]
+
+
+class Stretch(NamedTuple):
+    """Numbers of tickets from one to another, and the blocks in which they are; of all that are left none."""
+
+    first: int
+    last: int
+    blocks: Term = ()
+    is_near: bool = False
+    """It is short enough to look at each of its rows."""
 
 
 def write_texts(session: Session, tickets: Sequence[Worded]) -> None:
@@ -65,12 +100,57 @@ def write_texts(session: Session, tickets: Sequence[Worded]) -> None:
     )
 
 
-def found(session: Session, terms: Iterable[Term]) -> Found:
-    """Where the tickets are for which all these terms hold."""
+def found(session: Session, terms: Sequence[Term], *, below: int | None = None) -> Iterator[Found]:
+    """Where the tickets are for which all these terms hold, those with the highest numbers first.
+
+    With `below`, of those with a lower number than that.
+    """
     if session.get_bind().dialect.name == "sqlite":
-        return Found(_FTS, _FTS.c.rowid, text("ticket_index MATCH :fts").bindparams(fts=_fts(terms)))  # type: ignore[arg-type]
-    condition = text(f"{_VECTOR} @@ CAST(:words AS tsquery)").bindparams(words=_tsquery(terms))
-    return Found(TEXTS, TEXTS.c.ticket_id, condition)  # type: ignore[arg-type]
+        matches = text("ticket_index MATCH :fts").bindparams(fts=_fts(terms))
+        is_below = true() if below is None else _FTS.c.rowid < below
+        yield Found(_FTS, _FTS.c.rowid, and_(matches, is_below), _FTS.c.rowid)
+        return
+    newest = session.execute(_NEWEST).scalar() if below is None else below - 1
+    for stretch in stretches(newest or 0):
+        # Not sorted by the number itself: PostgreSQL would walk all of them, and trust to luck to end soon.
+        yield Found(TEXTS, _ID, _condition(terms, stretch), _ID + 0)
+
+
+def stretches(newest: int) -> Iterator[Stretch]:
+    """The numbers up to the newest, cut so that each stretch is some times as long as the one before."""
+    last = newest
+    for bits, mark, most, is_near in _STRETCHES:
+        block = last >> bits
+        first = (block - most + 1) << bits
+        if first <= 0:
+            break
+        blocks = tuple(Token(f"{mark}{each}") for each in range(block, block - most, -1))
+        yield Stretch(first, last, blocks, is_near)
+        last = first - 1
+    yield Stretch(0, last)
+
+
+_STRETCHES = ((_BITS, _BLOCK, 2, True), (_BITS, _BLOCK, 6, True), (_LARGE_BITS, _LARGE_BLOCK, 2, False))
+"""In how large blocks, how many of them, and whether they are near."""
+_ID = TEXTS.c.ticket_id
+_NEWEST = select(func.max(_ID))
+_PADDED = " " + TEXTS.c.words + " "
+
+
+def _condition(terms: Sequence[Term], stretch: Stretch) -> ColumnElement[bool]:
+    is_little = stretch.is_near or (bool(stretch.blocks) and any(map(narrows, terms)))
+    by_row = [term for term in terms if is_little and any(token.beginning for token in term)]
+    by_index = [term for term in (*terms, stretch.blocks) if term and term not in by_row]
+    conditions = [_ID.between(stretch.first, stretch.last), *map(_has, by_row)]
+    if by_index:
+        conditions.append(text(f"{_VECTOR} @@ CAST(:words AS tsquery)").bindparams(words=_tsquery(by_index)))  # type: ignore[arg-type]
+    return and_(*conditions)
+
+
+def _has(term: Term) -> ColumnElement[bool]:
+    """The same, looked for in the line itself."""
+    parts = (f" {token.text}" if token.beginning else f" {token.text} " for token in term)
+    return or_(*(func.strpos(_PADDED, part) > 0 for part in parts))
 
 
 def _line(ticket: Worded, host: str, had: str) -> str:

@@ -111,6 +111,11 @@ def terms(
     return found
 
 
+def narrows(term: Term) -> bool:
+    """Whether it asks whose a ticket is, for its number, or that it is open: few are left of all."""
+    return all(token.text[0] in (_CLIENT, _NUMBER, _OPEN) for token in term)
+
+
 def _asked(question: str) -> Iterator[str]:
     """Words, and numbers with their hash."""
     for part in question.split():

@@ -103,6 +103,8 @@ def _on_connect(
             connection.execute(
                 f"SET lock_timeout = {busy_ms}; SET statement_timeout = {STATEMENT_MS};"
                 f"SET idle_in_transaction_session_timeout = {STATEMENT_MS};"
+                # No statement of ours is long enough for being compiled, which takes a fraction of a second.
+                "SET jit = off;"
                 "SELECT set_config('synchronous_commit', 'on', false)"
                 " WHERE current_setting('synchronous_commit') = 'off'"
             )

@@ -131,7 +131,7 @@ def test_what_alerts_repeat_is_written_once(busy: World) -> None:
 def test_what_was_said_among_technicians_is_not_found_for_a_client(busy: World) -> None:
     def asked(question: str) -> list[int]:
         def ask(session: Session) -> list[int]:
-            there = found(session, terms(question, clients=[1], is_public=True))
+            (there,) = found(session, terms(question, clients=[1], is_public=True))
             rows = session.execute(select(there.id).select_from(there.table).where(there.condition))
             return list(rows.scalars())
 
@@ -147,7 +147,7 @@ def test_what_was_said_among_technicians_is_not_found_for_a_client(busy: World) 
 
 def test_who_sees_no_client_finds_nothing(busy: World) -> None:
     def ask(session: Session) -> list[int]:
-        there = found(session, terms("vpn", clients=[]))
+        (there,) = found(session, terms("vpn", clients=[]))
         return list(session.execute(select(there.id).where(there.condition)).scalars())
 
     assert busy.storage.read(ask) == []

@@ -19,6 +19,7 @@ from tests.server.storage.test_migrate import ALERT, CLIENT, TRANSITION
 
 from tocsin_server.access.auditlog import entries
 from tocsin_server.access.verification import verdict
+from tocsin_server.desk import texts
 from tocsin_server.errors import Misconfigured, Unavailable, Unprocessable
 from tocsin_server.storage.address import Address, engine
 from tocsin_server.storage.engine import Storage
@@ -162,6 +163,27 @@ def test_every_table_with_rows_of_clients_is_shielded(plain: psycopg.Connection)
     ).fetchall()
 
     assert sorted(row[0] for row in shielded) == sorted(tables_of_clients(SQLModel.metadata))
+
+
+def test_a_question_for_all_clients_is_planned_for_all_rows(plain: psycopg.Connection) -> None:
+    plain.execute("SELECT set_config('tocsin.clients', 'all', true)")
+    plain.execute(
+        "INSERT INTO site (id, client_id, slug, name, created_ms)"
+        " SELECT 10 + n, 1 + n % 2, 'site-' || n, '', 0 FROM generate_series(1, 1000) AS n"
+    )
+    plain.execute("ANALYZE site")
+
+    (plan,) = plain.execute("EXPLAIN (FORMAT JSON) SELECT * FROM site").fetchone()
+
+    assert plan[0]["Plan"]["Plan Rows"] > 900
+
+
+def test_the_index_of_words_has_the_expression_that_is_asked_for(plain: psycopg.Connection) -> None:
+    plain.execute("SET LOCAL enable_seqscan = off")
+
+    asked = f"EXPLAIN SELECT 1 FROM ticket_text WHERE {texts._VECTOR} @@ 'a'::tsquery"  # noqa: S608 - ours
+
+    assert "ticket_text_words" in str(plain.execute(asked).fetchall())
 
 
 # How it stands
