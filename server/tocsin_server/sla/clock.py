@@ -221,7 +221,7 @@ def _clock(promise: _Promise, run: _Run) -> Clock:
     last = segments[-1]
     due_ms, is_past = _due(running, target.calendar, target.target_ms)
     state = _state(run, last, is_breached=is_past)
-    is_known = is_past or (state in (ClockState.RUNNING, ClockState.MET) and _ran(segments))
+    is_known = is_past or _is_known(state, segments, running, due_ms)
     return Clock(
         assignment.agreement,
         target,
@@ -283,14 +283,25 @@ def _counted(promise: _Promise, phase: Phase) -> tuple[SegmentKind, str]:
 
 
 def _due(running: Sequence[Segment], calendar: Calendar, open_ms: int) -> tuple[int | None, bool]:
-    """When so much has elapsed, and whether a segment went on beyond that; else by the last segment alone."""
-    at_ms = None
+    """The first instant at which so much has elapsed, and whether it ran on; else by the last segment."""
+    at_ms, is_spent = None, False
     for segment in running:
-        at_ms = calendar.deadline(segment.from_ms, open_ms)
-        if at_ms < segment.to_ms:
+        if not is_spent:
+            at_ms = calendar.deadline(segment.from_ms, open_ms)
+            is_spent = at_ms <= segment.to_ms
+            open_ms -= segment.open_ms
+        if at_ms is not None and is_spent and at_ms < segment.to_ms:
             return at_ms, True
-        open_ms -= segment.open_ms
     return at_ms, False
+
+
+def _is_known(
+    state: ClockState, segments: Sequence[Segment], running: Sequence[Segment], due_ms: int | None
+) -> bool:
+    """Whether a deadline that is not past is one: of a paused one only where it was paused then."""
+    if state is ClockState.PAUSED:
+        return due_ms is not None and due_ms <= running[-1].to_ms
+    return state in (ClockState.RUNNING, ClockState.MET) and _ran(segments)
 
 
 def _ran(segments: Sequence[Segment]) -> bool:

@@ -97,6 +97,34 @@ def test_what_is_solved_at_the_deadline_is_met():
     )
 
 
+@pytest.mark.parametrize(("ends", "goes_on"), [("solved", "reopened"), ("paused awaiting_customer", "resumed")])
+def test_a_target_that_is_used_up_as_the_clock_stops_was_due_then_and_is_breached_once_it_goes_on(
+    ends, goes_on
+):
+    story = ("06-08 09:00 created 2", f"06-08 17:00 {ends}", f"06-10 10:00 {goes_on}")
+
+    stopped = one(stand("06-09 12:00", *story), "resolve")
+    gone_on = one(stand("06-10 10:01", *story), "resolve")
+
+    assert stopped.state in (MET, PAUSED)
+    assert gone_on.state is BREACHED
+    assert stopped.deadline_ms == gone_on.deadline_ms == gone_on.breached_ms == moment("06-08 17:00")
+
+
+def test_a_pause_for_another_reason_does_not_make_a_deadline_of_when_it_would_have_been():
+    clock = one(
+        stand(
+            "06-10 12:00",
+            "06-08 09:00 created 2",
+            "06-08 16:00 paused awaiting_customer",
+            "06-09 12:00 maintenance_began w",
+        ),
+        "resolve",
+    )
+
+    assert (clock.state, clock.deadline_ms) == (PAUSED, None)
+
+
 def test_a_breach_stays_through_pause_and_solution():
     clock = one(
         stand(
