@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import psycopg
+import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import URL, Connection, Engine, NullPool, func, select
@@ -15,8 +16,14 @@ from tests.postgres import SUPERUSER, Cluster, trusted
 from tocsin_server.storage import postgres, sqlite
 from tocsin_server.storage.address import Address
 from tocsin_server.storage.engine import Storage
+from tocsin_server.storage.migrate import migrate
 
 Fill = Callable[[Storage], object]
+
+ON_BOTH = pytest.mark.parametrize(
+    "empty", ["sqlite", pytest.param("postgresql", marks=pytest.mark.real)], indirect=True
+)
+"""For a test of a room in which most are on SQLite alone."""
 
 
 def compile_once() -> None:
@@ -117,6 +124,21 @@ class TemplateMould:
         for copy in self._spare:
             copy.drop()
         self._cluster.drop(self._name)
+
+
+@contextmanager
+def migrated(request: pytest.FixtureRequest) -> Iterator[Mould]:
+    """A database without rows, of the kind that the fixture's parameter says; SQLite's, where it has none."""
+    if getattr(request, "param", "sqlite") == "sqlite":
+        yield FileMould(request.getfixturevalue("empty_database"))
+        return
+    cluster: Cluster = request.getfixturevalue("cluster")
+    compile_once_for(cluster)
+    name = cluster.copy_of()
+    migrate(Address.of(cluster.url(name)), SQLModel.metadata)
+    mould = TemplateMould(cluster, name)
+    yield mould
+    mould.drop()
 
 
 class _Copy:

@@ -5,13 +5,12 @@ from pathlib import Path
 
 import pytest
 from sqlmodel import SQLModel
-from tests.databases import FileMould, Mould, TemplateMould, compile_once, compile_once_for
+from tests.databases import Mould, compile_once, migrated
 
 import tocsin_server.access.store
 import tocsin_server.alerts.store
 import tocsin_server.desk.store
 import tocsin_server.estate.store  # noqa: F401 - its tables
-from tocsin_server.storage.address import Address
 from tocsin_server.storage.engine import Storage
 from tocsin_server.storage.migrate import migrate
 
@@ -29,16 +28,8 @@ def empty_database(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 @pytest.fixture(scope="session", params=["sqlite", pytest.param("postgresql", marks=pytest.mark.real)])
 def empty(request: pytest.FixtureRequest) -> Iterator[Mould]:
     """A migrated database without rows: whatever is made of it is tested on both kinds."""
-    if request.param == "sqlite":
-        yield FileMould(request.getfixturevalue("empty_database"))
-        return
-    cluster = request.getfixturevalue("cluster")
-    compile_once_for(cluster)
-    name = cluster.copy_of()
-    migrate(Address.of(cluster.url(name)), SQLModel.metadata)
-    mould = TemplateMould(cluster, name)
-    yield mould
-    mould.drop()
+    with migrated(request) as mould:
+        yield mould
 
 
 @pytest.fixture

@@ -5,32 +5,37 @@ from pathlib import Path
 
 import httpx
 import pytest
+from tests.databases import Mould, migrated
 from tests.server.http.rig import Rig, found, make_rig
 
 from tocsin_server.storage.engine import Storage
 
 
 @pytest.fixture(scope="session")
-def founded(empty_database: bytes, tmp_path_factory: pytest.TempPathFactory) -> tuple[bytes, dict[str, str]]:
+def empty(request: pytest.FixtureRequest) -> Iterator[Mould]:
+    """A migrated database without rows: SQLite's, and PostgreSQL's too where a test says `ON_BOTH`."""
+    with migrated(request) as mould:
+        yield mould
+
+
+@pytest.fixture(scope="session")
+def founded(empty: Mould, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Mould, dict[str, str]]]:
     """A database with estate and people, made once and copied, and the people's tokens."""
-    path = tmp_path_factory.mktemp("founded") / "tocsin.db"
-    path.write_bytes(empty_database)
-    with Storage(path) as opened:
-        tokens = opened.write(found)
-    return path.read_bytes(), tokens
+    tokens: dict[str, str] = {}
+    folder = tmp_path_factory.mktemp("founded")
+    with empty.filled(folder, lambda opened: tokens.update(opened.write(found))) as mould:
+        yield mould, tokens
 
 
 @pytest.fixture
-def storage(tmp_path: Path, founded: tuple[bytes, dict[str, str]]) -> Iterator[Storage]:
-    path = tmp_path / "tocsin.db"
-    path.write_bytes(founded[0])
-    with Storage(path) as opened:
+def storage(tmp_path: Path, founded: tuple[Mould, dict[str, str]]) -> Iterator[Storage]:
+    with founded[0].copied(tmp_path) as where, Storage(where) as opened:
         yield opened
 
 
 @pytest.fixture
-def rig(storage: Storage, founded: tuple[bytes, dict[str, str]]) -> Rig:
-    return make_rig(storage, dict(founded[1]))
+def rig(storage: Storage, founded: tuple[Mould, dict[str, str]], tmp_path: Path) -> Rig:
+    return make_rig(storage, dict(founded[1]), tmp_path)
 
 
 @pytest.fixture

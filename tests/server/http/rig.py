@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache, partial
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -226,7 +227,7 @@ def frame_of(host_id: int, readings: Readings, at_ms: int) -> HostFrame:
     return HostFrame(host_id, schema, [at_ms], np.array([list(readings.values())], np.float64))
 
 
-def make_rig(storage: Storage, tokens: dict[str, str]) -> Rig:
+def make_rig(storage: Storage, tokens: dict[str, str], folder: Path) -> Rig:
     """A server on a database in which `found` has been; `tokens` are what that gave."""
     estate, head, clock = Estate(storage), Head(), FakeClock(NOW)
     estate.reload()
@@ -255,7 +256,7 @@ def make_rig(storage: Storage, tokens: dict[str, str]) -> Rig:
         head=head,
         presence=presence,
         judge=judge,
-        sent=Sent(journal, Archive(storage.path.with_name("history")), INTERVAL_MS),
+        sent=Sent(journal, Archive(folder / "history"), INTERVAL_MS),
         inbox=inbox,
         hosts=HostRows(
             storage=storage, estate=estate, presence=presence, vitals=VitalSigns(head, clock), clock=clock

@@ -5,6 +5,7 @@ from typing import Any
 import httpx
 import pytest
 from sqlalchemy import func, select
+from tests.databases import ON_BOTH
 from tests.server.http.rig import Rig
 from tests.server.http.test_tickets import TICKETS, opened, ringing
 
@@ -22,6 +23,7 @@ def named(tickets: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [{"id": ticket["id"], "version": ticket["version"]} for ticket in tickets]
 
 
+@ON_BOTH
 async def test_what_can_be_done_is_done_and_what_is_refused_says_why(
     rig: Rig, alice: httpx.AsyncClient
 ) -> None:
@@ -53,6 +55,7 @@ async def test_what_can_be_done_is_done_and_what_is_refused_says_why(
     assert owners == ["alice", None]
 
 
+@ON_BOTH
 async def test_each_is_recorded_as_if_it_was_asked_for_alone(rig: Rig, alice: httpx.AsyncClient) -> None:
     tickets = await several(alice, 3)
 
@@ -134,6 +137,7 @@ async def test_what_makes_no_sense_is_refused_as_a_whole(
     assert rig.notices.told == []
 
 
+@ON_BOTH
 async def test_under_one_key_it_is_done_once(rig: Rig, alice: httpx.AsyncClient) -> None:
     tickets = named(await several(alice, 2))
     body = {"act": "comment", "text": "once", "tickets": tickets}

@@ -6,6 +6,7 @@ import httpx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.databases import ON_BOTH
 from tests.examples import EXAMPLES
 from tests.server.http.test_tickets import TICKETS, opened
 
@@ -91,6 +92,7 @@ def test_header_and_body_do_not_name_different_versions(header: str) -> None:
         wanted_version(read_tags("If-Match", [header]), 8)
 
 
+@ON_BOTH
 async def test_a_ticket_is_not_told_again_to_who_knows_it(alice: httpx.AsyncClient) -> None:
     path = f"{TICKETS}/{(await opened(alice))['id']}"
     first = await alice.get(path)
@@ -110,6 +112,7 @@ async def test_a_ticket_is_not_told_again_to_who_knows_it(alice: httpx.AsyncClie
     assert (changed.status_code, changed.headers["etag"]) == (200, '"v2"')
 
 
+@ON_BOTH
 async def test_an_act_is_done_on_the_version_that_if_match_names(alice: httpx.AsyncClient) -> None:
     path = f"{TICKETS}/{(await opened(alice))['id']}"
 
@@ -132,6 +135,7 @@ async def test_an_act_is_done_on_the_version_that_if_match_names(alice: httpx.As
         ("v2", {}, 400, "no list of entity tags"),
     ],
 )
+@ON_BOTH
 async def test_an_act_whose_condition_does_not_hold_is_not_done(
     alice: httpx.AsyncClient, tag: str, body: dict[str, Any], status: int, detail: str
 ) -> None:

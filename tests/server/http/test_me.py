@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 import pytest
 from sqlmodel import select
+from tests.databases import ON_BOTH
 from tests.server.http.rig import CHEAP, NOW, PASSWORD, Rig
 from tests.server.http.test_guards import every_route
 from tests.server.http.test_signin import code_at, enrolled, log, sign_in
@@ -192,6 +193,7 @@ async def test_another_persons_session_is_not_there(rig: Rig, alice: httpx.Async
         assert (await bob.get(ME)).status_code == 200
 
 
+@ON_BOTH
 async def test_revoking_all_signs_one_out_everywhere_and_nobody_else(
     rig: Rig, alice: httpx.AsyncClient
 ) -> None:
@@ -208,6 +210,7 @@ async def test_revoking_all_signs_one_out_everywhere_and_nobody_else(
 # Tokens
 
 
+@ON_BOTH
 async def test_a_token_acts_as_its_person_for_what_it_is_for(rig: Rig, alice: httpx.AsyncClient) -> None:
     token = await make(alice, scopes=["read", "tickets:write"])
     async with rig.client(None, headers={"authorization": f"Bearer {token}"}) as program:
@@ -226,6 +229,7 @@ async def test_a_token_acts_as_its_person_for_what_it_is_for(rig: Rig, alice: ht
     }
 
 
+@ON_BOTH
 async def test_a_token_may_no_more_than_its_person(rig: Rig) -> None:
     async with rig.client("charlie") as charlie:
         token = await make(charlie, scopes=["read", "tickets:write"])
@@ -260,6 +264,7 @@ def test_no_permission_is_two_scopes_and_a_token_that_reads_changes_nothing(rig:
     assert reading <= {"GET", "HEAD"}
 
 
+@ON_BOTH
 async def test_a_token_ends_on_its_day(rig: Rig, alice: httpx.AsyncClient) -> None:
     token = await make(alice, days=1)
     rig.clock.move(seconds=DAY_MS / 1000 - 1)
@@ -288,6 +293,7 @@ async def test_a_token_asks_for_the_password_and_the_code(rig: Rig, alice: httpx
     assert (wrong.json()["type"], without.json()["type"]) == ("unauthenticated", "code-required")
 
 
+@ON_BOTH
 async def test_a_revoked_token_is_nobodys_and_anothers_is_not_there(rig: Rig, alice: httpx.AsyncClient) -> None:
     token = await make(alice)
     listed = (await alice.get(f"{ME}/tokens")).json()["tokens"]
@@ -302,6 +308,7 @@ async def test_a_revoked_token_is_nobodys_and_anothers_is_not_there(rig: Rig, al
     assert log(rig)[-1] == ("token.revoked", {"login": "alice", "name": "wallboard"})
 
 
+@ON_BOTH
 async def test_a_token_of_who_is_disabled_is_nobodys(rig: Rig, alice: httpx.AsyncClient) -> None:
     token = await make(alice)
 
@@ -312,6 +319,7 @@ async def test_a_token_of_who_is_disabled_is_nobodys(rig: Rig, alice: httpx.Asyn
     assert not await is_good(rig, token)
 
 
+@ON_BOTH
 async def test_when_it_was_last_used_is_kept_to_an_hour(rig: Rig, alice: httpx.AsyncClient) -> None:
     token = await make(alice)
     seen = []
@@ -324,6 +332,7 @@ async def test_when_it_was_last_used_is_kept_to_an_hour(rig: Rig, alice: httpx.A
     assert seen == [NOW, NOW, NOW + TOUCH_EVERY_MS]
 
 
+@ON_BOTH
 async def test_nobody_has_more_tokens_than_can_be_looked_over(rig: Rig, alice: httpx.AsyncClient) -> None:
     def fill(session) -> None:
         session.add_all(
@@ -350,6 +359,7 @@ async def test_a_token_of_whose_role_needs_a_device_is_good_only_with_one(
     assert (before.status_code, after.status_code) == (403, 200)
 
 
+@ON_BOTH
 async def test_the_database_does_not_know_the_token(rig: Rig, alice: httpx.AsyncClient) -> None:
     token = await make(alice)
 

@@ -1,6 +1,7 @@
 """Idempotency keys: however often a request comes, it has one effect and one answer."""
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -8,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import func, select
+from tests.databases import ON_BOTH
 from tests.examples import EXAMPLES
 from tests.server.http.rig import NOW, Rig, make_rig
 from tests.server.http.test_tickets import TICKETS, opened
@@ -45,6 +47,7 @@ class Deaf(httpx.AsyncBaseTransport):
         raise httpx.ReadError(f"the line broke, and {answer.status_code} is lost")
 
 
+@ON_BOTH
 async def test_a_repeat_is_answered_as_the_first_was_and_does_nothing(
     rig: Rig, alice: httpx.AsyncClient
 ) -> None:
@@ -64,6 +67,7 @@ async def test_a_repeat_is_answered_as_the_first_was_and_does_nothing(
     assert len(rig.notices.told) == 2
 
 
+@ON_BOTH
 async def test_what_is_opened_or_silenced_twice_is_there_once(rig: Rig, alice: httpx.AsyncClient) -> None:
     new = {"client": "acme", "title": "The bell is silent"}
 
@@ -79,8 +83,9 @@ async def test_what_is_opened_or_silenced_twice_is_there_once(rig: Rig, alice: h
     assert len((await alice.get("/api/v1/silences")).json()["silences"]) == 1
 
 
+@ON_BOTH
 async def test_an_answer_that_is_lost_after_the_commit_is_told_by_the_server_that_comes_after(
-    rig: Rig, alice: httpx.AsyncClient
+    rig: Rig, alice: httpx.AsyncClient, tmp_path: Path
 ) -> None:
     path = f"{TICKETS}/{(await opened(alice))['id']}/comment"
     headers = dict(alice.headers) | KEY
@@ -89,8 +94,8 @@ async def test_an_answer_that_is_lost_after_the_commit_is_told_by_the_server_tha
             await deaf.post(path, json={"text": "rung by hand"}, headers=headers)
     rig.storage.close()
 
-    with Storage(rig.storage.path) as opened_again:
-        async with make_rig(opened_again, rig.tokens).client() as alice_again:
+    with Storage(rig.storage.address) as opened_again:
+        async with make_rig(opened_again, rig.tokens, tmp_path).client() as alice_again:
             told = await alice_again.post(path, json={"text": "rung by hand"}, headers=KEY)
 
     assert told.headers["idempotency-replayed"] == "true"
@@ -137,6 +142,7 @@ async def test_a_key_stands_for_one_request(
     assert (await alice.get(path)).json()["ticket"]["version"] == 2
 
 
+@ON_BOTH
 async def test_a_key_is_its_persons_own(rig: Rig, alice: httpx.AsyncClient) -> None:
     path = f"{TICKETS}/{(await opened(alice))['id']}/comment"
     await alice.post(path, json={"text": "mine"}, headers=KEY)
@@ -148,6 +154,7 @@ async def test_a_key_is_its_persons_own(rig: Rig, alice: httpx.AsyncClient) -> N
     assert "idempotency-replayed" not in his.headers
 
 
+@ON_BOTH
 async def test_what_was_refused_is_tried_again(rig: Rig, alice: httpx.AsyncClient) -> None:
     ticket = await opened(alice)
     async with rig.client("bob") as bob:
@@ -182,6 +189,7 @@ async def test_a_repeat_that_comes_while_the_first_is_in_work_is_told_to_wait(
     assert [event["text"] for event in later.json()["events"]].count("once") == 1
 
 
+@ON_BOTH
 async def test_after_a_day_a_key_is_as_good_as_new(rig: Rig, alice: httpx.AsyncClient) -> None:
     path = f"{TICKETS}/{(await opened(alice))['id']}/comment"
     await alice.post(path, json={"text": "monday"}, headers=KEY)
@@ -197,6 +205,7 @@ async def test_after_a_day_a_key_is_as_good_as_new(rig: Rig, alice: httpx.AsyncC
     assert count(rig, ANSWERS) == 1
 
 
+@ON_BOTH
 async def test_an_answer_about_a_client_that_is_not_seen_any_more_is_not_given(rig: Rig) -> None:
     async with rig.client() as alice:
         path = f"{TICKETS}/{(await opened(alice))['id']}/comment"
