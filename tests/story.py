@@ -128,9 +128,19 @@ def found(folder: Path) -> None:
 
 
 class Story:
-    """One story. Moments are seconds since it began. Close it, or use it as a context."""
+    """One story. Moments are seconds since it began. Close it, or use it as a context.
 
-    def __init__(self, folder: Path, *, founded: Path, settings: ServerConfig | None = None) -> None:
+    Without `founded` it goes on where another on the same folder was cut off, `after_s` from its beginning.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        founded: Path | None = None,
+        settings: ServerConfig | None = None,
+        after_s: float = 0,
+    ) -> None:
         self._data = folder / "data"
         self._config = folder / "config"
         self._settings = settings or ServerConfig()
@@ -138,9 +148,11 @@ class Story:
         self._loop = asyncio.Runner()
         self._place = 0
         self._reloaded = 0
-        shutil.copytree(founded, self._data)
-        (self._config / "rules").mkdir(parents=True)
+        if founded is not None:
+            shutil.copytree(founded, self._data)
+            (self._config / "rules").mkdir(parents=True)
         self.clock = FakeClock()
+        self.clock.move(seconds=after_s)
         self._began_ms = self.clock.now_ms()
         self.heard: list[Heard] = []
         self.server = self._open()

@@ -1,7 +1,13 @@
-"""kill -9 between any two steps from an alert to the mail: one ticket, one notice, one mail."""
+"""kill -9 between any two steps from an alert to the mail: one ticket, one notice, one mail.
 
+Between each two steps in turn, on a clock that is moved (`lives.py`); and of a whole server whenever it comes.
+"""
+
+import contextlib
 import os
 import random
+import shutil
+import signal
 import sqlite3
 import threading
 import time
@@ -14,11 +20,14 @@ from typing import Any
 
 import pytest
 from aiosmtpd.controller import Controller
+from tests.faults.lives import DEATHS, RECIPIENTS, Nursery, prepare
 from tests.faults.oracle import PushingAgent, said_by_sqlite, titles_of_tickets
 from tests.ports import free_port
 from tests.processes import ServerProcess, until
 
 LOOPS = int(os.environ.get("TOCSIN_FAULT_LOOPS", "3"))
+WHOLE_LOOPS = min(LOOPS, 25)
+"""Of a whole server, which takes seconds to start, to hear of a host and to judge."""
 CONTACTS = """\
 contacts:
 - {role: team, mail: team@desk.example}
@@ -90,17 +99,64 @@ def is_all_sent(server: ServerProcess, tickets: int) -> bool:
     return told == [(tickets, 0)]
 
 
+def test_killing_it_between_each_two_steps_tells_each_once(
+    sink: tuple[Sink, int], tmp_path: Path, report: Callable[[str], None]
+) -> None:
+    taking, port = sink
+    counted: Counter[str] = Counter()
+    first = tmp_path / "first"
+    first.mkdir()
+    host = prepare(first)
+    began = time.monotonic()
+
+    with Nursery(tmp_path / "lives.log", port) as nursery:
+        for loop in range(LOOPS):
+            folder = tmp_path / f"loop-{loop}"
+            shutil.copytree(first, folder)
+            taking.taken.clear()
+            ends = [
+                nursery.live(folder, host, number, death) for number, death in enumerate([*DEATHS, None], 1)
+            ]
+            assert ends == [-signal.SIGKILL] * len(DEATHS) + [0], (tmp_path / "lives.log").read_text()[-4000:]
+            _require_told_once(folder / "data" / "tocsin.db", taking.taken)
+            counted.update(kills=len(DEATHS), mails=len(taking.taken), again=taking.taken.total())
+            shutil.rmtree(folder)
+
+    took_s = time.monotonic() - began
+    again = counted["again"] - counted["mails"]
+    report(
+        f"{LOOPS} loops in {took_s:.0f} s, {counted['kills']} kills: each 1 ticket, "
+        f"{counted['mails']} mails, {again} of them taken twice"
+    )
+    assert again == LOOPS  # by the kill between a mail that was taken and the word that it was
+
+
+def _require_told_once(database: Path, taken: Counter[str]) -> None:
+    with contextlib.closing(sqlite3.connect(database)) as connection:
+        told = connection.execute(
+            "SELECT kind, count(*) FROM ticket_event"
+            " WHERE kind IN ('opened', 'reopened') GROUP BY kind ORDER BY kind"
+        ).fetchall()
+        alerts = connection.execute("SELECT count(*), sum(consumed_ms IS NULL) FROM transition").fetchone()
+        sent = connection.execute("SELECT count(DISTINCT message) FROM notice WHERE state = 'sent'").fetchone()
+    assert len(titles_of_tickets(database)) == 1
+    assert (told, alerts, sent) == ([("opened", 1), ("reopened", 1)], (1, 0), (2 * RECIPIENTS,))
+    assert len(taken) == 2 * RECIPIENTS
+    assert max(taken.values()) <= 2
+    assert said_by_sqlite(database) == "ok"
+
+
 def test_killing_the_server_anywhere_between_alert_and_mail_tells_each_once(
     server: ServerProcess, sink: tuple[Sink, int], tmp_path: Path, report: Callable[[str], None]
 ) -> None:
-    taking, chance = sink[0], random.Random(LOOPS)
+    taking, chance = sink[0], random.Random(WHOLE_LOOPS)
     agents: list[PushingAgent] = []
     kills = 0
 
     def kill() -> None:
         server.process.kill()  # type: ignore[union-attr]  # it runs
 
-    for loop in range(LOOPS):
+    for loop in range(WHOLE_LOOPS):
         agents.append(PushingAgent(server, f"atlas-{loop}", tmp_path))
         if loop % 2:  # between the mail that was taken and the word that it was
             taking.kill = kill
@@ -114,8 +170,8 @@ def test_killing_the_server_anywhere_between_alert_and_mail_tells_each_once(
         kills += 1
         start_again(server)
     database = server.data / "tocsin.db"
-    until("every host has its ticket", lambda: len(titles_of_tickets(database)) >= LOOPS, seconds=60)
-    until("all notices are sent", lambda: is_all_sent(server, LOOPS), seconds=200, every=0.5)
+    until("every host has its ticket", lambda: len(titles_of_tickets(database)) >= WHOLE_LOOPS, seconds=60)
+    until("all notices are sent", lambda: is_all_sent(server, WHOLE_LOOPS), seconds=200, every=0.5)
     for agent in agents:
         agent.end()
     assert server.stop() == 0
@@ -127,9 +183,9 @@ def test_killing_the_server_anywhere_between_alert_and_mail_tells_each_once(
     )
     again = sum(taking.taken.values()) - len(taking.taken)
     report(f"{kills} kills: {len(tickets)} tickets, {len(letters)} mails, {again} of them taken twice")
-    assert len(tickets) == len(set(tickets)) == LOOPS
+    assert len(tickets) == len(set(tickets)) == WHOLE_LOOPS
     assert {count for _, count in opened} == {1}
     assert len(taking.taken) == len(letters)
     assert max(taking.taken.values()) <= 2
-    assert LOOPS // 2 <= again <= kills
+    assert WHOLE_LOOPS // 2 <= again <= kills
     assert said_by_sqlite(database) == "ok"
