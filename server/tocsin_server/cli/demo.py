@@ -1,4 +1,4 @@
-"""The provider of `tocsin up --demo`: some clients with sites and hosts, all of them simulated and called so.
+"""The provider of `tocsin up --demo`: clients under contract with sites and hosts, simulated and called so.
 
 What is here is decided by names and numbers alone, so that a second start finds the same hosts.
 """
@@ -11,6 +11,7 @@ from sqlmodel import Session, col, select
 
 from tocsin_protocol.vocabulary import HostKind
 from tocsin_server.cli.deeds import new_client, new_invitation, new_site
+from tocsin_server.cli.democontracts import keep_contracts
 from tocsin_server.errors import Conflict
 from tocsin_server.estate.clients import client_named
 from tocsin_server.estate.identity import ServerIdentity
@@ -75,9 +76,10 @@ def planned(hosts: int | None) -> Iterator[tuple[DemoSite, str]]:
 def found_demo(
     session: Session, identity: ServerIdentity, url: str, *, hosts: int | None, now_ms: int
 ) -> list[dict[str, str]]:
-    """Whatever is missing of clients and sites, and an invitation for each host that is."""
+    """Whatever is missing of clients, sites and contracts, and an invitation for each host that is."""
     _refuse_real_clients(session)
     sites = {site: _founded(session, site, now_ms) for site in SITES}
+    keep_contracts(session, now_ms)
     taken = _enrolled(session)
     told = []
     for demo, name in planned(hosts):

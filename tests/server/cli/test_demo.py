@@ -12,11 +12,14 @@ from sqlmodel import Session, select
 from tocsin_protocol.vocabulary import HostKind
 from tocsin_protocol.wire import decode_invitation
 from tocsin_server import cli
+from tocsin_server.cli.democontracts import contract_text
 from tocsin_server.clock import SystemClock
 from tocsin_server.datafolder import administer, database
+from tocsin_server.desk.kept import draft_of_text, keep, newest
 from tocsin_server.estate.clients import add_client
 from tocsin_server.estate.enrolment import enrol
 from tocsin_server.estate.store import Client, Site
+from tocsin_server.sla.register import NO_CONTRACTS
 
 pytestmark = pytest.mark.scenario
 
@@ -49,6 +52,22 @@ def test_every_client_is_called_simulated_and_has_two_sites(prepare: Prepare, da
     assert len(clients) == 5
     assert all(name.endswith(" (simulated)") for name in clients)
     assert set(sites.values()) == {2}
+
+
+def test_every_client_has_a_contract_and_one_that_was_changed_stays_so(prepare: Prepare, data: Path) -> None:
+    prepare()
+    changed = contract_text("acme").replace("first_response: 30m", "first_response: 20m")
+
+    def change(session: Session) -> None:
+        keep(session, draft_of_text("", changed), versions=None, files=NO_CONTRACTS, author="eve", now_ms=1)
+
+    administer(data, change)
+    prepare()
+
+    found = {each.client: (each.version, each.text) for each in administer(data, newest)}
+    assert set(found) == {"acme", "globex", "initech", "soylent", "hooli"}
+    assert found.pop("acme") == (2, changed)
+    assert {version for version, _ in found.values()} == {1}
 
 
 def test_every_host_gets_an_invitation_of_its_own(prepare: Prepare) -> None:
