@@ -171,8 +171,9 @@ class Tie(StrEnum):
     DUPLICATED_BY = "duplicated_by"
     PARENT = "parent"
     CHILD = "child"
-    REOPENS = "reopens"
-    REOPENED_BY = "reopened_by"
+    RECURS = "recurs"
+    """The other was of the same trouble, and is over."""
+    RECURS_AS = "recurs_as"
     MERGED_INTO = "merged_into"
     ABSORBED = "absorbed"
 

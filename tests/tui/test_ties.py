@@ -159,10 +159,10 @@ def test_what_relates_to_a_closed_ticket_is_asked_of_the_other() -> None:
     assert untied(closed, a_tie(Tie.RELATES)) == Untying(2, LinkKind.RELATES, 1)
 
 
-def test_every_tie_can_be_taken_away_but_what_has_been_reopened() -> None:
+def test_every_tie_can_be_taken_away_but_that_it_recurs() -> None:
     detail = scene.detail(ROW)
     ties = [a_tie(tie, number) for number, tie in enumerate(Tie, start=10)]
-    for_good = {Tie.REOPENS, Tie.REOPENED_BY}
+    for_good = {Tie.RECURS, Tie.RECURS_AS}
 
     found = removable(scene.tied(detail, ties))
 

@@ -15,7 +15,7 @@ _THEIRS: Mapping[Tie, LinkKind] = {
     Tie.CHILD: LinkKind.PARENT,
 }
 """Links of the other ticket: what this one is to that."""
-_FOR_GOOD = frozenset({Tie.REOPENS, Tie.REOPENED_BY})
+_FOR_GOOD = frozenset({Tie.RECURS, Tie.RECURS_AS})
 """What has happened and nobody can take away."""
 
 

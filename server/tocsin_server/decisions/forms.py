@@ -72,6 +72,7 @@ FORMS: Mapping[str, Form] = {
         {**_WORLD, "priority": _PRIORITY, "solved_by": Words(("recovery", "person"))},
         {"closes": Truth(), "after_hours": Numbers(0, 8760)},
     ),
+    "recurrence": Form({**_WORLD, "times": _COUNT}, {"problem": Truth()}),
     "storm": Form(
         {
             **_WORLD,

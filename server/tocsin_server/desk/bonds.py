@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from tocsin_protocol.vocabulary import LinkKind, TicketEventKind, TicketState, Tie
-from tocsin_server.desk.standing import Change, Entry, Standing, Technician, changed
+from tocsin_server.desk.standing import Actor, Change, Entry, Standing, Technician, changed
 from tocsin_server.errors import Conflict
 
 TIES: Mapping[LinkKind, tuple[Tie, Tie]] = {
@@ -29,8 +29,14 @@ Kept = Mapping[str, str]
 
 def linked(was: Standing, who: Technician, now_ms: int, *, tie: Tie, other_id: int) -> Change:
     """Another ticket has to do with it."""
+    return tied(was, who.actor, now_ms, tie=tie, other_id=other_id)
+
+
+def tied(was: Standing, by: Actor, now_ms: int, *, tie: Tie, other_id: int) -> Change:
+    """The same, whoever or whatever has found it."""
     _require_not_closed(was)
-    return _told(was, TicketEventKind.LINKED, who, now_ms, {"tie": tie.value, "ticket": other_id})
+    entry = Entry(now_ms, TicketEventKind.LINKED, by, data={"tie": tie.value, "ticket": other_id})
+    return changed(was, entry)
 
 
 def unlinked(was: Standing, who: Technician, now_ms: int, *, tie: Tie, other_id: int) -> Change:

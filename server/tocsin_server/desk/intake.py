@@ -35,6 +35,7 @@ from tocsin_server.desk.record import (
     write_entries,
     write_new,
 )
+from tocsin_server.desk.recurrence import Recurrence, tell_recurrences
 from tocsin_server.desk.ruling import World, ruled
 from tocsin_server.desk.service import with_service
 from tocsin_server.desk.standing import Change, Evidence, Standing
@@ -117,8 +118,10 @@ def consume(
     for row in fresh:
         batch.tell(row)
     lost = batch.write()
+    recurrences = tell_recurrences(session, batch.recurrences(lost), now_ms, tables=tables)
     _mark_consumed(session, [row.id for row in waiting if row.id not in lost], now_ms)
-    return [_happening(told, now_ms) for transition_id, told in batch.told.items() if transition_id not in lost]
+    told = (told for transition_id, told in batch.told.items() if transition_id not in lost)
+    return [_happening(each, now_ms) for each in told] + recurrences
 
 
 def _is_told_of(row: Row[Any]) -> bool:
@@ -195,6 +198,19 @@ class _Batch:
         write_alerts(self._session, [one for one in self._new_alerts if id(one.record) in stay])
         self._gathering.write(lambda record: id(record) in stay)
         return {transition_id for transition_id, told in self.told.items() if id(told.record) not in stay}
+
+    def recurrences(self, lost: Collection[int]) -> list[Recurrence]:
+        """The tickets that were opened for trouble that had one before."""
+        opened = {
+            id(told.record): told.record
+            for transition_id, told in self.told.items()
+            if transition_id not in lost and not told.record.read_version
+        }
+        return [
+            Recurrence(record.ticket_id, record.facts.reopens, record.facts.key, record.facts.opened_ms)
+            for record in opened.values()
+            if record.facts.reopens is not None and record.facts.key is not None
+        ]
 
     def _change(self, row: Row[Any], record: Record | None) -> Change | None:
         """What it makes of the ticket of its key; a new one may take that one's place."""

@@ -7,6 +7,7 @@ hears of what happens and of a clock that runs out, and once it is solved, when 
     auto_close  kind, priority, by whom … → whether, and after how many hours
     escalation  clock, per cent used …    → to whom, and by what
     notification  event, kind, priority … → each to whom, and by what
+    recurrence  how often in 30 days …    → whether a problem is opened of it
     storm       severity, opened lately … → whether an alert opens its own ticket, or joins the storm's
 
 A ticket's history quotes the rows. Where a table is not in force, or does not know what it is asked, the
@@ -210,6 +211,18 @@ def stormy(tables: Tables, world: World, at_ms: int, crowd: Crowd) -> str:
         _log.error(f"a decision table cannot say what joins a storm: {error}", action="undecided")
         return ""
     return str(decision) if decision.outputs["ticket"] == STORM else ""
+
+
+def is_problem(tables: Tables, world: World, at_ms: int, *, times: int) -> str:
+    """The row by which trouble that has come so often is a problem; empty where it is none."""
+    try:
+        decision = tables["recurrence"].decide({**world.asked(tables, at_ms), "times": times})
+    except KeyError:
+        return ""
+    except Unprocessable as error:
+        _log.error(f"a decision table cannot say what is a problem: {error}", action="undecided")
+        return ""
+    return str(decision) if decision.outputs["problem"] else ""
 
 
 def notified(tables: Tables, world: World, at_ms: int, *, priority: int, event: str) -> list[Whom]:

@@ -127,7 +127,7 @@ class Ticket(SQLModel, table=True):
     due_ms: int = Field(default=FAR_MS, sa_type=Millis, sa_column_kwargs={"server_default": str(FAR_MS)})
     """The first deadline of its promises as it was reckoned last, within a second of a change (`told.py`)."""
     reopens: int | None = Field(default=None, foreign_key="ticket.id", sa_type=RowId)
-    """The earlier ticket of the same trouble, where that one was solved too long ago to be reopened."""
+    """The earlier ticket of the same trouble, where that was solved too long ago to be reopened (`recurs`)."""
     merged_into: int | None = Field(default=None, foreign_key="ticket.id", sa_type=RowId)
     """The ticket that this one is part of now; until that is undone it is closed and has no alerts."""
     parent_id: int | None = Field(default=None, foreign_key="ticket.id", sa_type=RowId)

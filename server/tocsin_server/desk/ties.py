@@ -47,14 +47,14 @@ def _below(session: Session, ticket_id: int, above: ColumnElement[Any]) -> list[
 
 def _found(session: Session, ticket_id: int) -> Iterator[tuple[Tie, int]]:
     above = session.execute(select(_T.merged_into, _T.parent_id, _T.reopens).where(_T.id == ticket_id)).one()
-    for tie, other in zip((Tie.MERGED_INTO, Tie.PARENT, Tie.REOPENS), above, strict=True):
+    for tie, other in zip((Tie.MERGED_INTO, Tie.PARENT, Tie.RECURS), above, strict=True):
         if other is not None:
             yield tie, other
     yield from _links(session, ticket_id)
     for tie, column in (
         (Tie.CHILD, _T.parent_id),
         (Tie.ABSORBED, _T.merged_into),
-        (Tie.REOPENED_BY, _T.reopens),
+        (Tie.RECURS_AS, _T.reopens),
     ):
         asked = select(_T.id).where(column == ticket_id).order_by(_T.id).limit(MOST)
         yield from ((tie, other) for other in session.execute(asked).scalars())

@@ -56,12 +56,13 @@ def test_the_shipped_tables_are_checked_and_tested(operator: Operator) -> None:
     checked, tested = operator.types("check"), operator.types("test")
 
     assert (checked[0], tested[0]) == (0, 0)
-    assert checked[1][-1].startswith("8 tables, ")
+    assert checked[1][-1].startswith("9 tables, ")
     assert [line.split(":")[0] for line in tested[1]] == [
         "auto_close.test.csv",
         "escalation.test.csv",
         "notification.test.csv",
         "priority.test.csv",
+        "recurrence.test.csv",
         "routing.test.csv",
         "sla_selection.test.csv",
         "storm.test.csv",

@@ -12,7 +12,8 @@ from textual.widgets import Input, TextArea
 from tocsin_protocol.events import LookersChanged
 from tocsin_protocol.lookers import Looker
 from tocsin_protocol.problems import Problem
-from tocsin_protocol.vocabulary import TicketState
+from tocsin_protocol.tickets import TicketTie
+from tocsin_protocol.vocabulary import TicketState, Tie
 from tocsin_tui.presence import BEAT_S
 from tocsin_tui.screens.composer import Composer
 
@@ -178,6 +179,20 @@ async def test_a_ticket_of_a_storm_says_how_many_alerts_it_has_that_are_not_show
         await has_read(pilot, 4812)
 
         assert "the worst of its alerts; 4800 more" in text_of(app, "#alerts")
+
+
+async def test_what_it_recurs_and_which_problem_causes_it_is_said_beside_its_alerts(server: FakeServer) -> None:
+    ties = [
+        TicketTie(tie=Tie.RECURS, ticket=41, title="/ is full", state=TicketState.CLOSED),
+        TicketTie(tie=Tie.CAUSED_BY, ticket=60, title="Recurring: / is full", state=TicketState.NEW),
+    ]
+    server.details[4812] = msgspec.structs.replace(server.details[4812], ties=ties)
+    async with opened(server) as (app, pilot):
+        await pilot.press("enter")
+        await has_read(pilot, 4812)
+
+        assert "recurs #41 / is full" in text_of(app, "#alerts")
+        assert "caused by #60 Recurring: / is full" in text_of(app, "#alerts")
 
 
 async def test_a_ticket_without_alerts_has_no_chart(server: FakeServer) -> None:

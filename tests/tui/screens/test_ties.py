@@ -84,7 +84,7 @@ async def test_the_only_tie_is_named_in_a_question_and_taken_away(server: FakeSe
 
 
 async def test_of_several_ties_one_is_typed_and_taken_away_where_it_was_made(server: FakeServer) -> None:
-    are_tied(server, (Tie.RELATES, 4770), (Tie.CHILD, 4797), (Tie.REOPENS, 4760))
+    are_tied(server, (Tie.RELATES, 4770), (Tie.CHILD, 4797), (Tie.RECURS, 4760))
     async with opened(server) as (app, pilot):
         await pilot.press("U")
         await until(pilot, lambda: "4797" in text_of(app, "#listed"))
