@@ -13,7 +13,7 @@ from tocsin_protocol.tickets import TicketEvent
 from tocsin_protocol.vocabulary import AlertState, HostKind, TicketState
 from tocsin_server.alerts.store import AlertRow, Transition
 from tocsin_server.config import ServerConfig
-from tocsin_server.desk.store import Ticket, TicketEventRow
+from tocsin_server.desk.store import Ticket, TicketAlert, TicketEventRow
 
 pytestmark = pytest.mark.scenario
 
@@ -539,8 +539,9 @@ def test_nothing_is_half_written_while_the_disk_is_full_and_all_of_it_once_later
         assert counts(story) == (0, 0, 0)
     story.turn_until(30)
 
-    assert counts(story) == (300, 300, 300)
-    assert story.times_told() == Counter(range(1, 301))
+    assert counts(story) == (300, 300, 31)  # thirty tickets, and the storm that all others are in
+    assert on_tickets(story) == Counter(range(1, 301))
+    assert story.times_told() == Counter(range(1, 32))
 
 
 def test_transitions_that_could_not_become_tickets_do_so_when_the_disk_has_space(story: Story) -> None:
@@ -555,8 +556,9 @@ def test_transitions_that_could_not_become_tickets_do_so_when_the_disk_has_space
         assert counts(story) == (300, 300, 0)
     story.turn_until(20)
 
-    assert counts(story) == (300, 300, 300)
-    assert story.times_told() == Counter(range(1, 301))
+    assert counts(story) == (300, 300, 31)  # thirty tickets, and the storm that all others are in
+    assert on_tickets(story) == Counter(range(1, 301))
+    assert story.times_told() == Counter(range(1, 32))
 
 
 # -- the estate changes
@@ -687,16 +689,24 @@ def test_a_clock_that_is_set_opens_no_ticket_and_one_for_whoever_falls_silent_th
 # -- very much at once
 
 
-def test_a_flood_of_two_thousand_alerts_becomes_as_many_tickets_each_told_once(story: Story) -> None:
+def test_a_flood_of_two_thousand_alerts_is_thirty_tickets_and_a_storm_with_all_the_others(story: Story) -> None:
     story.rules(HOT)
     zones = {f'temperature{{zone="{zone}"}}': 90.0 for zone in range(2000)}
     story.push(story.host("atlas"), zones, at=2, until=22)
 
     story.turn_until(5)
 
-    assert counts(story) == (2000, 2000, 2000)
-    assert story.times_told() == Counter(range(1, 2001))
-    assert len(story.tickets(state="open")) == 2000
+    alerts, transitions, entries = counts(story)
+    assert (alerts, transitions) == (2000, 2000)
+    assert entries < 40  # the storm's counts
+    assert on_tickets(story) == Counter(range(1, 2001))
+    titles = [ticket.title for ticket in story.tickets(state="open")]
+    assert (len(titles), "Storm: 1970 alerts of 1 host: Hot" in titles) == (31, True)
+
+
+def on_tickets(story: Story) -> Counter[int]:
+    """How many tickets each alert is on."""
+    return story.server.storage.read(lambda session: Counter(session.exec(select(TicketAlert.alert_id))))
 
 
 def counts(story: Story) -> tuple[int, ...]:

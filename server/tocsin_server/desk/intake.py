@@ -93,15 +93,14 @@ _ANY_WAITING = select(_TRANSITIONS.c.id).where(IS_WAITING).limit(1)
 
 _TOLD_OF = frozenset({AlertState.FIRING, AlertState.UNKNOWN, AlertState.RESOLVED})
 """What a ticket hears of. A pending alert has not rung yet, and one that was only pending never has."""
-_OVER = TicketEventKind.ALERT_RESOLVED
-_CALM = {AlertState.UNKNOWN: TicketEventKind.ALERT_UNKNOWN}
 
 
 class _Told(NamedTuple):
     """One transition that a record has taken in."""
 
     record: Record
-    kind: TicketEventKind
+    kind: TicketEventKind | None
+    """What came of it; nothing where that is told with another of a storm."""
     sample_ms: int | None
 
 
@@ -120,8 +119,8 @@ def consume(
     lost = batch.write()
     recurrences = tell_recurrences(session, batch.recurrences(lost), now_ms, tables=tables)
     _mark_consumed(session, [row.id for row in waiting if row.id not in lost], now_ms)
-    told = (told for transition_id, told in batch.told.items() if transition_id not in lost)
-    return [_happening(each, now_ms) for each in told] + recurrences
+    told = [told for transition_id, told in batch.told.items() if transition_id not in lost]
+    return [_happening(one, one.kind, now_ms) for one in told if one.kind is not None] + recurrences
 
 
 def _is_told_of(row: Row[Any]) -> bool:
@@ -153,6 +152,8 @@ class _Batch:
         self._touched: list[Record] = []
         self._giving = Giving(session, now_ms, EVERYWHERE)
         self._new_alerts: list[Attached] = []
+        self._firsts: dict[int, Row[Any]] = {}
+        """The first transition that each storm was told of, by its record's identity."""
         self._worlds: dict[int, World] = {}
         """By the record's identity in memory."""
         self._heard: set[int] = set()
@@ -277,19 +278,19 @@ class _Batch:
 
     def _gather(self, surge: Surge, row: Row[Any], key: str) -> None:
         """A storm's ticket is told of what a batch counts."""
-        is_first = not surge.is_told
+        self._firsts.setdefault(id(surge.record), row)
         self._gathering.tell(surge, row, key, rings=_rings(row))
-        opens = surge.opens if is_first else None
-        kind = opens or (TicketEventKind.ATTACHED if _rings(row) else _CALM.get(row.new, _OVER))
         self._attached[id(surge.record)].add(row.alert_id)
         self._heard.add(row.alert_id)
-        self.told[row.id] = _Told(surge.record, kind, row.sample_ms)
+        self.told[row.id] = _Told(surge.record, None, row.sample_ms)
 
     def _finish_storms(self) -> None:
         touched = set(map(id, self._touched))
         for surge in self._gathering.finish(lambda record: bool(self._holding_of(record))):
             if id(surge.record) not in touched:
                 self._touched.append(surge.record)
+            first = self._firsts[id(surge.record)]
+            self.told[first.id] = _Told(surge.record, surge.kind, first.sample_ms)
             if surge.opens is TicketEventKind.OPENED:
                 self._giving.give(surge.record, surge.first_ms)
 
@@ -371,8 +372,8 @@ def _mark_consumed(session: Session, ids: Sequence[int], now_ms: int) -> None:
     session.execute(update(_TRANSITIONS).where(_TRANSITIONS.c.id.in_(ids)).values(consumed_ms=now_ms))
 
 
-def _happening(told: _Told, now_ms: int) -> Happening:
+def _happening(told: _Told, kind: TicketEventKind, now_ms: int) -> Happening:
     """A clock that was set back must not make a detection that lies in the future."""
-    if told.kind not in (TicketEventKind.OPENED, TicketEventKind.REOPENED) or told.sample_ms is None:
-        return Happening(told.record.ticket_id, told.kind)
-    return Happening(told.record.ticket_id, told.kind, max(0.0, (now_ms - told.sample_ms) / 1000))
+    if kind not in (TicketEventKind.OPENED, TicketEventKind.REOPENED) or told.sample_ms is None:
+        return Happening(told.record.ticket_id, kind)
+    return Happening(told.record.ticket_id, kind, max(0.0, (now_ms - told.sample_ms) / 1000))

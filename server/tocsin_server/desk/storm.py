@@ -164,10 +164,10 @@ class Surge:
         now = replace(standing, recovered_ms=None) if goes_on else standing
         if self.opens is TicketEventKind.OPENED:
             return Change(now, self._entry(self.opens, self.first_ms, ruling.data()))
-        return changed(now, self._entry(self._kind, self.last_ms, {}))
+        return changed(now, self._entry(self.kind, self.last_ms, {}))
 
     @property
-    def _kind(self) -> TicketEventKind:
+    def kind(self) -> TicketEventKind:
         """What weighs the most of all that has happened."""
         if self.opens is not None:
             return self.opens

@@ -25,6 +25,7 @@ from tocsin_server.alerts.store import AlertRow, Transition
 from tocsin_server.decisions.folder import NO_TABLES, Tables, always
 from tocsin_server.decisions.tablefile import read_table
 from tocsin_server.desk import alarms, relations, work
+from tocsin_server.desk.happening import Happening
 from tocsin_server.desk.queue import ticket_detail
 from tocsin_server.desk.relapse import reopen_still_firing
 from tocsin_server.desk.relations import Other
@@ -134,6 +135,16 @@ def test_the_entry_counts_and_quotes_the_row(stormy_world: World) -> None:
     assert opened.data["decided"][-1] == f"{FEW.table.label} row fallback"
     assert opened.data["service"]["item"] == "servicedesk"
     assert opened.transition_id is None
+
+
+def test_consoles_hear_of_it_once_a_batch(world: World) -> None:
+    fire(world, 0, 1, 2, 3, 4, 5)
+    first = world.consume(tables=SOON)
+    clear(world, 2, 3)
+    fire(world, 6)
+
+    assert first == [Happening(1, OPENED, 0.5), Happening(2, OPENED, 0.5), Happening(3, OPENED, 0.5)]
+    assert world.consume(tables=SOON) == [Happening(3, ATTACHED)]
 
 
 def test_what_comes_later_is_one_entry_a_batch_and_the_title_grows(stormy_world: World) -> None:
