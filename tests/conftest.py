@@ -1,8 +1,11 @@
 """Property tests take as many examples as TOCSIN_EXAMPLES says, each as long as it needs; and PostgreSQL."""
 
 import gc
+import itertools
 import os
 import random
+import re
+import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -21,6 +24,8 @@ TESTS = Path(__file__).parent
 ORDER = os.environ.get("TOCSIN_ORDER", "")
 PART = os.environ.get("TOCSIN_PART", "")
 """Such as `1/2`: which part of the files to run, and of how many."""
+
+_FOLDERS = itertools.count()
 
 settings.register_profile("tocsin", max_examples=EXAMPLES, deadline=None)
 settings.load_profile("tocsin")
@@ -66,6 +71,18 @@ def pytest_sessionfinish() -> None:
     """What is alive after one collection stays so: pytest looks five times more for what nobody has closed."""
     gc.collect()
     gc.freeze()
+
+
+@pytest.fixture
+def tmp_path(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A folder as pytest's own, which looks through all there are for a number; it stays if the test fails."""
+    name = re.sub(r"\W", "_", request.node.name)[:30]
+    path = tmp_path_factory.getbasetemp() / f"{name}-{next(_FOLDERS)}"
+    path.mkdir(0o700)
+    failed = request.session.testsfailed
+    yield path
+    if request.session.testsfailed == failed:
+        shutil.rmtree(path, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")
