@@ -4,6 +4,7 @@ import contextlib
 import os
 import sqlite3
 import stat
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from tocsin_server.errors import Conflict, Misconfigured
 from tocsin_server.estate.clients import add_client, client_named
 from tocsin_server.estate.store import Client
 from tocsin_server.storage.address import engine
-from tocsin_server.storage.migrate import known, newest, revision, upgrade
+from tocsin_server.storage.migrate import _scripts, known, newest, revision, upgrade
 from tocsin_server.storage.sqlite import sqlite_engine
 
 
@@ -35,14 +36,34 @@ def seen(session: Session) -> list[str]:
     return [client.slug for client in session.exec(select(Client))]
 
 
-def made_at(data: Path, version: str) -> Path:
-    """The file of a database whose tables are those of an earlier version."""
-    path = database(data).path
-    writer = sqlite_engine(path, read_only=False)
-    with writer.connect() as connection, connection.begin():
-        upgrade(connection, TABLES, to=version)
-    writer.dispose()
-    return path
+Made = Callable[[str], Path]
+
+
+@pytest.fixture(scope="module")
+def earlier_databases(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """A database of each earlier version, made of the one before."""
+    path = tmp_path_factory.mktemp("earlier") / "tocsin.db"
+    made = {}
+    _, *earlier = (script.revision for script in _scripts().walk_revisions())
+    for version in reversed(earlier):
+        writer = sqlite_engine(path, read_only=False)
+        with writer.connect() as connection, connection.begin():
+            upgrade(connection, TABLES, to=version)
+        writer.dispose()
+        made[version] = path.read_bytes()
+    return made
+
+
+@pytest.fixture
+def made_at(tmp_path: Path, earlier_databases: dict[str, bytes]) -> Made:
+    """Writes the file of a database whose tables are those of an earlier version."""
+
+    def make(version: str) -> Path:
+        path = database(tmp_path).path
+        path.write_bytes(earlier_databases[version])
+        return path
+
+    return make
 
 
 def test_folder_and_database_are_made_for_their_owner_only_and_once(tmp_path: Path) -> None:
@@ -115,9 +136,9 @@ def test_who_looks_is_told_the_line_to_type_where_there_is_no_database(tmp_path:
 
 @pytest.mark.parametrize("earlier", sorted(known() - {newest()}))
 def test_who_looks_at_a_database_of_an_earlier_version_is_told_to_migrate_it(
-    tmp_path: Path, earlier: str, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, made_at: Made, earlier: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    path = made_at(tmp_path, earlier)
+    path = made_at(earlier)
     before = path.read_bytes()
 
     status = cli.main(["agent", "show", "acme", "atlas", "--data", str(tmp_path)])
@@ -136,9 +157,9 @@ def test_who_looks_at_a_database_of_an_earlier_version_is_told_to_migrate_it(
     [("silence", "list"), ("seal", "--client", "acme", "--host", "atlas"), ("agent", "show", "acme", "atlas")],
 )
 def test_a_command_that_looks_migrates_nothing(
-    tmp_path: Path, words: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, made_at: Made, words: tuple[str, ...], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    made_at(tmp_path, "0005")
+    made_at("0005")
 
     assert cli.main([*words, "--data", str(tmp_path)]) == 2
 
@@ -146,8 +167,8 @@ def test_a_command_that_looks_migrates_nothing(
     assert revision(database(tmp_path)) == "0005"
 
 
-def test_who_looks_sees_what_is_there_once_it_is_migrated(tmp_path: Path) -> None:
-    made_at(tmp_path, "0001")
+def test_who_looks_sees_what_is_there_once_it_is_migrated(tmp_path: Path, made_at: Made) -> None:
+    made_at("0001")
     make_database(tmp_path)
 
     assert look(tmp_path, seen) == []
