@@ -259,7 +259,7 @@ FRAME = [1, 0, wire.schema_id(SCHEMA), [NOW], struct.pack("<2d", 1, 2)]
         (deflated([1, NOW, [SCHEMA], [FRAME]]) + b"x", 400),  # something follows
         (zlib.compress(b"\xc1"), 400),
         (zlib.compress(b""), 400),
-        (zlib.compress(bytes(wire.MAX_INFLATED_BYTES + 1)), 413),  # inflates too far
+        (zlib.compress(bytes(wire.MAX_INFLATED_BYTES + 1), 1), 413),  # inflates too far
         (deflated([1, NOW, [SCHEMA], [FRAME] * 513]), 413),
         (deflated([1, NOW, [SCHEMA] * 513, []]), 413),
         (deflated([2, NOW, [SCHEMA], [FRAME]]), 422),  # another version
