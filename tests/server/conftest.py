@@ -4,8 +4,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 from sqlmodel import SQLModel
 from tests.databases import Mould, compile_once, migrated
+from tests.reading import read_once
 
 import tocsin_server.access.store
 import tocsin_server.alerts.store
@@ -15,6 +17,13 @@ from tocsin_server.storage.engine import Storage
 from tocsin_server.storage.migrate import migrate
 
 compile_once()
+read_once()
+structlog.configure(  # Rich would write pages of what the functions of an error hold
+    processors=[
+        *structlog.get_config()["processors"][:-1],
+        structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback),
+    ]
+)
 
 
 @pytest.fixture(scope="session")
