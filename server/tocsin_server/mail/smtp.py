@@ -65,21 +65,25 @@ def give(session: smtplib.SMTP, message: EmailMessage, *, sender: str, to: str) 
 
 
 def _open(settings: MailConfig) -> smtplib.SMTP:
-    context = ssl.create_default_context(cafile=settings.ca_file or None)
     session: smtplib.SMTP
     if settings.security == "tls":
+        context = _trust(settings)
         session = smtplib.SMTP_SSL(settings.host, settings.port, timeout=TIMEOUT_S, context=context)
     else:
         session = smtplib.SMTP(settings.host, settings.port, timeout=TIMEOUT_S)
     try:
         if settings.security == "starttls":
-            session.starttls(context=context)
+            session.starttls(context=_trust(settings))
         if settings.user:
             session.login(settings.user, password(settings))
     except BaseException:  # whatever it was goes on up; the connection is not left open
         session.close()
         raise
     return session
+
+
+def _trust(settings: MailConfig) -> ssl.SSLContext:
+    return ssl.create_default_context(cafile=settings.ca_file or None)
 
 
 def password(settings: MailConfig) -> str:
