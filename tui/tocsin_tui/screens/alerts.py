@@ -55,7 +55,6 @@ class AlertsScreen(BoardPage, TicketPage):
         )
 
     def on_mount(self) -> None:
-        super().on_mount()
         self.table.focus()
         self._look()
         self.set_interval(LOOK_S, self._look)

@@ -36,7 +36,6 @@ class FilesScreen(Page):
         yield Reader(self.painter, id="problems")
 
     def on_mount(self) -> None:
-        super().on_mount()
         self.query_one("#problems", Reader).focus()
 
     def crumb(self) -> str:

@@ -62,7 +62,6 @@ class HostScreen(FilteredPage):
         yield Input(id="filter", placeholder="part of a name or a label", select_on_focus=False)
 
     def on_mount(self) -> None:
-        super().on_mount()
         self.query_one("#readings", Reader).focus()
         self._read()
         self.set_interval(REFRESH_S, self._read)

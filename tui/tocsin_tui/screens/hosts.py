@@ -50,7 +50,6 @@ class HostsScreen(ListPage):
         )
 
     def on_mount(self) -> None:
-        super().on_mount()
         self.table.focus()
         self._read()
         self.set_interval(REFRESH_S, self._read)

@@ -75,7 +75,6 @@ class QueueScreen(NarrowedPage, MarkedPage):
         )
 
     def on_mount(self) -> None:
-        super().on_mount()
         self.table.focus()
 
     def in_hand(self) -> TicketRow | None:
