@@ -271,12 +271,12 @@ class Client:
         """Change something, once: where its answer is lost it is sent again, under the same key."""
         content = msgspec.json.encode(question)
         key = self._repeats.key(path, content)
-        with suppress(Lost):
-            return await self._ask("POST", path, kind, content=content, key=key)
-        await asyncio.sleep(AGAIN_S)
         try:
+            with suppress(Lost):
+                return await self._ask("POST", path, kind, content=content, key=key)
+            await asyncio.sleep(AGAIN_S)
             return await self._ask("POST", path, kind, content=content, key=key)
-        except Unreachable:
+        except (Unreachable, asyncio.CancelledError):
             self._repeats.lost(path, content, key)
             raise
 

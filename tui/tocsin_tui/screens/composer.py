@@ -9,17 +9,17 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
-from textual.screen import ModalScreen
 from textual.widgets import Input, TextArea
 
-from tocsin_tui.format import Tone, dim, line, shortened, strong
+from tocsin_tui.format import Tone, shortened, strong
 from tocsin_tui.presence import Look
+from tocsin_tui.screens.sending import SendingScreen
 from tocsin_tui.session import Session
 from tocsin_tui.widgets.lines import Lines
 from tocsin_tui.widgets.paint import Painter
 
 
-class Composer(ModalScreen[None]):
+class Composer(SendingScreen):
     """A field at the lower edge. `send` says whether it has worked; if not, the session says why."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -39,11 +39,9 @@ class Composer(ModalScreen[None]):
         may_be_empty: bool = False,
         writes: Look | None = None,
     ) -> None:
-        super().__init__()
+        super().__init__(session, painter)
         self.writes = writes
         """What others are told of it."""
-        self._session = session
-        self._painter = painter
         self._question = title
         self._draft = draft
         self._send = send
@@ -51,54 +49,45 @@ class Composer(ModalScreen[None]):
         self._may_be_empty = may_be_empty
 
     def compose(self) -> ComposeResult:
-        typed = self._session.drafts.get(self._draft, "")
+        typed = self.session.drafts.get(self._draft, "")
         with Vertical(classes="composer -long" if self._is_long else "composer"):
-            yield Lines(self._painter, id="title")
+            yield Lines(self.painter, id="title")
             if self._is_long:
                 yield TextArea(typed, id="field", soft_wrap=True, highlight_cursor_line=False)
             else:
                 yield Input(typed, id="field", select_on_focus=False)
-            yield Lines(self._painter, id="hint")
+            yield Lines(self.painter, id="hint")
 
     def on_mount(self) -> None:
         self.query_one("#title", Lines).show([shortened(strong(self._question))])
-        self._hint(
+        self.say(
             "ctrl+d sends · esc keeps it for later" if self._is_long else "enter sends · esc keeps it for later"
         )
         self.query_one("#field").focus()
 
     def on_text_area_changed(self, message: TextArea.Changed) -> None:
-        self._session.drafts[self._draft] = message.text_area.text
+        self.session.drafts[self._draft] = message.text_area.text
 
     def on_input_changed(self, message: Input.Changed) -> None:
-        self._session.drafts[self._draft] = message.value
+        self.session.drafts[self._draft] = message.value
 
     def on_input_submitted(self) -> None:
         self.action_send()
 
     def action_leave(self) -> None:
-        self._session.drafts[self._draft] = self._typed()
-        self.dismiss()
+        self.session.drafts[self._draft] = self._typed()
+        self.leave()
 
     def action_send(self) -> None:
         text = self._typed().strip()
         if not text and not self._may_be_empty:
-            self._hint("nothing is written yet", Tone.WARN)
-            return
-        self._hint("sending…")
-        self.run_worker(self._deliver(text), group="send", exclusive=True)
+            self.say("nothing is written yet", Tone.WARN)
+        elif not self.is_sending:
+            self.deliver(self._send(text))
+
+    def has_sent(self) -> None:
+        self.session.drafts.pop(self._draft, None)
 
     def _typed(self) -> str:
         # From the field itself: keys may come faster than the messages that tell of them.
         return self.query_one(TextArea).text if self._is_long else self.query_one(Input).value
-
-    async def _deliver(self, text: str) -> None:
-        if await self._send(text):
-            self._session.drafts.pop(self._draft, None)
-            self.dismiss()
-            return
-        notice = self._session.notice
-        self._hint(f"not sent: {notice.text if notice else 'try again'}", Tone.BAD)
-
-    def _hint(self, text: str, tone: Tone = Tone.DIM) -> None:
-        self.query_one("#hint", Lines).show([line((text, tone)) if tone is not Tone.DIM else line(dim(text))])

@@ -62,6 +62,7 @@ class EnrolScreen(ModalScreen[bool]):
             self.dismiss(True)
 
     def action_leave(self) -> None:
+        self.workers.cancel_node(self)
         self.dismiss(self._is_enrolled)
 
     @property

@@ -33,6 +33,9 @@ class FilteredPage(Page):
         if not is_empty and self.focused is None:
             self.call_after_refresh(self.listing().focus)
 
+    def action_choose(self) -> None:
+        self.choose()
+
     def action_filter(self) -> None:
         self.add_class("-filtering")
         field = self.query_one("#filter", Input)

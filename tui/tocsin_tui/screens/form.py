@@ -6,10 +6,10 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
-from textual.screen import ModalScreen
 from textual.widgets import Input, TextArea
 
 from tocsin_tui.format import Line, Span, Tone, dim, line, shortened
+from tocsin_tui.screens.sending import SendingScreen
 from tocsin_tui.session import Session
 from tocsin_tui.widgets.lines import Lines
 from tocsin_tui.widgets.paint import Painter
@@ -17,7 +17,7 @@ from tocsin_tui.widgets.paint import Painter
 KEYS = "tab next field · esc keeps it for later"
 
 
-class Form(ModalScreen[None]):
+class Form(SendingScreen):
     """Fields of one line, or of several where they are named in `LONG`; what they mean is the subclass's."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -43,9 +43,7 @@ class Form(ModalScreen[None]):
     """Whether it shows what one can choose from."""
 
     def __init__(self, session: Session, painter: Painter, *, title: tuple[Span, ...], draft: str) -> None:
-        super().__init__()
-        self.session = session
-        self._painter = painter
+        super().__init__(session, painter)
         self._title = title
         self._drafts_name = draft
 
@@ -77,13 +75,13 @@ class Form(ModalScreen[None]):
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="composer -form -lists" if self.LISTS else "composer -form"):
-            yield Lines(self._painter, id="title")
+            yield Lines(self.painter, id="title")
             for name in self.FIELDS:
                 classes = "field -long" if name in self.LONG else "field"
-                yield Horizontal(Lines(self._painter, id=f"of-{name}"), self._field(name), classes=classes)
+                yield Horizontal(Lines(self.painter, id=f"of-{name}"), self._field(name), classes=classes)
             if self.LISTS:
-                yield Lines(self._painter, id="listed")
-            yield Lines(self._painter, id="hint")
+                yield Lines(self.painter, id="listed")
+            yield Lines(self.painter, id="hint")
 
     def on_mount(self) -> None:
         self.query_one("#title", Lines).show([shortened(*self._title)])
@@ -103,13 +101,20 @@ class Form(ModalScreen[None]):
 
     def action_leave(self) -> None:
         self._keep()
-        self.dismiss()
+        self.leave()
 
     def action_send(self) -> None:
-        self._after_what_was_typed(list(self.FIELDS))
+        if not self.is_sending:
+            self._after_what_was_typed(list(self.FIELDS))
+
+    def has_sent(self) -> None:
+        for name in self.FIELDS:
+            self.session.drafts.pop(self._draft(name), None)
 
     def _after_what_was_typed(self, names: Sequence[str]) -> None:
         """Send once each field has taken in its keys: they wait with it, and Enter has overtaken them."""
+        if not self.stands:
+            return  # it was left by then
         if names:
             self.query_one(f"#{names[0]}").call_later(self._after_what_was_typed, names[1:])
         else:
@@ -119,20 +124,10 @@ class Form(ModalScreen[None]):
         try:
             sent = self.sent()
         except ValueError as error:
-            self._hint(f"not sent: {error}", Tone.BAD)
+            self.say(f"{self.NOT_DONE}: {error}", Tone.BAD)
             self.query_one(f"#{self.FIRST}").focus()
             return
-        self._hint("sending…")
-        self.run_worker(self._deliver(sent), group="send", exclusive=True)
-
-    async def _deliver(self, sent: Awaitable[bool]) -> None:
-        if await sent:
-            for name in self.FIELDS:
-                self.session.drafts.pop(self._draft(name), None)
-            self.dismiss()
-            return
-        notice = self.session.notice
-        self._hint(f"not sent: {notice.text if notice else 'try again'}", Tone.BAD)
+        self.deliver(sent)
 
     def _field(self, name: str) -> Input | TextArea:
         given = self.session.drafts.get(self._draft(name), self.proposed(name))
@@ -144,10 +139,12 @@ class Form(ModalScreen[None]):
         """Say what sending would do, or what is wrong with what is typed so far."""
         if self.LISTS:
             self.query_one("#listed", Lines).show(self.listed())
+        if self.is_sending:
+            return
         try:
-            self._hint(f"{self.told()} · {KEYS}")
+            self.say(f"{self.told()} · {KEYS}")
         except ValueError as error:
-            self._hint(str(error), Tone.WARN)
+            self.say(str(error), Tone.WARN)
 
     def _keep(self) -> None:
         """Keep what was typed; what was only proposed is proposed anew, as it is then."""
@@ -160,6 +157,3 @@ class Form(ModalScreen[None]):
 
     def _draft(self, name: str) -> str:
         return f"{self._drafts_name} {name}"
-
-    def _hint(self, text: str, tone: Tone = Tone.DIM) -> None:
-        self.query_one("#hint", Lines).show([line((text, tone))])

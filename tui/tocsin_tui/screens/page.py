@@ -145,7 +145,8 @@ class Page(Screen[None]):
         self.run_worker(self.session.refresh(), group="refresh", exclusive=True)
 
     def action_back(self) -> None:
-        self.app.pop_screen()
+        if self.is_active:  # a second click may come behind the first
+            self.app.pop_screen()
 
     def action_keys(self) -> None:
         # Deferred: not needed for the first frame.

@@ -6,56 +6,46 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
-from textual.screen import ModalScreen
 
 from tocsin_tui.format import Line, Tone, dim, line, shortened, strong
+from tocsin_tui.screens.sending import SendingScreen
 from tocsin_tui.session import Session
 from tocsin_tui.widgets.lines import Lines
 from tocsin_tui.widgets.paint import Painter
 
 
-class Question(ModalScreen[None]):
+class Question(SendingScreen):
     """A question at the lower edge. `act` says whether it has worked; if not, the session says why."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("y,enter", "act", "yes", id="question.yes", tooltip="Yes, do it"),
         Binding("n,q,escape", "leave", "no", id="question.no", tooltip="No, leave it as it is"),
     ]
+    NOT_DONE: ClassVar[str] = "not done"
 
     def __init__(
         self, session: Session, painter: Painter, *, title: str, about: Line, act: Callable[[], Awaitable[bool]]
     ) -> None:
-        super().__init__()
-        self._session = session
-        self._painter = painter
+        super().__init__(session, painter)
         self._title = title
         self._about = about
         self._act = act
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="composer -question"):
-            yield Lines(self._painter, id="title")
-            yield Lines(self._painter, id="about")
-            yield Lines(self._painter, id="hint")
+            yield Lines(self.painter, id="title")
+            yield Lines(self.painter, id="about")
+            yield Lines(self.painter, id="hint")
 
     def on_mount(self) -> None:
         self.query_one("#title", Lines).show([shortened(strong(self._title))])
         self.query_one("#about", Lines).show([shortened(*self._about.spans)])
-        self._hint(line(("y", Tone.KEY), dim(" yes  "), ("n", Tone.KEY), dim(" no, leave it as it is")))
+        keys = line(("y", Tone.KEY), dim(" yes  "), ("n", Tone.KEY), dim(" no, leave it as it is"))
+        self.query_one("#hint", Lines).show([keys])
 
     def action_leave(self) -> None:
-        self.dismiss()
+        self.leave()
 
     def action_act(self) -> None:
-        self._hint(line(dim("sending…")))
-        self.run_worker(self._carry_out(), group="send", exclusive=True)
-
-    async def _carry_out(self) -> None:
-        if await self._act():
-            self.dismiss()
-            return
-        notice = self._session.notice
-        self._hint(line((f"not done: {notice.text if notice else 'try again'}", Tone.BAD)))
-
-    def _hint(self, said: Line) -> None:
-        self.query_one("#hint", Lines).show([said])
+        if not self.is_sending:
+            self.deliver(self._act())

@@ -45,7 +45,6 @@ class TicketScreen(TicketPage):
         yield Horizontal(Reader(self.painter, id="timeline"), Reader(self.painter, id="alerts"), id="body")
 
     def on_mount(self) -> None:
-        super().on_mount()
         self.query_one("#timeline", Reader).focus()
 
     def in_hand(self) -> TicketRow | None:
@@ -75,7 +74,7 @@ class TicketScreen(TicketPage):
     def action_watch(self) -> None:
         row, detail = self.in_hand(), self.session.details.get(self.ticket_id)
         if row is not None and detail is not None:
-            self.run_worker(self.session.acts.watch(row, on=self.session.login not in detail.watchers))
+            self.act(self.session.acts.watch(row, on=self.session.login not in detail.watchers))
 
     def action_step(self, by: int) -> None:
         tickets = self.session.tickets

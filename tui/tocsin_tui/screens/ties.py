@@ -143,7 +143,7 @@ class UnlinkScreen(Form):
         """Those that are known may be of a while ago."""
         was = self.proposed("tie")
         await self.session.read_ticket(self._row.id)
-        if self.typed("tie") == was:
+        if self.typed("tie") in {"", was}:
             self.query_one("#tie", Input).value = self.proposed("tie")
         self.tell()
 

@@ -1,6 +1,6 @@
 """What can be done with a ticket, on every screen where there is one under the cursor."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar
 
@@ -108,13 +108,13 @@ class TicketPage(Page):
         elif row.owner not in {None, self.session.login}:
             self._say(f"{row.owner} has #{row.id}: it can be taken once they release it")
         else:
-            self.run_worker(self.session.acts.take(row))
+            self.act(self.session.acts.take(row))
             self.refresh_page()
 
     def action_release(self) -> None:
         row = self._in_hand(lambda row: "" if row.owner else f"#{row.id} has no owner")
         if row is not None:
-            self.run_worker(self.session.acts.release(row))
+            self.act(self.session.acts.release(row))
             self.refresh_page()
 
     def action_wait(self) -> None:
@@ -122,7 +122,7 @@ class TicketPage(Page):
         if row is None:
             return
         if row.state is TicketState.PENDING:
-            self.run_worker(self.session.acts.resume(row))
+            self.act(self.session.acts.resume(row))
         else:
             self.app.push_screen(self.forms.wait(row))
 
@@ -143,7 +143,7 @@ class TicketPage(Page):
         if row is None:
             return
         if row.merged_into is not None:
-            self.run_worker(self.session.acts.unmerge(row))
+            self.act(self.session.acts.unmerge(row))
         else:
             self._ask(self.forms.merge, _closed_already)
 
@@ -177,7 +177,7 @@ class TicketPage(Page):
     def action_reopen(self) -> None:
         row = self._in_hand(lambda row: f"#{row.id} is open" if row.state in OPEN_TICKET_STATES else "")
         if row is not None:
-            self.run_worker(self.session.acts.reopen(row))
+            self.act(self.session.acts.reopen(row))
 
     def action_new(self) -> None:
         self._ask(self.forms.new)
@@ -201,6 +201,10 @@ class TicketPage(Page):
         if row is not None:
             self.app.copy_to_clipboard(f"#{row.id} {row.title}")
             self._say(f"copied #{row.id}")
+
+    def act(self, asked: Awaitable[bool]) -> None:
+        """Do it, whether or not this page is left before the answer."""
+        self.app.run_worker(asked, group="act")
 
     def _ask(self, form: Callable[[TicketRow], Screen[None]], against: Against = _nothing) -> None:
         """Open a form about the ticket in hand, or say what is against that."""

@@ -62,7 +62,7 @@ class VirtualTable(ScrollView, Generic[R], can_focus=True):
         Binding("pageup,ctrl+u", "page(-1)", show=False, id="list.page_up", tooltip="One page up"),
         Binding(
             "enter,l,right",
-            "choose",
+            "screen.choose",  # at once: what is typed behind it is for what it opens
             "open",
             key_display="enter",
             id="list.open",
@@ -74,7 +74,7 @@ class VirtualTable(ScrollView, Generic[R], can_focus=True):
         """The cursor is on another row."""
 
     class Chosen(Message):
-        """The row under the cursor is to be opened."""
+        """The row under the cursor is clicked: it is to be opened."""
 
     def __init__(
         self,
@@ -149,16 +149,12 @@ class VirtualTable(ScrollView, Generic[R], can_focus=True):
     def action_page(self, pages: int) -> None:
         self.action_move(pages * max(1, self.size.height - 2))
 
-    def action_choose(self) -> None:
-        if self.listing.current is not None:
-            self.post_message(self.Chosen())
-
     def on_click(self, event: Click) -> None:
         id_ = self._id_at(event.y)
         if id_ is None:
             return
         if id_ == self.listing.cursor:
-            self.action_choose()
+            self.post_message(self.Chosen())
             return
         self.listing.move_to(event.y + self.scroll_offset.y)
         self._moved()
