@@ -141,6 +141,23 @@ async def test_what_never_left_is_not_sent_twice_and_reading_has_no_key(
 
 
 @pytest.mark.usefixtures("at_once")
+async def test_what_is_broken_off_and_sent_again_is_the_same_request(server: FakeServer) -> None:
+    leaky = Leaky(server, losses=0)
+    client = Client(URL, token=server.token, transport=leaky)
+    server.is_free.clear()
+    sending = asyncio.create_task(client.comment(4812, "once"))
+    while not leaky.keys:
+        await asyncio.sleep(0)
+    sending.cancel()
+    await asyncio.gather(sending, return_exceptions=True)
+    server.is_free.set()
+    await client.comment(4812, "once")
+    await client.comment(4812, "once")
+
+    broken_off, again, another = leaky.keys
+    assert broken_off == again != another
+
+
 async def test_what_the_server_still_works_at_is_asked_for_again(client: Client, server: FakeServer) -> None:
     server.refusals["/comment"] = Problem(title="Conflict", status=409, type="in-work", detail="in work")
 
