@@ -5,7 +5,8 @@ the savepoint takes everything back; with one writer that only happens to a prog
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
@@ -61,6 +62,8 @@ class Record:
     """Its first deadline as it was reckoned last."""
     was_title: str = ""
     """Its title in the database."""
+    read: Mapping[Any, Any] = field(default_factory=dict)
+    """The columns that may change, as they are in the database; none where it is not there yet."""
 
     def take_in(self, change: Change, transition_id: int | None = None) -> None:
         """Go on from a change."""
@@ -108,19 +111,25 @@ def write_new(session: Session, records: Sequence[Record]) -> list[Record]:
 
 
 def write_changes(session: Session, records: Sequence[Record]) -> None:
-    """Write the standings of tickets that have changed since they were read."""
-    changed = [record for record in records if record.standing.version != record.read_version]
-    if not changed:
-        return
-    statement = (
-        update(TICKETS)
-        .where(_T.id == bindparam("ticket_id"), _T.version == bindparam("read_version"))
-        .values({name: bindparam(f"new_{name}") for name in _CHANGING})
-    )
-    rows = [_changed_row(record) for record in changed]
-    done = session.execute(statement, rows)
-    if isinstance(done, CursorResult) and done.rowcount != len(rows):
-        raise Conflict("tickets have changed meanwhile", remedy="look again and repeat")
+    """Write the standings of tickets that have changed since they were read: the columns that are other.
+
+    A column that is named is a change of all its indexes to SQLite, whatever its value was. What is open no
+    more is written before what is open again: both may be of the same trouble.
+    """
+    alike: defaultdict[tuple[bool, tuple[str, ...]], list[dict[str, Any]]] = defaultdict(list)
+    for record in sorted(records, key=lambda each: each.standing.is_open):
+        if record.standing.version != record.read_version:
+            others = _others(record)
+            alike[record.standing.is_open, tuple(others)].append(_changed_row(record, others))
+    for (_, names), rows in alike.items():
+        statement = (
+            update(TICKETS)
+            .where(_T.id == bindparam("ticket_id"), _T.version == bindparam("read_version"))
+            .values({name: bindparam(f"new_{name}") for name in names})
+        )
+        done = session.execute(statement, rows)
+        if isinstance(done, CursorResult) and done.rowcount != len(rows):
+            raise Conflict("tickets have changed meanwhile", remedy="look again and repeat")
 
 
 def write_entries(session: Session, records: Sequence[Record]) -> None:
@@ -188,35 +197,6 @@ def _alert_rows(attached: Sequence[Attached]) -> list[dict[str, Any]]:
     ]
 
 
-_CHANGING = (
-    "title",
-    "host_id",
-    "site_id",
-    "state",
-    "priority",
-    "severity",
-    "owner_id",
-    "version",
-    "human",
-    "confirm",
-    "recovered_ms",
-    "updated_ms",
-    "solved_ms",
-    "impact",
-    "urgency",
-    "team",
-    "supplier",
-    "waits_for",
-    "wakes_ms",
-    "closes_ms",
-    "tells_ms",
-    "due_ms",
-    "merged_into",
-    "parent_id",
-    "windows",
-)
-
-
 def _standing_row(standing: Standing) -> dict[str, Any]:
     return {
         "state": standing.state,
@@ -259,15 +239,25 @@ def _new_row(record: Record) -> dict[str, Any]:
     }
 
 
-def _changed_row(record: Record) -> dict[str, Any]:
-    more = {
+def _changing_row(record: Record) -> dict[str, Any]:
+    """The columns that a change may change."""
+    return _standing_row(record.standing) | {
         "title": record.facts.title,
         "host_id": record.facts.host_id,
         "site_id": record.facts.site_id,
         "tells_ms": record.tells_ms,
         "due_ms": record.due_ms,
     }
-    values = {f"new_{name}": value for name, value in (_standing_row(record.standing) | more).items()}
+
+
+def _others(record: Record) -> dict[str, Any]:
+    """Those of them that are not as they are in the database."""
+    row = _changing_row(record).items()
+    return {name: value for name, value in row if name not in record.read or record.read[name] != value}
+
+
+def _changed_row(record: Record, others: Mapping[str, Any]) -> dict[str, Any]:
+    values = {f"new_{name}": value for name, value in others.items()}
     return values | {"ticket_id": record.ticket_id, "read_version": record.read_version}
 
 
@@ -354,4 +344,5 @@ def _record(row: RowMapping) -> Record:
         was_open=row["state"] in OPEN_TICKET_STATES,
         due_ms=row["due_ms"],
         was_title=row["title"],
+        read=row,
     )

@@ -84,7 +84,10 @@ class Calendar:
         """How much of the time between two instants is open; nothing where the second is not later."""
         if to_ms <= from_ms:
             return 0
-        first, last = (moment(at_ms).year for at_ms in (from_ms, to_ms))
+        first, last = moment(from_ms).year, moment(to_ms).year
+        if first == last:
+            openings = self.openings(first)
+            return openings.until(to_ms) - openings.until(from_ms)
         between = sum(self.openings(year).total for year in range(first, last))
         return between + self.openings(last).until(to_ms) - self.openings(first).until(from_ms)
 
@@ -93,11 +96,13 @@ class Calendar:
         year = moment(from_ms).year
         if open_ms == 0:
             return self._opens(from_ms, year)
-        left_ms = open_ms + self.openings(year).until(from_ms)
-        while left_ms > self.openings(year).total:
-            left_ms -= self.openings(year).total
+        openings = self.openings(year)
+        left_ms = open_ms + openings.until(from_ms)
+        while left_ms > openings.total:
+            left_ms -= openings.total
             year += 1
-        return self.openings(year).reached(left_ms)
+            openings = self.openings(year)
+        return openings.reached(left_ms)
 
     def is_open(self, at_ms: int) -> bool:
         """Whether it is open at that instant."""
