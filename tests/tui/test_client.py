@@ -88,9 +88,11 @@ class Leaky(httpx.AsyncBaseTransport):
         self._server = server
         self._losses = losses
         self.keys: list[str] = []
+        self.has_asked = asyncio.Event()
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         self.keys.append(request.headers.get("idempotency-key", ""))
+        self.has_asked.set()
         answer = await self._server.handle_async_request(request)
         if len(self.keys) <= self._losses:
             raise httpx.ReadError("broken pipe")
@@ -146,8 +148,7 @@ async def test_what_is_broken_off_and_sent_again_is_the_same_request(server: Fak
     client = Client(URL, token=server.token, transport=leaky)
     server.is_free.clear()
     sending = asyncio.create_task(client.comment(4812, "once"))
-    while not leaky.keys:
-        await asyncio.sleep(0)
+    await asyncio.wait_for(leaky.has_asked.wait(), 10)
     sending.cancel()
     await asyncio.gather(sending, return_exceptions=True)
     server.is_free.set()
