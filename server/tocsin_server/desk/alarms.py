@@ -16,7 +16,7 @@ from tocsin_server.access.scope import Scope
 from tocsin_server.alerts.store import AlertRow
 from tocsin_server.clock import moment
 from tocsin_server.desk.scope import client_id_of
-from tocsin_server.desk.store import TICKET_ALERTS
+from tocsin_server.desk.store import IS_GATHERED, IS_OPEN, TICKET_ALERTS, TICKETS
 from tocsin_server.errors import NotFound, Unprocessable
 from tocsin_server.estate.store import Client, Host
 
@@ -47,12 +47,20 @@ NEWEST_TICKET = (
     .correlate(_ALERTS)
     .scalar_subquery()
 )
+_STORM = (
+    select(func.max(TICKET_ALERTS.c.ticket_id))
+    .join_from(TICKET_ALERTS, TICKETS, TICKETS.c.id == TICKET_ALERTS.c.ticket_id)
+    .where(TICKET_ALERTS.c.alert_id == _ALERTS.c.id, IS_GATHERED, IS_OPEN)
+    .correlate(_ALERTS)
+    .scalar_subquery()
+)
+"""The open ticket of a storm that has taken it in: a ticket of its own may be newer, and is over then."""
 _VIEW = (
     select(
         _ALERTS,
         _CLIENTS.c.slug.label("client"),
         _HOSTS.c.name.label("host"),
-        NEWEST_TICKET.label("ticket_id"),
+        func.coalesce(_STORM, NEWEST_TICKET).label("ticket_id"),
     )
     .join_from(_ALERTS, _CLIENTS, _CLIENTS.c.id == _ALERTS.c.client_id)
     .outerjoin(_HOSTS, _HOSTS.c.id == _ALERTS.c.host_id)

@@ -159,12 +159,13 @@ class Surge:
         self._stand(replace(self.record.standing, recovered_ms=at_ms), at_ms)
 
     def told(self, ruling: Ruling, *, goes_on: bool) -> Change:
-        """The one entry of the batch. `goes_on`: one of its alerts does; `ruling` is told where it opens."""
+        """The one entry of the batch. `goes_on`: one of its alerts does; `ruling` is told where it is worse."""
         standing = self.record.standing
         now = replace(standing, recovered_ms=None) if goes_on else standing
         if self.opens is TicketEventKind.OPENED:
             return Change(now, self._entry(self.opens, self.first_ms, ruling.data()))
-        return changed(now, self._entry(self.kind, self.last_ms, {}))
+        told = ruling.data() if now.priority < self.was.priority else {}
+        return changed(now, self._entry(self.kind, self.last_ms, told))
 
     @property
     def kind(self) -> TicketEventKind:
@@ -184,12 +185,14 @@ class Surge:
         return Entry(at_ms, kind, TOCSIN, "; ".join(self._words()), data)
 
     def _words(self) -> Iterable[str]:
-        if self.joined.alerts:
-            yield f"{self.joined} for which no ticket of their own is opened"
+        if self.opens is TicketEventKind.OPENED:
+            yield f"{self.joined}, more than tickets are opened for"
+        elif self.joined.alerts:
+            yield f"{self.joined} more"
         for count, words in (
-            (self.again, "fire again"),
+            (self.again, "fired again"),
             (self.unknown, "can no longer be judged"),
-            (self.cleared, "have cleared"),
+            (self.cleared, "cleared"),
         ):
             if count:
                 yield f"{count} {words}"

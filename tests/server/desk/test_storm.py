@@ -24,7 +24,7 @@ from tocsin_server.access.scope import EVERYWHERE
 from tocsin_server.alerts.store import AlertRow, Transition
 from tocsin_server.decisions.folder import NO_TABLES, Tables, always
 from tocsin_server.decisions.tablefile import read_table
-from tocsin_server.desk import alarms, relations, work
+from tocsin_server.desk import alarms, gathering, relations, work
 from tocsin_server.desk.happening import Happening
 from tocsin_server.desk.queue import ticket_detail
 from tocsin_server.desk.relapse import reopen_still_firing
@@ -129,7 +129,7 @@ def test_the_entry_counts_and_quotes_the_row(stormy_world: World) -> None:
     (opened,) = stormy_world.events(3)
 
     assert (opened.kind, opened.actor_kind, opened.actor) == (OPENED, ActorKind.SYSTEM, "tocsin")
-    assert opened.text == "4 alerts of 4 hosts for which no ticket of their own is opened"
+    assert opened.text == "4 alerts of 4 hosts, more than tickets are opened for"
     assert (opened.data["alerts"], opened.data["hosts"]) == (4, 4)
     assert opened.data["rules"] == {"FilesystemFull": "4"}
     assert opened.data["decided"][-1] == f"{FEW.table.label} row fallback"
@@ -153,9 +153,7 @@ def test_what_comes_later_is_one_entry_a_batch_and_the_title_grows(stormy_world:
     stormy_world.consume(tables=SOON)
 
     assert stormy_world.timeline(3) == [OPENED, ATTACHED]
-    assert texts(stormy_world, 3)[-1] == (
-        "2 alerts of 2 hosts for which no ticket of their own is opened; 1 have cleared"
-    )
+    assert texts(stormy_world, 3)[-1] == "2 alerts of 2 hosts more; 1 cleared"
     assert stormy_world.ticket(3).title == "Storm: 6 alerts of 6 hosts: FilesystemFull, LoadHigh"
     assert stormy_world.ticket(3).version == 2
 
@@ -168,7 +166,7 @@ def test_what_is_in_a_storm_is_heard_there_whatever_the_table_says_by_then(storm
 
     assert stormy_world.ticket_ids() == [1, 2, 3]
     assert stormy_world.timeline(3) == [OPENED, CLEARED, FIRED]
-    assert texts(stormy_world, 3)[1:] == ["1 have cleared", "1 fire again"]
+    assert texts(stormy_world, 3)[1:] == ["1 cleared", "1 fired again"]
 
 
 def test_another_severity_of_a_trouble_in_the_storm_joins_it_and_raises_the_priority(
@@ -180,6 +178,7 @@ def test_another_severity_of_a_trouble_in_the_storm_joins_it_and_raises_the_prio
     assert alert in on(stormy_world, 3)
     assert (stormy_world.ticket(3).priority, stormy_world.ticket(3).severity) == (1, "critical")
     assert stormy_world.events(3)[-1].data["service"]["item"] == "servicedesk"
+    assert stormy_world.events(3)[-1].data["priority"] == 1
 
 
 def test_what_is_critical_and_of_another_host_has_its_own_ticket_for_longer(stormy_world: World) -> None:
@@ -303,6 +302,35 @@ def test_a_ticket_of_its_own_is_not_reopened_while_the_storm_has_its_trouble(wor
     with pytest.raises(Conflict, match="ticket 4 is open for the same trouble"):
         world.act(work.reopen, 1)
     assert relapse(world) == []
+
+
+def test_an_alert_is_shown_on_the_storm_though_a_ticket_of_its_own_is_newer(stormy_world: World) -> None:
+    world = stormy_world
+    world.move(seconds=WINDOW_MS / 1000)
+    (alert,) = fire(world, 9)
+    world.consume(tables=SOON)
+    clear(world, 9)
+    world.consume(tables=SOON)
+    world.act(work.resolve, 4)
+    world.move(seconds=REOPEN_MS / 1000 + 1)
+    fire(world, 6, 7, 9)
+    world.consume(tables=SOON)
+
+    assert alert in on(world, 3)
+    assert world.storage.read(lambda session: alarms.alert_view(session, EVERYWHERE, alert)).ticket_id == 3
+    assert relapse(world) == []
+
+
+def test_who_loses_the_race_for_a_storm_attaches_at_the_next_call(
+    stormy_world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (alert,) = fire(stormy_world, 6)
+    with monkeypatch.context() as blind:
+        blind.setattr(gathering, "records_of", lambda _session, _keys: ({}, {}))
+        assert stormy_world.consume(tables=SOON) == []
+
+    assert stormy_world.consume(tables=SOON) == [Happening(3, ATTACHED)]
+    assert (stormy_world.ticket_ids(), alert in on(stormy_world, 3)) == ([1, 2, 3], True)
 
 
 def test_what_nobody_is_to_be_woken_for_joins_no_storm(world: World) -> None:
