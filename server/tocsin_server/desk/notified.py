@@ -58,7 +58,8 @@ _TEAMS = TeamRow.metadata.tables["team"]
 _MEMBERS = TeamMemberRow.metadata.tables["team_member"]
 _PLACE = OUTBOX_PLACE.c
 _IS_NEW = _E.id > select(_PLACE.event_id).where(_PLACE.id == 1).scalar_subquery()
-_ANY_NEW = select(_E.id).where(_IS_NEW).limit(1)
+# From the newest on: where there is none, PostgreSQL would look for any among all that are read.
+_ANY_NEW = select(_E.id).where(_IS_NEW).order_by(_E.id.desc()).limit(1)
 _NEWER = (
     select(
         *(_E.id, _E.kind, _E.at_ms, _E.actor_kind, _E.actor, _E.text, _E.data, _E.public),

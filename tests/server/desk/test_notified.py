@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from sqlalchemy import insert, select, update
+from sqlalchemy import insert, select, text, update
 from sqlmodel import Session
 from tests.contracts import contract_of
 from tests.lifecycle import TABLES
@@ -20,7 +20,7 @@ from tocsin_server.desk.contacts import Addresses, Contacts, Place
 from tocsin_server.desk.notified import Post, Written, begin, write_notices
 from tocsin_server.desk.promised import Terms
 from tocsin_server.desk.requests import open_request, request_of
-from tocsin_server.desk.store import NOTICES, TICKETS, TeamMemberRow, TeamRow
+from tocsin_server.desk.store import EVENTS, NOTICES, OUTBOX_PLACE, TICKETS, TeamMemberRow, TeamRow
 from tocsin_server.desk.told import due, tell
 from tocsin_server.desk.watching import watch
 from tocsin_server.estate.store import Requester
@@ -203,6 +203,24 @@ def test_what_has_happened_before_is_told_to_nobody(world: World) -> None:
     world.storage.write(begin)
 
     assert outbox.told() == []
+
+
+@pytest.mark.parametrize("empty", [pytest.param("postgresql", marks=pytest.mark.real)], indirect=True)
+def test_whether_there_is_news_is_not_looked_for_among_all_that_is_read(outbox: Outbox) -> None:
+    outbox.world.fire()
+    outbox.world.consume()
+    outbox.write()
+
+    def plan(session: Session) -> str:
+        (event,) = session.execute(select(EVENTS)).mappings()
+        more = [{**event, "id": 1000 + number, "transition_id": None} for number in range(5000)]
+        session.execute(insert(EVENTS), more)
+        session.execute(update(OUTBOX_PLACE).values(event_id=10_000))
+        session.execute(text("ANALYZE ticket_event"))
+        asked = notified._ANY_NEW.compile(session.get_bind(), compile_kwargs={"literal_binds": True})
+        return "\n".join(session.execute(text(f"EXPLAIN {asked}")).scalars())
+
+    assert "Seq Scan on ticket_event" not in outbox.world.storage.write(plan)
 
 
 def test_entries_are_read_by_turns_in_their_order(outbox: Outbox, monkeypatch: pytest.MonkeyPatch) -> None:
