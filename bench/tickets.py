@@ -22,11 +22,13 @@ from tocsin_server.access.scope import EVERYWHERE
 from tocsin_server.access.store import PersonRow
 from tocsin_server.alerts.store import AlertRow, Transition
 from tocsin_server.decisions.folder import NO_TABLES, Tables
+from tocsin_server.desk.contacts import Addresses, Place
 from tocsin_server.desk.cutoff import attach_cut_off
 from tocsin_server.desk.filters import Filters
 from tocsin_server.desk.intake import LIMIT, consume, is_waiting
+from tocsin_server.desk.notified import Post, begin, is_news, write_notices
 from tocsin_server.desk.queue import ticket_page
-from tocsin_server.desk.store import TICKET_ALERTS, TICKETS
+from tocsin_server.desk.store import NOTICES, TICKET_ALERTS, TICKETS
 from tocsin_server.frontdesk import BATCHES
 from tocsin_server.storage.engine import Storage
 from tocsin_server.storage.migrate import migrate
@@ -41,6 +43,14 @@ KEEP_PER_S = 1_000 / 60
 BUDGET_PER_S = 1_000
 BUDGET_MS = 50
 BUDGET_STORM_S = 2
+POST = Post(
+    {
+        Place("team"): Addresses(mail=("desk@example.net",)),
+        Place("on_call"): Addresses(page=("phone@sms.example.net",)),
+    },
+    goes_out=True,
+    public_url="",
+)
 
 
 def main() -> None:
@@ -55,6 +65,8 @@ def main() -> None:
     print(f"Keep, quoted from its docs   {KEEP_PER_S:9,.0f} /s   on 16 vCPU: ratio {rate / KEEP_PER_S:,.0f} x")
     print(f"budget                       {BUDGET_PER_S:9,} /s   {verdict}")
     with _storage() as storage:
+        _with_notices(storage)
+    with _storage() as storage:
         _in_a_storm(storage)
     with _storage() as storage:
         _under_a_dead_switch(storage)
@@ -66,6 +78,21 @@ def main() -> None:
             print(
                 f"queue page of 100 at {TICKET_COUNT:,}: {name:28} p50 {p50:6.2f} ms  p95 {p95:6.2f} ms  {kept}"
             )
+
+
+def _with_notices(storage: Storage) -> None:
+    """Each ticket with two notices in its transaction, as the server writes them."""
+    storage.write(begin)
+    storage.before_commit(_write_notices)
+    storage.write(_firing)
+    took_s, opened = _consume_all(storage)
+    written = storage.read(lambda session: session.execute(select(func.count()).select_from(NOTICES)).scalar())
+    print(f"tickets with their notices   {opened / took_s:9,.0f} /s   {written} notices")
+
+
+def _write_notices(session: Session) -> None:
+    while is_news(session):
+        write_notices(session, NOW, tables=TABLES, post=POST)
 
 
 def _in_a_storm(storage: Storage) -> None:
