@@ -15,6 +15,7 @@ from tocsin_tui.format import Tone, shortened, strong
 from tocsin_tui.presence import Look
 from tocsin_tui.screens.sending import SendingScreen
 from tocsin_tui.session import Session
+from tocsin_tui.widgets.field import Field, TextField
 from tocsin_tui.widgets.lines import Lines
 from tocsin_tui.widgets.paint import Painter
 
@@ -53,9 +54,9 @@ class Composer(SendingScreen):
         with Vertical(classes="composer -long" if self._is_long else "composer"):
             yield Lines(self.painter, id="title")
             if self._is_long:
-                yield TextArea(typed, id="field", soft_wrap=True, highlight_cursor_line=False)
+                yield TextField(typed, id="field", soft_wrap=True, highlight_cursor_line=False)
             else:
-                yield Input(typed, id="field", select_on_focus=False)
+                yield Field(typed, id="field", select_on_focus=False)
             yield Lines(self.painter, id="hint")
 
     def on_mount(self) -> None:

@@ -12,6 +12,7 @@ from tocsin_tui.errors import CodeRequired, ConsoleError
 from tocsin_tui.format import Tone, line, strong
 from tocsin_tui.session import Session
 from tocsin_tui.sheets import codes
+from tocsin_tui.widgets.field import Field
 from tocsin_tui.widgets.lines import Lines
 from tocsin_tui.widgets.paint import Painter
 
@@ -40,8 +41,8 @@ class EnrolScreen(ModalScreen[bool]):
         with Vertical(classes="window -enrol"):
             yield Lines(self._painter, id="title")
             yield Lines(self._painter, id="told")
-            yield Input(self._given, id="password", placeholder="password", password=True)
-            yield Input(id="code", placeholder="code", select_on_focus=False)
+            yield Field(self._given, id="password", placeholder="password", password=True)
+            yield Field(id="code", placeholder="code", select_on_focus=False)
             yield Lines(self._painter, id="hint")
 
     def on_mount(self) -> None:

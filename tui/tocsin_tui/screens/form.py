@@ -11,6 +11,7 @@ from textual.widgets import Input, TextArea
 from tocsin_tui.format import Line, Span, Tone, dim, line, shortened
 from tocsin_tui.screens.sending import SendingScreen
 from tocsin_tui.session import Session
+from tocsin_tui.widgets.field import Field, TextField
 from tocsin_tui.widgets.lines import Lines
 from tocsin_tui.widgets.paint import Painter
 
@@ -132,8 +133,8 @@ class Form(SendingScreen):
     def _field(self, name: str) -> Input | TextArea:
         given = self.session.drafts.get(self._draft(name), self.proposed(name))
         if name in self.LONG:
-            return TextArea(given, id=name, soft_wrap=True, highlight_cursor_line=False)
-        return Input(given, id=name, select_on_focus=name == self.FIRST)
+            return TextField(given, id=name, soft_wrap=True, highlight_cursor_line=False)
+        return Field(given, id=name, select_on_focus=name == self.FIRST)
 
     def tell(self) -> None:
         """Say what sending would do, or what is wrong with what is typed so far."""

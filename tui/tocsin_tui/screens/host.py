@@ -6,7 +6,6 @@ from typing import ClassVar
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.widget import Widget
-from textual.widgets import Input
 
 from tocsin_protocol.hosts import HostDetail, HostRow
 from tocsin_tui.format import EMPTY, RULE, Line, Tone, dim, line, strong
@@ -15,6 +14,7 @@ from tocsin_tui.screens.filtered import FilteredPage
 from tocsin_tui.session import Session
 from tocsin_tui.sheets import alert, device, host
 from tocsin_tui.state import LinkState
+from tocsin_tui.widgets.field import Field
 from tocsin_tui.widgets.lines import Lines, Reader
 from tocsin_tui.widgets.paint import Painter
 
@@ -59,7 +59,7 @@ class HostScreen(FilteredPage):
         yield Lines(self.painter, id="what")
         yield Horizontal(Lines(self.painter, id="vitals"), Lines(self.painter, id="curve"), id="glance")
         yield Reader(self.painter, id="readings")
-        yield Input(id="filter", placeholder="part of a name or a label", select_on_focus=False)
+        yield Field(id="filter", placeholder="part of a name or a label", select_on_focus=False)
 
     def on_mount(self) -> None:
         self.query_one("#readings", Reader).focus()

@@ -6,11 +6,11 @@ from typing import Any, ClassVar
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.widget import Widget
-from textual.widgets import Input
 
 from tocsin_tui.board import Board
 from tocsin_tui.format import Line, Span, Tone, dim, line
 from tocsin_tui.screens.narrowed import NarrowedPage
+from tocsin_tui.widgets.field import Field
 from tocsin_tui.widgets.lines import Lines
 from tocsin_tui.widgets.table import VirtualTable
 
@@ -47,7 +47,7 @@ class ListPage(NarrowedPage):
             id="body",
         )
         yield from self.beneath()
-        yield Input(id="filter", placeholder=self.HINT, select_on_focus=False)
+        yield Field(id="filter", placeholder=self.HINT, select_on_focus=False)
 
     def beneath(self) -> Iterable[Widget]:
         """What stands below the table."""

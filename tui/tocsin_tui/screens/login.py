@@ -11,6 +11,7 @@ from textual.widgets import Input
 from tocsin_tui.errors import CodeRequired, ConsoleError
 from tocsin_tui.format import Tone, dim, line, strong
 from tocsin_tui.session import Session
+from tocsin_tui.widgets.field import Field
 from tocsin_tui.widgets.lines import Lines
 from tocsin_tui.widgets.paint import Painter
 
@@ -33,9 +34,9 @@ class LoginScreen(ModalScreen[str]):
     def compose(self) -> ComposeResult:
         with Vertical(classes="window -small"):
             yield Lines(self._painter, id="title")
-            yield Input(self._session.login, id="login", placeholder="login", select_on_focus=False)
-            yield Input(id="password", placeholder="password", password=True, select_on_focus=False)
-            yield Input(id="code", placeholder="code, or a recovery code", select_on_focus=False)
+            yield Field(self._session.login, id="login", placeholder="login", select_on_focus=False)
+            yield Field(id="password", placeholder="password", password=True, select_on_focus=False)
+            yield Field(id="code", placeholder="code, or a recovery code", select_on_focus=False)
             yield Lines(self._painter, id="hint")
 
     def on_mount(self) -> None:

@@ -6,7 +6,6 @@ from typing import ClassVar
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.widget import Widget
-from textual.widgets import Input
 
 from tocsin_protocol.tickets import TicketRow
 from tocsin_tui.filters import TICKET_KEYS
@@ -17,6 +16,7 @@ from tocsin_tui.screens.narrowed import NarrowedPage
 from tocsin_tui.session import Session
 from tocsin_tui.sheets import ticket
 from tocsin_tui.state import LinkState, View
+from tocsin_tui.widgets.field import Field
 from tocsin_tui.widgets.lines import Lines
 from tocsin_tui.widgets.paint import Painter
 from tocsin_tui.widgets.table import Column, VirtualTable
@@ -68,7 +68,7 @@ class QueueScreen(NarrowedPage, MarkedPage):
             Lines(self.painter, id="preview"),
             id="body",
         )
-        yield Input(
+        yield Field(
             id="filter",
             placeholder="words  client:acme  priority:1  due:4h  owner:me  -host:atlas",
             select_on_focus=False,
