@@ -79,9 +79,9 @@ async def is_live(pilot: Pilot[int]) -> None:
 async def has_read(pilot: Pilot[int], ticket_id: int) -> None:
     """Have the ticket's timeline and chart read and shown, as happens while the cursor rests on it."""
     session = pilot.app.session
-    detail = await session.read_ticket(ticket_id)
+    detail = await session.dossiers.read_ticket(ticket_id)
     assert detail is not None
-    await session.read_chart(detail)
+    await session.dossiers.read_chart(detail)
     pilot.app._paint()
     await pilot.pause()
 

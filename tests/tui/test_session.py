@@ -16,7 +16,8 @@ from tocsin_protocol.silences import NewSilence
 from tocsin_protocol.tickets import TicketRow
 from tocsin_protocol.vocabulary import TicketEventKind, TicketState
 from tocsin_tui.client import Client
-from tocsin_tui.session import DETAIL_S, Session, chart_minutes
+from tocsin_tui.dossiers import DETAIL_S, chart_minutes
+from tocsin_tui.session import Session
 from tocsin_tui.state import LinkState, View
 
 
@@ -268,14 +269,14 @@ async def test_a_comment_and_a_resolution_end_in_the_timeline(session: Session) 
     assert await session.acts.comment(row_of(session), "on it")
     assert await session.acts.resolve(row_of(session), "freed 12 GiB")
 
-    kinds = [event.kind for event in session.details[4812].events]
+    kinds = [event.kind for event in session.dossiers.tickets[4812].events]
     assert kinds == [TicketEventKind.OPENED, TicketEventKind.COMMENTED, TicketEventKind.SOLVED]
 
 
 async def test_an_acknowledgement_may_have_a_note_and_its_alerts_say_who(session: Session) -> None:
     assert await session.acts.acknowledge(row_of(session), "it is the archive")
 
-    detail = session.details[4812]
+    detail = session.dossiers.tickets[4812]
     assert detail.events[-1].kind is TicketEventKind.ACKNOWLEDGED
     assert detail.events[-1].text == "it is the archive"
     assert [alert.acknowledged_by for alert in detail.alerts] == ["alice"]
@@ -323,16 +324,16 @@ async def test_alerts_whose_reading_was_broken_off_are_due_at_once(
 async def test_how_a_tickets_alerts_stand_is_read_anew_while_one_looks(server: FakeServer) -> None:
     hands = Hands()
     async with following(server, hands) as session:
-        session.want(row_of(session))
-        await session.freshen()
+        session.dossiers.want(row_of(session))
+        await session.dossiers.freshen()
         server.details[4812] = scene.hushed(server.details[4812])
-        await session.freshen()
-        before = session.details[4812]
+        await session.dossiers.freshen()
+        before = session.dossiers.tickets[4812]
         hands.rest(DETAIL_S + 1)
-        await session.freshen()
+        await session.dossiers.freshen()
 
         assert not before.alerts[0].suppressed
-        assert session.details[4812].alerts[0].suppressed
+        assert session.dossiers.tickets[4812].alerts[0].suppressed
 
 
 async def test_a_solved_ticket_can_be_reopened_from_its_view(session: Session) -> None:

@@ -55,7 +55,7 @@ def at_host(name: str):
         hosts = pilot.app.session.hosts
         host_id = next(row.id for row in hosts.rows.values() if row.name == name)
         pilot.app.push_screen(HostScreen(pilot.app.session, pilot.app.painter, host_id))
-        await until(pilot, lambda: host_id in pilot.app.session.host_details)
+        await until(pilot, lambda: host_id in pilot.app.session.dossiers.hosts)
         await rest(pilot)
 
     return arrange
@@ -368,7 +368,7 @@ def test_host(snap_compare, server) -> None:
     async def arrange(pilot):
         await is_live(pilot)
         await pilot.press("H")
-        await until(pilot, lambda: (1, "cpu", 60) in pilot.app.session.host_charts)
+        await until(pilot, lambda: (1, "cpu", 60) in pilot.app.session.dossiers.host_charts)
         await rest(pilot)
 
     assert snap_compare(a_console(server), terminal_size=WIDE, run_before=arrange)

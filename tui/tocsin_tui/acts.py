@@ -107,7 +107,7 @@ class Acts:
         done = f"#{row.id} is no more: {tie_word(tie.tie)} #{tie.ticket}"
         is_done = await self._act(row, row, asked, done)
         if is_done and at != row.id:
-            await self._session.read_ticket(row.id)
+            await self._session.dossiers.read_ticket(row.id)
         return is_done
 
     def _version_of(self, ticket_id: int) -> int | None:
@@ -167,7 +167,7 @@ class Acts:
         """Open a ticket by hand."""
         detail = await self._session.answer(self._session.client.open_ticket(ticket))
         if detail is not None:
-            self._session.keep(detail)
+            self._session.dossiers.keep(detail)
             self._session.say(f"opened #{detail.ticket.id}", Tone.GOOD)
         return detail
 
@@ -176,7 +176,7 @@ class Acts:
         self._session.underway.add(row.id)
         self._session.know(wish)
         try:
-            self._session.keep(await asked)
+            self._session.dossiers.keep(await asked)
         except ConsoleError as error:
             if self._session.tickets.rows.get(row.id) is wish:  # else the stream knows better already
                 self._session.put_back(row)
@@ -192,7 +192,7 @@ class Acts:
 
     async def _concede(self, row: TicketRow, said: str) -> None:
         """Somebody was first: read the ticket again and say who."""
-        detail = await self._session.read_ticket(row.id)
+        detail = await self._session.dossiers.read_ticket(row.id)
         holder = detail.ticket.owner if detail else None
         if holder and holder not in {row.owner, self._session.login}:
             self._session.say(f"{holder} was faster: #{row.id} is theirs", Tone.WARN)

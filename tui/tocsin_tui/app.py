@@ -165,7 +165,7 @@ class Console(App[int]):
     def _begin(self) -> None:
         self.run_worker(self._keep_signed_in(), group="line", exclusive=True)
         self.run_worker(self.session.watch_status(), group="status", exclusive=True)
-        self.run_worker(self.session.watch_wanted(), group="wanted", exclusive=True)
+        self.run_worker(self.session.dossiers.watch(), group="wanted", exclusive=True)
         self.run_worker(self._say_what_is_shown(), group="presence", exclusive=True)
 
     async def _keep_signed_in(self) -> None:

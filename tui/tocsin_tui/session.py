@@ -14,13 +14,13 @@ from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
 
-from tocsin_protocol.alerts import Alert
 from tocsin_protocol.events import HostChanged, LookersChanged, TicketChanged
-from tocsin_protocol.tickets import TicketCounts, TicketDetail, TicketRow
+from tocsin_protocol.tickets import TicketCounts, TicketRow
 from tocsin_protocol.vocabulary import OPEN_TICKET_STATES, TicketEventKind
 from tocsin_tui import filters
 from tocsin_tui.acts import Acts
 from tocsin_tui.alerts import Alerts
+from tocsin_tui.dossiers import Dossiers
 from tocsin_tui.errors import ConsoleError, SignedOut
 from tocsin_tui.filters import Filter
 from tocsin_tui.format import Tone
@@ -42,25 +42,16 @@ from tocsin_tui.state import (
 )
 
 if TYPE_CHECKING:
-    from tocsin_protocol.hosts import HostDetail, HostRow
+    from tocsin_protocol.hosts import HostRow
     from tocsin_protocol.people import Person
-    from tocsin_protocol.query import Chart
     from tocsin_protocol.status import ServerStatus
     from tocsin_tui.client import Client, Event
 
 T = TypeVar("T")
 
 STATUS_S = 15.0
-WANTED_S = 0.15
-"""How long the cursor has to rest on a ticket at most before it is read."""
-CHART_S = 10.0
-"""The age at which a chart that goes on is drawn anew."""
-DETAIL_S = 10.0
-"""The age at which a ticket is read anew: how its alerts stand is no change of the ticket."""
 DUE_S = 15.0
 """After so long it is asked anew which tickets a filter by what is due lets through."""
-KEPT = 300
-"""How many tickets, charts and hosts are kept once they have been read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,16 +89,8 @@ class Session:
         self.host_filter = Filter()
         self.alerts = Alerts(self, monotonic)
         self.silences = Silences(self, monotonic)
+        self.dossiers = Dossiers(self, monotonic)
         self.has_snapshot = False
-        self.details: dict[int, TicketDetail] = {}
-        self.charts: dict[int, Chart] = {}
-        self.host_details: dict[int, HostDetail] = {}
-        self.host_charts: dict[tuple[int, str, int], Chart] = {}
-        """By host, vital, and how many minutes it shows."""
-        self.wanted: int | None = None
-        """The ticket that is looked at."""
-        self._charted_s: dict[int, float] = {}
-        self._detailed_s: dict[int, float] = {}
         self.drafts: dict[str, str] = {}
         """What was typed and not sent, by what it was for."""
         self.underway: set[int] = set()
@@ -310,10 +293,6 @@ class Session:
         for row in page.tickets if page else []:
             self.know(row)
 
-    def want(self, row: TicketRow) -> None:
-        """The technician looks at this ticket: what is known of it is to be fresh."""
-        self.wanted = row.id
-
     def know(self, row: TicketRow) -> None:
         """Take a ticket's row, unless a later version is known."""
         known = self.tickets.rows.get(row.id)
@@ -324,73 +303,8 @@ class Session:
         """The ticket's row as it is known now."""
         return self.tickets.rows.get(row.id, row)
 
-    async def watch_wanted(self) -> None:
-        """Keep fresh what is looked at."""
-        while True:
-            await asyncio.sleep(WANTED_S)
-            await self.freshen()
-
-    async def freshen(self) -> None:
-        """Read the ticket that is looked at, where that has changed or is old, and its chart as it goes on."""
-        row = self.tickets.rows.get(self.wanted or 0)
-        if row is None or self.link.state is not LinkState.LIVE:
-            return
-        detail = self.details.get(row.id)
-        if detail is None or detail.ticket.version != row.version or self._is_detail_old(detail):
-            detail = await self.read_ticket(row.id)
-        if detail is not None and detail.alerts and self._is_chart_old(detail.alerts[0]):
-            await self.read_chart(detail)
-
-    def _is_detail_old(self, detail: TicketDetail) -> bool:
-        read_s = self._detailed_s.get(detail.ticket.id, 0.0)
-        return bool(detail.alerts) and self._monotonic() - read_s > DETAIL_S
-
-    def _is_chart_old(self, alert: Alert) -> bool:
-        read_s = self._charted_s.get(alert.id)
-        if read_s is None:
-            return True
-        return alert.resolved_at is None and self._monotonic() - read_s > CHART_S
-
-    async def read_ticket(self, ticket_id: int) -> TicketDetail | None:
-        """A ticket with its timeline, and its first alert's chart."""
-        detail = await self.answer(self.client.ticket(ticket_id))
-        if detail is not None:
-            self.keep(detail)
-        return detail
-
-    async def read_chart(self, detail: TicketDetail) -> None:
-        """The first alert's metric, from before the breach until now or until it was over."""
-        if detail.alerts:
-            alert = detail.alerts[0]
-            began = alert.active_at or detail.ticket.opened_at
-            chart = await self.answer(self.client.alert_chart(alert.id, chart_minutes(began, self.now())))
-            self._charted_s[alert.id] = self._monotonic()
-            if chart is not None:
-                _remember(self.charts, alert.id, chart)
-
     async def read_hosts(self) -> None:
         await self.answer(self._read_hosts())
-
-    async def read_host(self, host_id: int) -> None:
-        """A host with its readings, alerts and tickets, and the chart of its processors."""
-        detail = await self.answer(self.client.host(host_id))
-        if detail is not None:
-            _remember(self.host_details, host_id, detail)
-            self.hosts.merge(detail.host, self._monotonic())
-
-    async def read_host_chart(self, host_id: int, vital: str, minutes: int) -> None:
-        """Unless what is known has every step that there is: long ones cost most, and change least."""
-        known = self.host_charts.get((host_id, vital, minutes))
-        if known is not None and self.now() < known.start + len(known.values) * timedelta(seconds=known.step_s):
-            return
-        chart = await self.answer(self.client.host_chart(host_id, vital, minutes))
-        if chart is not None:
-            self.host_charts[host_id, vital, minutes] = chart
-
-    def keep(self, detail: TicketDetail) -> None:
-        _remember(self.details, detail.ticket.id, detail)
-        _remember(self._detailed_s, detail.ticket.id, self._monotonic())
-        self.know(detail.ticket)
 
     # ------------------------------------------------------------------ what goes wrong
 
@@ -406,20 +320,6 @@ class Session:
         if isinstance(error, SignedOut):
             self.link = Link(LinkState.SIGNED_OUT, self.link.as_of, reason=str(error))
         self.say(str(error), Tone.BAD)
-
-
-def _remember(known: dict[int, T], id_: int, thing: T) -> None:
-    """Keep a thing as the latest, and let go of the one that was read longest ago."""
-    known.pop(id_, None)
-    known[id_] = thing
-    if len(known) > KEPT:
-        del known[next(iter(known))]
-
-
-def chart_minutes(began: datetime, now: datetime) -> int:
-    """How far back a chart reaches: some time before the breach, at most a week."""
-    since = (now - began).total_seconds() / 60
-    return min(7 * 24 * 60, int(since + max(15.0, since / 4)) + 1)
 
 
 def wall_clock() -> datetime:

@@ -31,7 +31,7 @@ async def test_a_host_shows_its_last_readings_and_finds_them(server: FakeServer)
     async with opened(server) as (app, pilot):
         await pilot.press("H")
         assert isinstance(app.screen, HostScreen)
-        await until(pilot, lambda: 1 in app.session.host_details)
+        await until(pilot, lambda: 1 in app.session.dossiers.hosts)
         assert "8 readings" in text_of(app, "#readings")
         await pilot.press("slash")
         app.screen.query_one("#filter", Input).value = "mode="
@@ -44,7 +44,7 @@ async def test_a_host_shows_its_last_readings_and_finds_them(server: FakeServer)
 async def test_what_is_sought_among_the_readings_may_be_typed_in_one_burst(server: FakeServer) -> None:
     async with opened(server) as (app, pilot):
         await pilot.press("H")
-        await until(pilot, lambda: 1 in app.session.host_details)
+        await until(pilot, lambda: 1 in app.session.dossiers.hosts)
         in_a_burst(app, "/", *"mode=", "enter")
         await until(pilot, lambda: "2 of 8 readings" in text_of(app, "#readings"))
 
@@ -54,7 +54,7 @@ async def test_what_is_sought_among_the_readings_may_be_typed_in_one_burst(serve
 async def test_m_draws_another_vital(server: FakeServer) -> None:
     async with opened(server) as (app, pilot):
         await pilot.press("H", "m")
-        await until(pilot, lambda: (1, "memory", 60) in app.session.host_charts)
+        await until(pilot, lambda: (1, "memory", 60) in app.session.dossiers.host_charts)
 
 
 async def test_s_draws_a_longer_time_and_comes_round_to_an_hour(server: FakeServer) -> None:
@@ -62,22 +62,22 @@ async def test_s_draws_a_longer_time_and_comes_round_to_an_hour(server: FakeServ
         await pilot.press("H")
         for minutes in (360, 1440, 10080, 60):
             await pilot.press("s")
-            await until(pilot, lambda minutes=minutes: (1, "cpu", minutes) in app.session.host_charts)
+            await until(pilot, lambda minutes=minutes: (1, "cpu", minutes) in app.session.dossiers.host_charts)
 
         assert app.screen._minutes == 60
 
 
 async def test_a_chart_is_read_again_once_it_has_another_step(server: FakeServer) -> None:
     async with opened(server) as (app, _):
-        await app.session.read_host_chart(1, "cpu", 60)
-        chart = app.session.host_charts[1, "cpu", 60]
+        await app.session.dossiers.read_host_chart(1, "cpu", 60)
+        chart = app.session.dossiers.host_charts[1, "cpu", 60]
         newest = chart.start + (len(chart.values) - 1) * timedelta(seconds=chart.step_s)
         missing = app.session.now() - newest
 
         for age, readings in ((chart.step_s / 2, 1), (chart.step_s, 2)):
             moved = chart.start + missing - timedelta(seconds=age)
-            app.session.host_charts[1, "cpu", 60] = msgspec.structs.replace(chart, start=moved)
-            await app.session.read_host_chart(1, "cpu", 60)
+            app.session.dossiers.host_charts[1, "cpu", 60] = msgspec.structs.replace(chart, start=moved)
+            await app.session.dossiers.read_host_chart(1, "cpu", 60)
             assert server.asked.count("GET /hosts/1/chart") == readings
 
 
@@ -94,7 +94,7 @@ async def test_hosts_are_filtered(server: FakeServer) -> None:
 async def test_a_device_shows_its_probes_and_its_ports_and_no_vitals(server: FakeServer) -> None:
     async with opened(server) as (app, pilot):
         app.push_screen(HostScreen(app.session, app.painter, 10))
-        await until(pilot, lambda: 10 in app.session.host_details)
+        await until(pilot, lambda: 10 in app.session.dossiers.hosts)
 
         assert "■ sw-core-1  probed  1 of 2 probes fail" in text_of(app, "#what")
         assert "probed by db-ber-02 · behind fw-1" in text_of(app, "#what")
@@ -118,10 +118,10 @@ async def test_what_goes_through_a_port_is_known_from_the_second_poll_on(
     ]
     async with opened(server) as (app, pilot):
         app.push_screen(HostScreen(app.session, app.painter, 10))
-        await until(pilot, lambda: 10 in app.session.host_details)
+        await until(pilot, lambda: 10 in app.session.dossiers.hosts)
         monkeypatch.setattr(scene, "host_detail", lambda _: msgspec.structs.replace(first, readings=later))
 
-        await app.session.read_host(10)
+        await app.session.dossiers.read_host(10)
         await until(pilot, lambda: "1 Gbit/s" in text_of(app, "#readings"))
 
 

@@ -130,7 +130,7 @@ async def test_what_is_opened_and_left_in_one_burst_leaves_the_queue(
     server: FakeServer, keys: list[str]
 ) -> None:
     async with opened(server) as (app, pilot):
-        await until(pilot, lambda: app.session.details.get(4812))
+        await until(pilot, lambda: app.session.dossiers.tickets.get(4812))
         in_a_burst(app, *keys, *keys)
         await until(pilot, lambda: app.screen_stack[1:] == [] and app._message_queue.empty())
 

@@ -80,7 +80,7 @@ async def test_the_only_tie_is_named_in_a_question_and_taken_away(server: FakeSe
 
         assert "POST /tickets/4812/unlink" in server.asked
         assert "#4812 is no more: caused by #4797" in text_of(app, "#message")
-        assert app.session.details[4812].ties == []
+        assert app.session.dossiers.tickets[4812].ties == []
 
 
 async def test_of_several_ties_one_is_typed_and_taken_away_where_it_was_made(server: FakeServer) -> None:
@@ -93,7 +93,7 @@ async def test_of_several_ties_one_is_typed_and_taken_away_where_it_was_made(ser
         assert "type which" in text_of(app, "#hint")
         await pilot.press(*"4797", "enter")
         await until(pilot, lambda: not isinstance(app.screen, UnlinkScreen))
-        await until(pilot, lambda: len(app.session.details[4812].ties) == 2)
+        await until(pilot, lambda: len(app.session.dossiers.tickets[4812].ties) == 2)
 
         assert "POST /tickets/4797/unlink" in server.asked
 

@@ -81,7 +81,7 @@ class AlertsScreen(BoardPage, TicketPage):
         from tocsin_tui.screens.ticket import TicketScreen  # noqa: PLC0415 - read when it is first opened
 
         if current.ticket_id not in self.session.tickets.rows:  # solved long ago
-            self.run_worker(self.session.read_ticket(current.ticket_id), group="ticket")
+            self.run_worker(self.session.dossiers.read_ticket(current.ticket_id), group="ticket")
         self.app.push_screen(TicketScreen(self.session, self.painter, current.ticket_id))
 
     def action_host(self) -> None:

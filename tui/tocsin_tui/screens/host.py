@@ -76,7 +76,7 @@ class HostScreen(FilteredPage):
         if row is None:
             self.query_one("#what", Lines).show([line(dim("reading the host…"))])
             return
-        detail = session.host_details.get(self.host_id)
+        detail = session.dossiers.hosts.get(self.host_id)
         self.set_class(device.is_probed(row), "-probed")
         self.query_one("#what", Lines).show([*host.heading(row, detail, now=now), RULE])
         self._show_glance(row, detail)
@@ -107,7 +107,7 @@ class HostScreen(FilteredPage):
         return self.query_one("#readings", Reader)
 
     def action_ticket(self) -> None:
-        detail = self.session.host_details.get(self.host_id)
+        detail = self.session.dossiers.hosts.get(self.host_id)
         if detail is None or not detail.tickets:
             self.session.say("this host has no ticket", Tone.WARN)
             self.refresh_page()
@@ -123,9 +123,9 @@ class HostScreen(FilteredPage):
             self.run_worker(self._read_all(), group="host", exclusive=True)
 
     async def _read_all(self) -> None:
-        await self.session.read_host(self.host_id)
+        await self.session.dossiers.read_host(self.host_id)
         if not self.has_class("-probed"):
-            await self.session.read_host_chart(self.host_id, self._vital, self._minutes)
+            await self.session.dossiers.read_host_chart(self.host_id, self._vital, self._minutes)
         self.refresh_page()
 
     def _show_glance(self, row: HostRow, detail: HostDetail | None) -> None:
@@ -139,7 +139,7 @@ class HostScreen(FilteredPage):
 
     def _show_curve(self) -> None:
         place = self.query_one("#curve", Lines)
-        chart = self.session.host_charts.get((self.host_id, self._vital, self._minutes))
+        chart = self.session.dossiers.host_charts.get((self.host_id, self._vital, self._minutes))
         if chart is None:
             place.show([line(dim(f"reading {self._vital}…"))])
         else:

@@ -189,18 +189,18 @@ class QueueScreen(NarrowedPage, MarkedPage):
         if row is None:
             preview.show(())
             return
-        detail = session.details.get(row.id)
+        detail = session.dossiers.tickets.get(row.id)
         now, me = session.now(), session.login
         if not self.is_roomy:
             preview.show([RULE, *ticket.digest(row, detail, me=me, now=now)])
         else:
             chart = self._chart(row.id, preview.size.width)
             preview.show(ticket.preview(row, detail, chart, me=me, now=now))
-        session.want(row)
+        session.dossiers.want(row)
 
     def _chart(self, ticket_id: int, width: int) -> list[Line]:
-        detail = self.session.details.get(ticket_id)
-        chart = self.session.charts.get(detail.alerts[0].id) if detail and detail.alerts else None
+        detail = self.session.dossiers.tickets.get(ticket_id)
+        chart = self.session.dossiers.charts.get(detail.alerts[0].id) if detail and detail.alerts else None
         if chart is None or width < 20:
             return []
         drawn = plot(chart, width=width, height=CHART_LINES, now=self.session.now(), is_titled=False)

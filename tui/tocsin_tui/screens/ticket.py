@@ -48,7 +48,7 @@ class TicketScreen(TicketPage):
         self.query_one("#timeline", Reader).focus()
 
     def in_hand(self) -> TicketRow | None:
-        detail = self.session.details.get(self.ticket_id)
+        detail = self.session.dossiers.tickets.get(self.ticket_id)
         return self.session.tickets.rows.get(self.ticket_id) or (detail.ticket if detail else None)
 
     def looks_at(self) -> Look:
@@ -59,11 +59,11 @@ class TicketScreen(TicketPage):
 
     def show(self) -> None:
         session, row = self.session, self.in_hand()
-        detail = session.details.get(self.ticket_id)
+        detail = session.dossiers.tickets.get(self.ticket_id)
         if row is None:
             self.query_one("#what", Lines).show([line(dim("reading the ticket…"))])
             return
-        session.want(row)
+        session.dossiers.want(row)
         heading = ticket.heading(row, me=session.login, now=session.now())
         watchers = [] if detail is None else detail.watchers
         people = ticket.people(session.presence.others(row.id), watchers, me=session.login)
@@ -72,7 +72,7 @@ class TicketScreen(TicketPage):
         self._show_story(detail)
 
     def action_watch(self) -> None:
-        row, detail = self.in_hand(), self.session.details.get(self.ticket_id)
+        row, detail = self.in_hand(), self.session.dossiers.tickets.get(self.ticket_id)
         if row is not None and detail is not None:
             self.act(self.session.acts.watch(row, on=self.session.login not in detail.watchers))
 
@@ -85,7 +85,7 @@ class TicketScreen(TicketPage):
             self.refresh_page()
 
     def _show_chart(self, detail: TicketDetail | None) -> None:
-        chart = self.session.charts.get(detail.alerts[0].id) if detail and detail.alerts else None
+        chart = self.session.dossiers.charts.get(detail.alerts[0].id) if detail and detail.alerts else None
         self.set_class(detail is not None and not detail.alerts, "-chartless")
         place = self.query_one("#chart", Lines)
         if chart is None:

@@ -129,20 +129,20 @@ class UnlinkScreen(Form):
         return _few([_in_a_line(tie_word(tie.tie), tie) for tie in self._ties()], LISTED)
 
     def _tie(self) -> TicketTie:
-        if self._row.id not in self.session.details:
+        if self._row.id not in self.session.dossiers.tickets:
             raise ValueError("reading what it has to do with others…")
         if not self._ties():
             raise ValueError(f"#{self._row.id} has no tie that can be taken away")
         return tie_of(self.typed("tie"), self._ties())
 
     def _ties(self) -> list[TicketTie]:
-        detail = self.session.details.get(self._row.id)
+        detail = self.session.dossiers.tickets.get(self._row.id)
         return [] if detail is None else removable(detail)
 
     async def _read(self) -> None:
         """Those that are known may be of a while ago."""
         was = self.proposed("tie")
-        await self.session.read_ticket(self._row.id)
+        await self.session.dossiers.read_ticket(self._row.id)
         if self.typed("tie") in {"", was}:
             self.query_one("#tie", Input).value = self.proposed("tie")
         self.tell()

@@ -87,7 +87,7 @@ class TicketPage(Page):
     def alert_in_hand(self) -> Alert | None:
         """The alert that is silenced: the worst of the ticket."""
         row = self.in_hand()
-        detail = self.session.details.get(row.id) if row else None
+        detail = self.session.dossiers.tickets.get(row.id) if row else None
         return detail.alerts[0] if detail and detail.alerts else None
 
     @cached_property
@@ -224,7 +224,7 @@ class TicketPage(Page):
     def _nothing_to_know(self, row: TicketRow) -> str:
         if row.alert_state not in ALARMING:
             return f"#{row.id} has no alert that fires"
-        detail = self.session.details.get(row.id)
+        detail = self.session.dossiers.tickets.get(row.id)
         who = acknowledged_by(detail.alerts) if detail else None
         return f"{who} has acknowledged #{row.id}" if who else ""
 
