@@ -13,9 +13,12 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from email import message_from_bytes
+from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -24,10 +27,12 @@ from tests.faults.lives import DEATHS, RECIPIENTS, Nursery, prepare
 from tests.faults.oracle import PushingAgent, said_by_sqlite, titles_of_tickets
 from tests.ports import free_port
 from tests.processes import ServerProcess, until
+from tests.story import StoryHost
 
 LOOPS = int(os.environ.get("TOCSIN_FAULT_LOOPS", "3"))
 WHOLE_LOOPS = min(LOOPS, 25)
 """Of a whole server, which takes seconds to start, to hear of a host and to judge."""
+MEMORY = Path("/dev/shm")
 CONTACTS = """\
 contacts:
 - {role: team, mail: team@desk.example}
@@ -57,8 +62,8 @@ class Sink:
         return "250 taken"
 
 
-@pytest.fixture
-def sink() -> Iterator[tuple[Sink, int]]:
+@contextlib.contextmanager
+def mail_server() -> Iterator[tuple[Sink, int]]:
     taking = Sink()
     controller = Controller(taking, hostname="127.0.0.1", port=free_port())
     controller.start()
@@ -66,6 +71,12 @@ def sink() -> Iterator[tuple[Sink, int]]:
         yield taking, controller.server.sockets[0].getsockname()[1]
     finally:
         controller.stop()
+
+
+@pytest.fixture
+def sink() -> Iterator[tuple[Sink, int]]:
+    with mail_server() as made:
+        yield made
 
 
 @pytest.fixture
@@ -99,36 +110,48 @@ def is_all_sent(server: ServerProcess, tickets: int) -> bool:
     return told == [(tickets, 0)]
 
 
-def test_killing_it_between_each_two_steps_tells_each_once(
-    sink: tuple[Sink, int], tmp_path: Path, report: Callable[[str], None]
-) -> None:
-    taking, port = sink
-    counted: Counter[str] = Counter()
-    first = tmp_path / "first"
-    first.mkdir()
-    host = prepare(first)
+@pytest.fixture
+def memory() -> Iterator[Path]:
+    """A folder in memory, where there is one: what a killed process has written is there, on whatever it is."""
+    with TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None) as folder:
+        yield Path(folder)
+
+
+def test_killing_it_between_each_two_steps_tells_each_once(memory: Path, report: Callable[[str], None]) -> None:
+    (memory / "first").mkdir()
+    host = prepare(memory / "first")
     began = time.monotonic()
 
-    with Nursery(tmp_path / "lives.log", port) as nursery:
-        for loop in range(LOOPS):
-            folder = tmp_path / f"loop-{loop}"
-            shutil.copytree(first, folder)
+    with mail_server() as one, mail_server() as other, ThreadPoolExecutor(2) as pool:
+        shares = [range(LOOPS)[::2], range(LOOPS)[1::2]]
+        counted = sum(pool.map(partial(_killed, memory, host), (one, other), shares), Counter[str]())
+
+    again = counted["taken"] - counted["mails"]
+    report(
+        f"{LOOPS} loops in {time.monotonic() - began:.0f} s, {counted['kills']} kills: each 1 ticket, "
+        f"{counted['mails']} mails, {again} of them taken twice"
+    )
+    assert again == LOOPS  # by the kill between a mail that was taken and the word that it was
+
+
+def _killed(memory: Path, host: StoryHost, sink: tuple[Sink, int], loops: range) -> Counter[str]:
+    """In each loop once at each step; how many kills there were, and mails."""
+    taking, port = sink
+    counted: Counter[str] = Counter()
+    log = memory / f"lives-{port}.log"
+    with Nursery(log, port) as nursery:
+        for loop in loops:
+            folder = memory / f"loop-{loop}"
+            shutil.copytree(memory / "first", folder)
             taking.taken.clear()
             ends = [
                 nursery.live(folder, host, number, death) for number, death in enumerate([*DEATHS, None], 1)
             ]
-            assert ends == [-signal.SIGKILL] * len(DEATHS) + [0], (tmp_path / "lives.log").read_text()[-4000:]
+            assert ends == [-signal.SIGKILL] * len(DEATHS) + [0], log.read_text()[-4000:]
             _require_told_once(folder / "data" / "tocsin.db", taking.taken)
-            counted.update(kills=len(DEATHS), mails=len(taking.taken), again=taking.taken.total())
+            counted.update(kills=len(DEATHS), mails=len(taking.taken), taken=taking.taken.total())
             shutil.rmtree(folder)
-
-    took_s = time.monotonic() - began
-    again = counted["again"] - counted["mails"]
-    report(
-        f"{LOOPS} loops in {took_s:.0f} s, {counted['kills']} kills: each 1 ticket, "
-        f"{counted['mails']} mails, {again} of them taken twice"
-    )
-    assert again == LOOPS  # by the kill between a mail that was taken and the word that it was
+    return counted
 
 
 def _require_told_once(database: Path, taken: Counter[str]) -> None:
