@@ -10,7 +10,7 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement
+from sqlalchemy import BigInteger, BindParameter, ColumnElement, bindparam
 from sqlalchemy import select as sql_select
 from sqlmodel import Session, col, delete, or_, select, update
 
@@ -128,11 +128,7 @@ def who(session: Session, token: str, now_ms: int) -> Visit | None:
     """Whose token this is; nobody's where it is unknown or has ended, or its owner is disabled."""
     if token.startswith(tokens.PREFIX):
         return _with_token(session, token, now_ms)
-    found = session.exec(
-        select(LoginSession, PersonRow, HAS_CODES)
-        .join(PersonRow, col(PersonRow.id) == LoginSession.person_id)
-        .where(LoginSession.digest == digest_of(token), is_good(now_ms), col(PersonRow.disabled_ms).is_(None))
-    ).one_or_none()
+    found = session.exec(_VISITS, params={"digest": digest_of(token), "now_ms": now_ms}).one_or_none()
     if found is None:
         return None
     signed_in, person, has_codes = found
@@ -181,12 +177,24 @@ def log_out(session: Session, visit: Visit) -> None:
     session.exec(delete(LoginSession).where(col(LoginSession.digest) == visit.digest))
 
 
-def is_good(now_ms: int) -> ColumnElement[bool]:
+def is_good(now_ms: int | BindParameter[int]) -> ColumnElement[bool]:
     """The condition that a session has not ended."""
     return or_(
         col(LoginSession.expires_ms).is_(None),
         (col(LoginSession.expires_ms) > now_ms) & (col(LoginSession.used_ms) > now_ms - IDLE_MS),
     )
+
+
+_VISITS = (
+    select(LoginSession, PersonRow, HAS_CODES)
+    .join(PersonRow, col(PersonRow.id) == LoginSession.person_id)
+    .where(
+        col(LoginSession.digest) == bindparam("digest"),
+        is_good(bindparam("now_ms", type_=BigInteger)),
+        col(PersonRow.disabled_ms).is_(None),
+    )
+)
+"""Asked by each request: to put it together takes as long as to ask it."""
 
 
 def sessions_of(session: Session, person_id: int, now_ms: int) -> Sequence[LoginSession]:

@@ -9,6 +9,7 @@ import secrets
 from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
+from sqlalchemy import bindparam
 from sqlmodel import Session, col, select, update
 from sqlmodel.sql.expression import SelectOfScalar
 
@@ -93,18 +94,22 @@ def revoke(session: Session, person_id: int, token_id: int, now_ms: int) -> ApiT
     return row
 
 
+_BEARERS = (
+    select(ApiTokenRow, PersonRow, HAS_CODES)
+    .join(PersonRow, col(PersonRow.id) == ApiTokenRow.person_id)
+    .where(
+        col(ApiTokenRow.digest) == bindparam("digest"),
+        col(ApiTokenRow.revoked_ms).is_(None),
+        col(ApiTokenRow.expires_ms) > bindparam("now_ms"),
+        col(PersonRow.disabled_ms).is_(None),
+    )
+)
+"""Asked by each request of a program's."""
+
+
 def bearer_of(session: Session, token: str, now_ms: int) -> Bearing | None:
     """Whose token this is; nobody's where it is unknown or has ended, or its owner is disabled."""
-    found = session.exec(
-        select(ApiTokenRow, PersonRow, HAS_CODES)
-        .join(PersonRow, col(PersonRow.id) == ApiTokenRow.person_id)
-        .where(
-            ApiTokenRow.digest == digest_of(token),
-            col(ApiTokenRow.revoked_ms).is_(None),
-            col(ApiTokenRow.expires_ms) > now_ms,
-            col(PersonRow.disabled_ms).is_(None),
-        )
-    ).one_or_none()
+    found = session.exec(_BEARERS, params={"digest": digest_of(token), "now_ms": now_ms}).one_or_none()
     if found is None:
         return None
     row, person, has_codes = found
