@@ -112,7 +112,27 @@ def test_what_a_person_has_said_the_priority_of_is_routed_only() -> None:
     assert told[1:] == ["team servers", "decided: routing server"]
 
 
-@pytest.mark.parametrize("strange", [{"team": ""}, {"decided": "a word"}, {"priority": None}])
+@pytest.mark.parametrize(
+    ("service", "said"),
+    [
+        (
+            {"row": "sla_selection@a4047cad4938 row server", "item": "server"},
+            "clocked as server: sla_selection server",
+        ),
+        ({"row": "sla_selection@a4047cad4938 row planned"}, "not clocked: sla_selection planned"),
+    ],
+)
+def test_the_timeline_says_as_what_the_ticket_is_clocked(service: dict[str, str], said: str) -> None:
+    (event,) = scene.events(scene.a_ticket())
+
+    told = ticket.timeline([msgspec.structs.replace(event, data={"service": service})], now=event.at)
+
+    assert told[-1].text.strip() == said
+
+
+@pytest.mark.parametrize(
+    "strange", [{"team": ""}, {"decided": "a word"}, {"priority": None}, {"service": "gold"}, {"service": {}}]
+)
 def test_a_decision_of_another_shape_is_not_shown(strange: dict) -> None:
     (event,) = scene.events(scene.a_ticket())
 

@@ -286,6 +286,10 @@ def _decided(data: Mapping[str, object]) -> Iterable[str]:
         yield str(nobody)
     if isinstance(rows, list):
         yield f"decided: {', '.join(map(_row, rows))}"
+    service = data.get("service")
+    if isinstance(service, dict) and isinstance(row := service.get("row"), str):
+        clocked = f"clocked as {service['item']}" if "item" in service else "not clocked"
+        yield f"{clocked}: {_row(row)}"
 
 
 def _row(quoted: str) -> str:
