@@ -40,7 +40,7 @@ def hinted(text: str) -> Hint:
     ],
 )
 def test_the_last_word_can_become(text: str, words: list[str]) -> None:
-    assert hinted(text) == Hint(words)
+    assert hinted(text).completions == words
 
 
 def test_the_keys_that_are_asked_for_most_come_first() -> None:
@@ -65,6 +65,11 @@ def test_the_keys_that_are_asked_for_most_come_first() -> None:
 )
 def test_a_word_that_means_nothing_is_said_with_what_is_near(text: str, doubt: str) -> None:
     assert hinted(text).doubt == doubt
+
+
+def test_what_has_no_key_is_looked_for_as_text() -> None:
+    assert hinted("disk client:acme  -full tema:x").plain == "disk -full tema:x"
+    assert hinted("client:acme ").plain == ""
 
 
 def test_a_completed_key_waits_for_its_value_and_a_value_for_the_next_word() -> None:

@@ -35,6 +35,8 @@ class Hint(NamedTuple):
     """What the last word can become, the likeliest first."""
     doubt: str = ""
     """Which word means nothing that is here, and what is near it."""
+    plain: str = ""
+    """What is looked for as text."""
 
 
 def of_tickets(key: str, rows: Iterable[TicketRow]) -> Collection[str]:
@@ -50,7 +52,8 @@ def hint(text: str, keys: frozenset[str], known: Known) -> Hint:
     """What to say of a filter that is being typed; the last word may be on its way."""
     *before, last = text.casefold().split(" ")
     doubts = filter(None, (_doubt(word, keys, known) for word in [*before, last]))
-    return Hint(_completions(last, keys, known), next(doubts, ""))
+    plain = " ".join(word for word in [*before, last] if word and not key_of(word, keys))
+    return Hint(_completions(last, keys, known), next(doubts, ""), plain)
 
 
 def completed(text: str, word: str) -> str:

@@ -155,8 +155,6 @@ FREE = frozenset({"id", "title", "ticket", "why", "label", "comment", "matchers"
 _LONG_FOR: Mapping[str, str] = {"priority": "p", "severity": "sev"}
 _OPEN_HANDS = frozenset({"owner", "ticket", "why", "due", "team"})
 """Keys of which one may ask for those that have none."""
-_UNSEEN = frozenset({"due"})
-"""What a row does not say in these words."""
 
 
 def _is_plain(word: str, keys: frozenset[str]) -> bool:
@@ -202,4 +200,6 @@ def _within(value: str) -> timedelta | None:
 
 def haystack(fields: Mapping[str, str]) -> str:
     """Where words are looked for: everything that the row says."""
-    return " ".join(value for key, value in fields.items() if key not in _UNSEEN).casefold()
+    said = {**fields}
+    said.pop("due", None)  # in seconds, which no row says; each key that is typed asks this of all rows
+    return " ".join(said.values()).casefold()

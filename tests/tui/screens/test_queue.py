@@ -159,6 +159,12 @@ async def test_a_word_that_means_nothing_here_is_said_while_it_is_typed(server: 
         assert "kind:reqest is nothing that is here · kind:request is near" in text_of(app, "#keys")
 
 
+async def test_what_is_looked_for_as_text_is_said_while_it_is_typed(server: FakeServer) -> None:
+    async with opened(server) as (app, pilot):
+        in_a_burst(app, "/", *"client:acme disk")
+        await until(pilot, lambda: "looked for as text: disk" in text_of(app, "#keys"))
+
+
 async def test_what_becomes_due_is_seen_though_nothing_happens(server: FakeServer) -> None:
     hands, later = Hands(), scene.NOW + timedelta(minutes=30)
     soon = scene.a_ticket(due_at=scene.NOW + timedelta(minutes=70), due_state="running")

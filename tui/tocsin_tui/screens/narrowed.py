@@ -55,7 +55,7 @@ class NarrowedPage(FilteredPage):
         from tocsin_tui import completion  # noqa: PLC0415 - not needed for the first frame
 
         said = completion.hint(text, self.KEYS, self.known)
-        self._helped = chrome.completing(said.completions, said.doubt)
+        self._helped = chrome.completing(*said)
 
     def in_place_of_keys(self) -> Line | None:
         return self._helped if self.has_class("-filtering") else None

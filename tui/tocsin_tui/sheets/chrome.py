@@ -62,13 +62,14 @@ def narrowed(parts: Sequence[str]) -> Line:
     return shortened((" only", Tone.WARN), *spans, dim("   - takes one away · \\ all"))
 
 
-def completing(words: Sequence[str], doubt: str) -> Line:
+def completing(words: Sequence[str], doubt: str, plain: str) -> Line:
     """How a filter that is being typed can go on, or which of its words means nothing here."""
     if doubt:
         return line((f" {doubt}", Tone.WARN))
     if words:
         return line((" tab", Tone.KEY), f" {'  '.join(words)}")
-    return line((" enter", Tone.KEY), dim(" keeps it  "), ("esc", Tone.KEY), dim(" clears it"))
+    as_text = dim(f"   looked for as text: {plain}" if plain else "")
+    return shortened((" enter", Tone.KEY), dim(" keeps it  "), ("esc", Tone.KEY), dim(" clears it"), as_text)
 
 
 def offline(link: Link, now: datetime) -> Line | None:
