@@ -61,7 +61,7 @@ def test_the_bell_rings_in_the_console_and_the_ticket_tells_why(
     terminal.press("/")
     until("the filter can be typed into", lambda: "client:acme" in terminal.screen())
     terminal.press(*small.name, "Enter")
-    until("the filter is set", lambda: f"/{small.name}" in terminal.screen())
+    until("the filter is set", lambda: f"only  {small.name}" in terminal.screen())
     terminal.press("Enter")
     until("its ticket is open", lambda: "› #" in terminal.screen() and small.name in terminal.screen())
     until("the ticket tells its rule", lambda: "node_filesystem_avail_bytes" in terminal.screen())
