@@ -39,9 +39,10 @@ def run(
         prepare()
         warn_of(database(data))
         with Server(data, settings, config=config, clock=SystemClock()) as server:
-            # What is here now stays; the default would walk all agents' sessions several times a second.
+            # What is here now stays; the default would walk all agents' sessions several times a second. Rarer
+            # than this, what is looked for grows to many MiB, and what is kept meanwhile lies scattered in it.
             gc.freeze()
-            gc.set_threshold(50_000, 20, 100)
+            gc.set_threshold(10_000, 20, 100)
             uvloop.run(serve(server, settings, listening))
     return 0
 

@@ -25,6 +25,7 @@ _DUE = (
     select(TICKETS.c.id)
     .where(IS_CLOSING, TICKETS.c.closes_ms <= bindparam("now_ms"))
     .order_by(TICKETS.c.closes_ms)
+    .limit(LIMIT)
 )
 _ALARMING = (
     select(TICKET_ALERTS.c.ticket_id)
@@ -35,7 +36,7 @@ _ALARMING = (
 
 def close_due(session: Session, now_ms: int) -> list[Happening]:
     """Close those whose time has come; what has come of each."""
-    due = session.execute(_DUE.limit(LIMIT), {"now_ms": now_ms}).scalars().all()
+    due = session.execute(_DUE, {"now_ms": now_ms}).scalars().all()
     if not due:
         return []
     alarming = set(session.execute(_ALARMING.where(TICKET_ALERTS.c.ticket_id.in_(due))).scalars())

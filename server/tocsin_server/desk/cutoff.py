@@ -98,8 +98,10 @@ def _parent(why: Why) -> Parent | None:
 def _behind(session: Session, parents: Mapping[Why, Parent]) -> Mapping[Parent, Sequence[Row[Any]]]:
     """What is cut off for one of these reasons, by the host that does it."""
     behind: defaultdict[Parent, list[Row[Any]]] = defaultdict(list)
+    if not parents:
+        return behind
     is_one = tuple_(ALERTS.c.client_id, _REASONS).in_(list(parents)[:LIMIT])
-    for row in session.execute(_CUT_OFF.where(is_one)) if parents else ():
+    for row in session.execute(_CUT_OFF.where(is_one)):
         behind[parents[Why(row.client_id, row.reasons)]].append(row)
     return behind
 

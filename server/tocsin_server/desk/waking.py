@@ -15,12 +15,13 @@ _DUE = (
     select(TICKETS.c.id)
     .where(IS_WAKING, TICKETS.c.wakes_ms <= bindparam("now_ms"))
     .order_by(TICKETS.c.wakes_ms)
+    .limit(LIMIT)
 )
 
 
 def wake_due(session: Session, now_ms: int) -> list[Happening]:
     """Go on with those whose time has come; what has come of each."""
-    due = session.execute(_DUE.limit(LIMIT), {"now_ms": now_ms}).scalars().all()
+    due = session.execute(_DUE, {"now_ms": now_ms}).scalars().all()
     if not due:
         return []
     records = read_records(session, TICKETS.c.id.in_(due))
