@@ -24,6 +24,8 @@ TESTS = Path(__file__).parent
 ORDER = os.environ.get("TOCSIN_ORDER", "")
 PART = os.environ.get("TOCSIN_PART", "")
 """Such as `1/2`: which part of the files to run, and of how many."""
+LEFT_OUT = os.environ.get("TOCSIN_LEFT_OUT", "")
+"""Such as `real or screen`: a file that says of all its tests that they are this is no file of any part."""
 
 _FOLDERS = itertools.count()
 
@@ -40,10 +42,19 @@ def pytest_ignore_collect(collection_path: Path) -> bool | None:
 
 @cache
 def _own_files() -> frozenset[Path]:
-    """Large and small files by turns, so that the parts take about as long."""
+    """Of each folder large and small files by turns, so that the parts take about as long."""
     part, parts = map(int, PART.split("/"))
-    by_size = sorted(TESTS.rglob("test_*.py"), key=lambda path: (path.stat().st_size, path))
-    return frozenset(by_size[part - 1 :: parts])
+    read = [path for path in TESTS.rglob("test_*.py") if not _is_left_out(path)]
+    read.sort(key=lambda path: (path.parent, path.stat().st_size, path))
+    return frozenset(read[part - 1 :: parts])
+
+
+def _is_left_out(path: Path) -> bool:
+    """What such files import, the console's screens among it, takes longer than to look here."""
+    if not LEFT_OUT:
+        return False
+    marks = "|".join(LEFT_OUT.split(" or "))
+    return re.search(rf"^pytestmark = \[?\s*pytest\.mark\.({marks})\b", path.read_text(), re.M) is not None
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
