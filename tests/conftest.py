@@ -54,7 +54,7 @@ def _is_left_out(path: Path) -> bool:
     if not LEFT_OUT:
         return False
     marks = "|".join(LEFT_OUT.split(" or "))
-    return re.search(rf"^pytestmark = \[?\s*pytest\.mark\.({marks})\b", path.read_text(), re.M) is not None
+    return re.search(rf"^pytestmark = \[?\s*pytest\.mark\.({marks})\b", path.read_text(), re.MULTILINE) is not None
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
