@@ -54,7 +54,8 @@ def _is_left_out(path: Path) -> bool:
     if not LEFT_OUT:
         return False
     marks = "|".join(LEFT_OUT.split(" or "))
-    return re.search(rf"^pytestmark = \[?\s*pytest\.mark\.({marks})\b", path.read_text(), re.MULTILINE) is not None
+    all_are = rf"^pytestmark = \[?\s*pytest\.mark\.({marks})\b"
+    return re.search(all_are, path.read_text(), re.MULTILINE) is not None
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
