@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from sqlalchemy import Row, case, func, select
@@ -114,18 +114,26 @@ def alerts_of_ticket(
     return found
 
 
-def more_of_ticket(session: Session, ticket_id: int) -> int:
-    """How many alerts a ticket is about beside those that are shown with it."""
-    is_counted = (TICKET_ALERTS.c.ticket_id == ticket_id) & ~TICKET_ALERTS.c.cut_off
-    asked = select(func.count()).select_from(TICKET_ALERTS).where(is_counted)
-    return max(0, int(session.execute(asked).scalar_one()) - MOST_OF_TICKET)
+class Counted(NamedTuple):
+    """How many alerts a ticket is about, and how many are on it only because their hosts cannot be reached."""
+
+    own: int = 0
+    cut_off: int = 0
+
+    @property
+    def more(self) -> int:
+        """Of its own, beside those that are shown with it."""
+        return max(0, self.own - MOST_OF_TICKET)
 
 
-def cut_off_of_ticket(session: Session, ticket_id: int) -> int:
-    """How many alerts are on a ticket only because their hosts cannot be reached past its own."""
-    is_counted = (TICKET_ALERTS.c.ticket_id == ticket_id) & TICKET_ALERTS.c.cut_off
-    asked = select(func.count()).select_from(TICKET_ALERTS).where(is_counted)
-    return int(session.execute(asked).scalar_one())
+def counted_of_ticket(session: Session, ticket_id: int) -> Counted:
+    """Asked before its alerts: most tickets of people have none."""
+    asked = select(TICKET_ALERTS.c.cut_off, func.count()).where(TICKET_ALERTS.c.ticket_id == ticket_id)
+    counts = {
+        bool(is_cut_off): count
+        for is_cut_off, count in session.execute(asked.group_by(TICKET_ALERTS.c.cut_off))
+    }
+    return Counted(counts.get(False, 0), counts.get(True, 0))
 
 
 def worst_states(session: Session, ticket_ids: Sequence[int]) -> dict[int, AlertState]:

@@ -25,9 +25,8 @@ from tocsin_server.clock import moment
 from tocsin_server.desk.alarms import (
     LiveValue,
     alerts_of_ticket,
-    cut_off_of_ticket,
+    counted_of_ticket,
     known_severity,
-    more_of_ticket,
     worst_states,
 )
 from tocsin_server.desk.due import NOTHING, dues, dues_outside, first_due
@@ -168,17 +167,18 @@ def ticket_detail(
     if not scope.is_inside:
         by_contract = as_the_client_sees(by_contract)
     due = first_due(by_contract.clocks) if row.state in OPEN_TICKET_STATES else NOTHING
-    alert_state = worst_states(session, [ticket_id]).get(ticket_id)
+    counted = counted_of_ticket(session, ticket_id)
+    alert_state = worst_states(session, [ticket_id]).get(ticket_id) if counted.own else None
     events = _events(session, ticket_id)
     return TicketDetail(
         ticket=_ticket(row, alert_state, due, terms.now_ms),
         events=events if scope.is_inside else events_outside(events),
-        alerts=alerts_of_ticket(session, scope, ticket_id, live_value=live_value),
+        alerts=alerts_of_ticket(session, scope, ticket_id, live_value=live_value) if any(counted) else [],
         clocks=clocks_told(by_contract),
         unclocked=by_contract.why if scope.is_inside else "",
         watchers=_watching(session, ticket_id) if scope.is_inside else [],
-        cut_off=cut_off_of_ticket(session, ticket_id),
-        more_alerts=more_of_ticket(session, ticket_id),
+        cut_off=counted.cut_off,
+        more_alerts=counted.more,
         ties=ties_of(session, ticket_id) if scope.is_inside else [],
         requester=None if row.requester_id is None else _requester(session, row.requester_id),
     )

@@ -1,9 +1,19 @@
 """Which tickets belong to one, and what each is to it."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import (
+    ColumnElement,
+    CompoundSelect,
+    Integer,
+    Select,
+    bindparam,
+    literal_column,
+    select,
+    union_all,
+)
 from sqlmodel import Session
 
 from tocsin_protocol.tickets import TicketTie
@@ -50,18 +60,34 @@ def _found(session: Session, ticket_id: int) -> Iterator[tuple[Tie, int]]:
     for tie, other in zip((Tie.MERGED_INTO, Tie.PARENT, Tie.RECURS), above, strict=True):
         if other is not None:
             yield tie, other
-    yield from _links(session, ticket_id)
-    for tie, column in (
-        (Tie.CHILD, _T.parent_id),
-        (Tie.ABSORBED, _T.merged_into),
-        (Tie.RECURS_AS, _T.reopens),
-    ):
-        asked = select(_T.id).where(column == ticket_id).order_by(_T.id).limit(MOST)
-        yield from ((tie, other) for other in session.execute(asked).scalars())
+    links = session.execute(_LINKS, {"ticket": ticket_id}).all()
+    yield from ((TIES[row.kind][row.side], row.other) for row in sorted(links, key=_PLACE))
+    below = session.execute(_BELOW, {"ticket": ticket_id}).all()
+    yield from ((_SIDES[row.side], row.other) for row in sorted(below, key=_PLACE))
 
 
-def _links(session: Session, ticket_id: int) -> Iterable[tuple[Tie, int]]:
-    here = select(LINKS.c.kind, LINKS.c.other_id).where(LINKS.c.ticket_id == ticket_id).limit(MOST)
-    there = select(LINKS.c.kind, LINKS.c.ticket_id).where(LINKS.c.other_id == ticket_id).limit(MOST)
-    yield from ((TIES[kind][0], other) for kind, other in session.execute(here))
-    yield from ((TIES[kind][1], other) for kind, other in session.execute(there))
+def _one_by_one(*asked: Select[Any]) -> CompoundSelect[Any]:
+    """All of them in one question, each by an index of its own."""
+    return union_all(*(select(each.limit(MOST).subquery()) for each in asked))
+
+
+_LINKS = _one_by_one(
+    *(
+        select(LINKS.c.kind, other.label("other"), literal_column(str(side), Integer).label("side")).where(
+            one == bindparam("ticket")
+        )
+        for side, (one, other) in enumerate(
+            [(LINKS.c.ticket_id, LINKS.c.other_id), (LINKS.c.other_id, LINKS.c.ticket_id)]
+        )
+    )
+)
+_SIDES = (Tie.CHILD, Tie.ABSORBED, Tie.RECURS_AS)
+_BELOW = _one_by_one(
+    *(
+        select(_T.id.label("other"), literal_column(str(side), Integer).label("side"))
+        .where(above == bindparam("ticket"))
+        .order_by(_T.id)
+        for side, above in enumerate((_T.parent_id, _T.merged_into, _T.reopens))
+    )
+)
+_PLACE = attrgetter("side", "other")
