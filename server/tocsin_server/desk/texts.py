@@ -4,7 +4,8 @@ Each ticket has one line of words (`words.py`). On SQLite the table's triggers k
 which holds them no second time; PostgreSQL has a GIN index of them. Neither database parses a text: the words
 of a line are taken as they are.
 
-FTS5 finds the newest first, and ends with the page. A GIN index finds all that there are, half a million for a
+FTS5 finds the newest first, and ends with the page, but for beginnings that are longer than it has an index
+for. A GIN index finds all that there are, half a million for a
 frequent word. So on PostgreSQL the newest numbers are looked at first, then more, and then all the others: what
 is frequent has filled its page by then, and what is not is few. Each number's block is in the index for that,
 beside the words, in two sizes; a beginning, which the index gathers from all words that begin so, is looked for
@@ -14,13 +15,15 @@ Row-level security does not look at the lines: it would keep PostgreSQL from the
 rows in its errors. Every question joins the tickets, which are shielded.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import NamedTuple
 
 from sqlalchemy import (
     BigInteger,
     ColumnElement,
     FromClause,
+    TextClause,
     and_,
     column,
     func,
@@ -28,7 +31,6 @@ from sqlalchemy import (
     select,
     table,
     text,
-    true,
 )
 from sqlmodel import Session
 
@@ -105,15 +107,46 @@ def found(session: Session, terms: Sequence[Term], *, below: int | None = None) 
 
     With `below`, of those with a lower number than that.
     """
-    if session.get_bind().dialect.name == "sqlite":
-        matches = text("ticket_index MATCH :fts").bindparams(fts=_fts(terms))
-        is_below = true() if below is None else _FTS.c.rowid < below
-        yield Found(_FTS, _FTS.c.rowid, and_(matches, is_below), _FTS.c.rowid)
-        return
     newest = session.execute(_NEWEST).scalar() if below is None else below - 1
+    if session.get_bind().dialect.name == "sqlite":
+        yield from _found_by_fts(terms, newest or 0)
+        return
     for stretch in stretches(newest or 0):
         # Not sorted by the number itself: PostgreSQL would walk all of them, and trust to luck to end soon.
         yield Found(TEXTS, _ID, _condition(terms, stretch), _ID + 0)
+
+
+def _found_by_fts(terms: Sequence[Term], newest: int) -> Iterator[Found]:
+    """At once, but for beginnings that are longer than FTS5 has an index for: it gathers all that begin so.
+
+    Of the newest such a one is looked for by as much of it as the index has, and then in the line itself.
+    """
+    last, long = newest, [term for term in terms if any(map(_is_long, term))]
+    for stretch in stretches(newest) if long else ():
+        if stretch.is_near:
+            short = [tuple(_shortened(token) for token in term) for term in terms]
+            both = _FTS.join(TEXTS, _FTS.c.rowid == _ID)
+            within = _FTS.c.rowid.between(stretch.first, stretch.last)
+            yield Found(
+                both,
+                _FTS.c.rowid,
+                and_(_matches(short), within, *map(partial(_has, place=func.instr), long)),
+                _FTS.c.rowid,
+            )
+            last = stretch.first - 1
+    yield Found(_FTS, _FTS.c.rowid, and_(_matches(terms), _FTS.c.rowid <= last), _FTS.c.rowid)
+
+
+def _matches(terms: Sequence[Term]) -> TextClause:
+    return text("ticket_index MATCH :fts").bindparams(fts=_fts(terms))
+
+
+def _is_long(token: Token) -> bool:
+    return token.beginning and len(token.text) > _MOST_INDEXED
+
+
+def _shortened(token: Token) -> Token:
+    return token._replace(text=token.text[:_MOST_INDEXED]) if token.beginning else token
 
 
 def stretches(newest: int) -> Iterator[Stretch]:
@@ -135,6 +168,8 @@ _STRETCHES = ((_BITS, _BLOCK, 2, True), (_BITS, _BLOCK, 6, True), (_LARGE_BITS, 
 _ID = TEXTS.c.ticket_id
 _NEWEST = select(func.max(_ID))
 _PADDED = " " + TEXTS.c.words + " "
+_MOST_INDEXED = 6
+"""Up to how many letters FTS5 has an index of beginnings."""
 
 
 def _condition(terms: Sequence[Term], stretch: Stretch) -> ColumnElement[bool]:
@@ -147,10 +182,10 @@ def _condition(terms: Sequence[Term], stretch: Stretch) -> ColumnElement[bool]:
     return and_(*conditions)
 
 
-def _has(term: Term) -> ColumnElement[bool]:
-    """The same, looked for in the line itself."""
+def _has(term: Term, place: Callable[..., ColumnElement[int]] = func.strpos) -> ColumnElement[bool]:
+    """The same, looked for in the line itself, by what the database calls the place of a text in another."""
     parts = (f" {token.text}" if token.beginning else f" {token.text} " for token in term)
-    return or_(*(func.strpos(_PADDED, part) > 0 for part in parts))
+    return or_(*(place(_PADDED, part) > 0 for part in parts))
 
 
 def _line(ticket: Worded, host: str, had: str) -> str:
