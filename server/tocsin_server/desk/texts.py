@@ -5,11 +5,10 @@ which holds them no second time; PostgreSQL has a GIN index of them. Neither dat
 of a line are taken as they are.
 
 FTS5 finds the newest first, and ends with the page, but for beginnings that are longer than it has an index
-for. A GIN index finds all that there are, half a million for a
-frequent word. So on PostgreSQL the newest numbers are looked at first, then more, and then all the others: what
-is frequent has filled its page by then, and what is not is few. Each number's block is in the index for that,
-beside the words, in two sizes; a beginning, which the index gathers from all words that begin so, is looked for
-row by row in the newest blocks.
+for. A GIN index finds all that there are, half a million for a frequent word. So there the newest numbers are
+looked at first, then more, and then all the others: what is frequent has filled its page by then, and what is
+not is few. Each number's block is in PostgreSQL's index for that, beside the words, in two sizes; a beginning,
+which either index gathers from all words that begin so, is looked for row by row in the newest blocks.
 
 Row-level security does not look at the lines: it would keep PostgreSQL from their index, as `@@` might tell of
 rows in its errors. Every question joins the tickets, which are shielded.
