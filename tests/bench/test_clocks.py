@@ -4,6 +4,8 @@ import pytest
 
 from bench import clocks
 
+pytestmark = pytest.mark.scenario
+
 
 def test_thresholds_of_a_small_desk_are_told_and_counted(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
