@@ -103,9 +103,6 @@ class Console(App[int]):
     async def on_event(self, event: events.Event) -> None:
         if isinstance(event, events.Key | events.MouseDown | events.MouseScrollDown | events.MouseScrollUp):
             self._touched_s = self._monotonic()  # rows keep their places while hands are moving
-        if isinstance(event, events.Key):
-            # A key that comes with the one that opens a screen is for that one, and could leave it half made.
-            await self.screen._mounted_event.wait()  # noqa: SLF001 - what Textual has for it
         if isinstance(event, events.Paste):
             event.text = safe_text(event.text)  # somebody else wrote it, and fields show what they hold
         if not (isinstance(event, events.Key) and await self._command(event)):
