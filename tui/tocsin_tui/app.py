@@ -103,6 +103,8 @@ class Console(App[int]):
     async def on_event(self, event: events.Event) -> None:
         if isinstance(event, events.Key | events.MouseDown | events.MouseScrollDown | events.MouseScrollUp):
             self._touched_s = self._monotonic()  # rows keep their places while hands are moving
+        if isinstance(event, events.Key) and self.return_code is not None:
+            return  # it is ending: what a key opens now would be taken away half made
         if isinstance(event, events.Paste):
             event.text = safe_text(event.text)  # somebody else wrote it, and fields show what they hold
         if not (isinstance(event, events.Key) and await self._command(event)):

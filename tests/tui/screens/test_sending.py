@@ -152,3 +152,10 @@ async def test_a_field_that_is_left_as_the_server_answers_is_painted_no_more(
 
         assert app.is_running
         assert not isinstance(app.screen, Composer)
+
+
+async def test_a_key_behind_the_one_that_quits_is_for_nobody(server: FakeServer) -> None:
+    async with opened(server) as (app, _):
+        in_a_burst(app, "q", "enter", "n", "question_mark")
+
+    assert app.return_code == 0
