@@ -87,8 +87,11 @@ def pytest_sessionfinish() -> None:
 
 @pytest.fixture
 def tmp_path(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A folder as pytest's own, which looks through all there are for a number; it stays if the test fails."""
-    name = re.sub(r"\W", "_", request.node.name)[:30]
+    """A folder as pytest's own, which looks through all there are for a number; it stays if the test fails.
+
+    Its name is no longer than pytest's would be, for the sake of sockets.
+    """
+    name = re.sub(r"\W", "_", request.node.name)[:26]
     path = tmp_path_factory.getbasetemp() / f"{name}-{next(_FOLDERS)}"
     path.mkdir(0o700)
     failed = request.session.testsfailed
