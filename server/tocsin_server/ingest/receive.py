@@ -139,7 +139,7 @@ class Receiver:
     def _understood(
         self, push: Push, schemas: Sequence[ToldSchema], caller: Caller, received_ms: int
     ) -> list[HostFrame]:
-        for told in schemas:
+        for told in map(caller.session.known, schemas):
             self._cardinality.admit(self._whose(told.schema, caller), told.schema)
             caller.session.tell(told)
         return [self._host_frame(frame, push, caller, received_ms) for frame in push.frames]

@@ -40,7 +40,15 @@ class Session:
     used_at: float = 0.0
     """When a push was last verified, by the monotonic clock."""
     schemas: dict[int, ToldSchema] = field(default_factory=dict, repr=False)
+    of_agent: "list[Session]" = field(default_factory=list, repr=False)
+    """All that the agent has."""
     _by_host: dict[str, OrderedDict[int, None]] = field(default_factory=dict, repr=False)
+
+    def known(self, told: ToldSchema) -> ToldSchema:
+        """The same schema as an earlier session has it, which is kept once then: it tells all of them again."""
+        return next(
+            (each.schemas[told.schema.id] for each in self.of_agent if told.schema.id in each.schemas), told
+        )
 
     def tell(self, told: ToldSchema) -> None:
         """The agent has told a schema; of a device, that it may speak of it has been checked."""
@@ -83,16 +91,17 @@ class Sessions:
             server_ephemeral=ours,
             nonce=nonce,
         )
+        self._make_room(agent)
         session = Session(
             id=secrets.token_bytes(_ID_BYTES),
             key=key,
             agent=agent,
             expires_at=self._clock.monotonic() + lasts_s,
             origin=origin,
+            of_agent=self._by_agent.setdefault(agent, []),
         )
-        self._make_room(agent)
         self._by_id[session.id] = session
-        self._by_agent.setdefault(agent, []).append(session)
+        session.of_agent.append(session)
         return session, ours
 
     def find(self, session_id: bytes) -> Session | None:

@@ -5,6 +5,7 @@ from bench.fleet import pack_schema
 from nacl.bindings import crypto_scalarmult, crypto_scalarmult_base
 
 from tocsin_protocol import wire
+from tocsin_protocol.vocabulary import SeriesKind
 from tocsin_server.clock import FakeClock
 from tocsin_server.ingest.decode import tell
 from tocsin_server.ingest.sessions import MAX_SCHEMAS, SESSIONS_PER_AGENT, Session, Sessions
@@ -47,6 +48,18 @@ def test_a_session_ends_with_its_hour(clock: FakeClock, sessions: Sessions) -> N
     clock.move(seconds=1)
     assert sessions.find(session.id) is None
     assert len(sessions) == 0
+
+
+def test_what_an_agent_tells_again_in_its_next_session_is_there_once(sessions: Sessions) -> None:
+    first, others = opened(sessions), opened(sessions, "agt_other")
+    packed = pack_schema([("up", SeriesKind.GAUGE, {})])
+    first.tell(tell(packed))
+    second = opened(sessions)
+
+    again, elsewhere = tell(packed), tell(packed)
+
+    assert second.known(again) is first.schemas[again.schema.id]
+    assert others.known(elsewhere) is elsewhere
 
 
 def test_repeated_hellos_do_not_drive_out_the_session_in_use(clock: FakeClock, sessions: Sessions) -> None:
