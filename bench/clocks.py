@@ -19,6 +19,7 @@ from sqlmodel import Session, SQLModel
 from tests.places import add_places
 
 from tocsin_protocol.vocabulary import ActorKind, TicketEventKind, TicketState
+from tocsin_server import heap
 from tocsin_server.clock import FakeClock
 from tocsin_server.config import CHECKOUT, ServerConfig
 from tocsin_server.decisions.folder import Tables, always, load_for_desk
@@ -119,8 +120,7 @@ def main() -> None:
             storage.write(lambda session: _desk(session, bench.clock.now_ms()))
             bench.desk.restore()
             gc.collect()
-            gc.freeze()  # as the server has it (`serving.py`)
-            gc.set_threshold(50_000, 20, 100)
+            heap.settle()
             _look_at_all(bench)
             _idle(bench)
             _together(bench)

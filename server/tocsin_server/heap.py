@@ -1,6 +1,7 @@
-"""The heap of the C library."""
+"""The heap of the C library, and how often Python looks for garbage in it."""
 
 import ctypes
+import gc
 
 _M_ARENA_MAX = -8  # malloc.h
 _LIBRARY = ctypes.CDLL(None)
@@ -13,6 +14,16 @@ def keep_one() -> None:
     runs Python anyway.
     """
     _ask("mallopt", _M_ARENA_MAX, 1)
+
+
+def settle() -> None:
+    """What is here now stays, and is not looked through for garbage again.
+
+    The default would walk all agents' sessions several times a second. Rarer than this, what is looked for
+    grows to many MiB, and what is kept meanwhile lies scattered in it.
+    """
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 100)
 
 
 def give_back() -> None:

@@ -1,7 +1,6 @@
 """A server as a process: its folder, its socket, and the answers to whoever calls, until a signal comes."""
 
 import asyncio
-import gc
 import signal
 import socket
 from collections.abc import Callable
@@ -39,10 +38,7 @@ def run(
         prepare()
         warn_of(database(data))
         with Server(data, settings, config=config, clock=SystemClock()) as server:
-            # What is here now stays; the default would walk all agents' sessions several times a second. Rarer
-            # than this, what is looked for grows to many MiB, and what is kept meanwhile lies scattered in it.
-            gc.freeze()
-            gc.set_threshold(10_000, 20, 100)
+            heap.settle()
             uvloop.run(serve(server, settings, listening))
     return 0
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from difflib import get_close_matches
+from functools import cache
 from typing import NamedTuple
 
 from tocsin_protocol.tickets import TicketRow
@@ -50,6 +51,7 @@ def of_tickets(key: str, rows: Iterable[TicketRow]) -> Collection[str]:
 
 def hint(text: str, keys: frozenset[str], known: Known) -> Hint:
     """What to say of a filter that is being typed; the last word may be on its way."""
+    known = cache(known)  # each key's values are many tickets' to look through
     *before, last = text.casefold().split(" ")
     doubts = filter(None, (_doubt(word, keys, known) for word in [*before, last]))
     plain = " ".join(word for word in [*before, last] if word and not key_of(word, keys))

@@ -37,7 +37,7 @@ from tocsin_server.desk.record import (
 )
 from tocsin_server.desk.recurrence import Recurrence, tell_recurrences
 from tocsin_server.desk.ruling import World, ruled
-from tocsin_server.desk.service import with_service
+from tocsin_server.desk.service import asks_anew, with_service
 from tocsin_server.desk.standing import Change, Evidence, Standing
 from tocsin_server.desk.store import EVENTS, TICKET_ALERTS
 from tocsin_server.desk.storm import Surge
@@ -208,7 +208,7 @@ class _Batch:
             if transition_id not in lost and not told.record.read_version
         }
         return [
-            Recurrence(record.ticket_id, record.facts.reopens, record.facts.key, record.facts.opened_ms)
+            Recurrence(record.ticket_id, record.facts.reopens, record.facts.key, record.facts)
             for record in opened.values()
             if record.facts.reopens is not None and record.facts.key is not None
         ]
@@ -296,8 +296,7 @@ class _Batch:
 
     def _served(self, record: Record, was: Standing, change: Change) -> Change:
         """What has become worse may be clocked as something else."""
-        now = change.standing
-        if (now.priority, now.severity) == (was.priority, was.severity):
+        if not asks_anew(was, change.standing):
             return change
         return with_service(change, self._tables, self._world_of(record), record.facts.opened_ms)
 

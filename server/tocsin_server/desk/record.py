@@ -60,8 +60,6 @@ class Record:
     """When its clocks are to be looked at, once it is written; at once, unless who writes it has looked."""
     due_ms: int = FAR_MS
     """Its first deadline as it was reckoned last."""
-    was_title: str = ""
-    """Its title in the database."""
     read: Mapping[Any, Any] = field(default_factory=dict)
     """The columns that may change, as they are in the database; none where it is not there yet."""
 
@@ -278,7 +276,7 @@ def _event_row(record: Record, entry: Entry, transition_id: int | None) -> dict[
 
 def _has_other_words(record: Record) -> bool:
     """Whether it is to be found by others than the database has of it."""
-    is_other = record.was_open is not record.standing.is_open or record.facts.title != record.was_title
+    is_other = record.was_open is not record.standing.is_open or record.facts.title != record.read.get("title")
     return not record.read_version or is_other or any(_said(record))
 
 
@@ -343,6 +341,5 @@ def _record(row: RowMapping) -> Record:
         read_version=row["version"],
         was_open=row["state"] in OPEN_TICKET_STATES,
         due_ms=row["due_ms"],
-        was_title=row["title"],
         read=row,
     )

@@ -49,12 +49,17 @@ _HAS_PROBLEM = (
 
 
 class Recurrence(NamedTuple):
-    """A ticket that was opened at that moment for trouble of which an earlier one was."""
+    """A ticket that was opened for trouble of which an earlier one was."""
 
     ticket_id: int
     earlier_id: int
     key: str
-    at_ms: int
+    of: Facts
+    """The ticket's own."""
+
+    @property
+    def at_ms(self) -> int:
+        return self.of.opened_ms
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,17 +124,13 @@ def _opened(session: Session, recurrences: Sequence[Recurrence], now_ms: int, ta
         return []
     times = _lately(session, recurrences)
     worlds = worlds_of(session, [each.ticket_id for each in recurrences])
-    facts = {
-        record.ticket_id: record.facts
-        for record in read_records(session, TICKETS.c.id.in_([each.ticket_id for each in recurrences]))
-    }
     giving = Giving(session, now_ms, EVERYWHERE)
     problems = []
     for each in recurrences:
         world, causes = worlds[each.ticket_id], times[each.key]
         row = is_problem(tables, world, each.at_ms, times=len(causes))
         if row:
-            record = _new(facts[each.ticket_id], each, causes, row, world=world, tables=tables)
+            record = _new(each, causes, row, world=world, tables=tables)
             giving.give(record, each.at_ms)
             problems.append(Found(record, causes, each.at_ms))
     giving.write()
@@ -138,11 +139,9 @@ def _opened(session: Session, recurrences: Sequence[Recurrence], now_ms: int, ta
     return [problem for problem in problems if problem.record.standing.id is not None]
 
 
-def _new(
-    of: Facts, recurrence: Recurrence, causes: Sequence[int], row: str, *, world: World, tables: Tables
-) -> Record:
+def _new(recurrence: Recurrence, causes: Sequence[int], row: str, *, world: World, tables: Tables) -> Record:
     """The problem of a trouble, where its newest ticket is."""
-    at_ms, world = recurrence.at_ms, world._replace(kind=TicketKind.PROBLEM)
+    of, at_ms, world = recurrence.of, recurrence.at_ms, world._replace(kind=TicketKind.PROBLEM)
     ruling = ruled(tables, world, at_ms)
     standing = ruled_by(Standing(human=True, updated_ms=at_ms), ruling)
     told = {**ruling.data(), "tickets": list(map(str, causes)), "decided": [*ruling.rows, row]}

@@ -15,7 +15,7 @@ import structlog
 
 from tocsin_server.decisions.folder import Tables
 from tocsin_server.desk.ruling import World
-from tocsin_server.desk.standing import Change
+from tocsin_server.desk.standing import Change, Standing
 from tocsin_server.errors import Unprocessable
 
 TABLE = "sla_selection"
@@ -46,6 +46,11 @@ def selected(tables: Tables, world: World, at_ms: int, *, priority: int) -> Serv
     decision = tables[TABLE].decide({**world.asked(tables, at_ms), "priority": priority})
     item = str(decision.outputs["item"]) if decision.outputs["clocked"] else None
     return Service(item, str(decision))
+
+
+def asks_anew(was: Standing, now: Standing) -> bool:
+    """Whether the table may say something else by now."""
+    return (now.priority, now.severity) != (was.priority, was.severity)
 
 
 def with_service(change: Change, tables: Tables, world: World, opened_ms: int) -> Change:

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 from tocsin_protocol.vocabulary import TicketEventKind
 from tocsin_server.desk.record import Record
 from tocsin_server.desk.ruling import Ruling
+from tocsin_server.desk.service import asks_anew
 from tocsin_server.desk.standing import TOCSIN, Change, Entry, Standing, changed
 from tocsin_server.desk.text import title_line
 from tocsin_server.desk.ticket import open_again, ruled_by, worse
@@ -132,9 +133,7 @@ class Surge:
     @property
     def is_served_anew(self) -> bool:
         """Whether it may be clocked as something else than before."""
-        now = self.record.standing
-        is_opened = self.opens is TicketEventKind.OPENED
-        return is_opened or (now.priority, now.severity) != (self.was.priority, self.was.severity)
+        return self.opens is TicketEventKind.OPENED or asks_anew(self.was, self.record.standing)
 
     @property
     def is_told(self) -> bool:

@@ -27,7 +27,7 @@ from tocsin_server.desk.happening import Happening
 from tocsin_server.desk.lifecycle import Course, Lifecycle
 from tocsin_server.desk.record import Record, read_records, written
 from tocsin_server.desk.ruling import Term, Weight, World, term_of, weighed
-from tocsin_server.desk.service import with_service
+from tocsin_server.desk.service import asks_anew, with_service
 from tocsin_server.desk.standing import ALARMING, Change, Technician, known_priority, technician
 from tocsin_server.desk.store import EVENTS, IS_OPEN, TICKET_ALERTS, TICKETS
 from tocsin_server.desk.text import given_text, required_text
@@ -179,7 +179,7 @@ def prioritise(session: Session, ticket_id: int, hand: Hand, *, wish: Prioritisa
         world = worlds_of(session, [record.ticket_id])[record.ticket_id]
         weight = _weight(world, hand, wish, text=said)
         change = ticket.prioritise(record.standing, hand.who, hand.now_ms, weight=weight, text=said)
-        if change.standing.priority == record.standing.priority:
+        if not asks_anew(record.standing, change.standing):
             return change
         return with_service(change, hand.tables, world, record.facts.opened_ms)
 

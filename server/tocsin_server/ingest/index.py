@@ -137,7 +137,7 @@ class Index:
             host = self._hosts.get(host_id)
             if host is not None:
                 found.append(host.between(start_ms, end_ms))
-        return [int(where) for places in found for where in places]
+        return [where for places in found for where in places.tolist()]
 
     def places_since(self, start_ms: int) -> list[int]:
         """Every push with something this new, by the time of its newest frame."""
