@@ -1,9 +1,10 @@
 """Databases for tests: each kind is migrated once and filled once, and every test gets a copy of its own."""
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
-from typing import Any, Protocol
+from types import TracebackType
+from typing import Any, Protocol, Self, TypeVar
 
 import psycopg
 import pytest
@@ -19,6 +20,7 @@ from tocsin_server.storage.engine import Storage
 from tocsin_server.storage.migrate import migrate
 
 Fill = Callable[[Storage], object]
+Made = TypeVar("Made")
 
 ON_BOTH = pytest.mark.parametrize(
     "empty", ["sqlite", pytest.param("postgresql", marks=pytest.mark.real)], indirect=True
@@ -59,17 +61,49 @@ def _is_known(connection: Connection) -> None:
 
 
 class Mould(Protocol):
-    """What copies are made of. A copy, and a mould that is filled further, last as long as their contexts."""
+    """What copies are made of. A copy, and a mould that is filled further, last as long as their contexts.
+
+    What is on its shelf lasts as long as itself.
+    """
+
+    shelf: "Shelf"
 
     def copied(self, folder: Path) -> AbstractContextManager[Address]: ...
 
     def filled(self, folder: Path, fill: Fill) -> "AbstractContextManager[Mould]": ...
 
 
+class Shelf:
+    """Moulds that are made once, however often who wants them is made anew.
+
+    pytest ends a fixture, and all that is made of it, whenever the next test wants another kind of database
+    than the last one: in an order that is drawn, and by several processes, that is at every second test.
+    """
+
+    def __init__(self) -> None:
+        self._until = ExitStack()
+        self._made: dict[object, Any] = {}
+
+    def once(self, what: object, make: Callable[[], AbstractContextManager[Made]]) -> Made:
+        if what not in self._made:
+            self._made[what] = self._until.enter_context(make())
+        made: Made = self._made[what]
+        return made
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._until.close()
+
+
 class FileMould:
     """A file of SQLite's."""
 
     def __init__(self, content: bytes) -> None:
+        self.shelf = Shelf()
         self._content = content
 
     @contextmanager
@@ -94,6 +128,7 @@ class TemplateMould:
     """
 
     def __init__(self, cluster: Cluster, name: str) -> None:
+        self.shelf = Shelf()
         self._cluster = cluster
         self._name = name
         self._spare: list[_Copy] = []
@@ -120,19 +155,17 @@ class TemplateMould:
             mould.drop()
 
     def drop(self) -> None:
-        """It, and the copies that nobody has."""
+        """It, what is on its shelf, and the copies that nobody has."""
+        with self.shelf:
+            pass
         for copy in self._spare:
             copy.drop()
         self._cluster.drop(self._name)
 
 
 @contextmanager
-def migrated(request: pytest.FixtureRequest) -> Iterator[Mould]:
-    """A database without rows, of the kind that the fixture's parameter says; SQLite's, where it has none."""
-    if getattr(request, "param", "sqlite") == "sqlite":
-        yield FileMould(request.getfixturevalue("empty_database"))
-        return
-    cluster: Cluster = request.getfixturevalue("cluster")
+def migrated_on(cluster: Cluster) -> Iterator[Mould]:
+    """A database without rows, of PostgreSQL's."""
     compile_once_for(cluster)
     name = cluster.copy_of()
     migrate(Address.of(cluster.url(name)), SQLModel.metadata)

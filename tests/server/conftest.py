@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 import structlog
 from sqlmodel import SQLModel
-from tests.databases import Mould, compile_once, migrated
+from tests.databases import FileMould, Mould, Shelf, compile_once, migrated_on
+from tests.postgres import Cluster
 from tests.reading import read_once
 
 import tocsin_server.access.store
@@ -34,11 +35,29 @@ def empty_database(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     return path.read_bytes()
 
 
-@pytest.fixture(scope="session", params=["sqlite", pytest.param("postgresql", marks=pytest.mark.real)])
-def empty(request: pytest.FixtureRequest) -> Iterator[Mould]:
-    """A migrated database without rows: whatever is made of it is tested on both kinds."""
-    with migrated(request) as mould:
+@pytest.fixture(scope="session")
+def empty_sqlite(empty_database: bytes) -> Mould:
+    return FileMould(empty_database)
+
+
+@pytest.fixture(scope="session")
+def empty_postgresql(cluster: Cluster) -> Iterator[Mould]:
+    with migrated_on(cluster) as mould:
         yield mould
+
+
+@pytest.fixture(scope="session", params=["sqlite", pytest.param("postgresql", marks=pytest.mark.real)])
+def empty(request: pytest.FixtureRequest) -> Mould:
+    """A migrated database without rows: whatever is made of it is tested on both kinds."""
+    mould: Mould = request.getfixturevalue(f"empty_{request.param}")
+    return mould
+
+
+@pytest.fixture(scope="module")
+def shelf() -> Iterator[Shelf]:
+    """For the moulds that a module makes of its own."""
+    with Shelf() as opened:
+        yield opened
 
 
 @pytest.fixture

@@ -27,8 +27,8 @@ HOSTS = {ATLAS: (ACME, "atlas"), BOREA: (ACME, "borea"), ZEPHYR: (GLOBEX, "zephy
 
 @pytest.fixture(scope="session")
 def estate(empty, tmp_path_factory):
-    with empty.filled(tmp_path_factory.mktemp("estate"), lambda storage: storage.write(_estate)) as mould:
-        yield mould
+    folder = tmp_path_factory.mktemp("estate")
+    return empty.shelf.once("estate", lambda: empty.filled(folder, lambda storage: storage.write(_estate)))
 
 
 def _estate(session: Session):

@@ -4,28 +4,30 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.databases import Mould
+from tests.databases import Mould, Shelf
 from tests.server.desk.world import World
 
 from tocsin_server.storage.engine import Storage
 
 
 @pytest.fixture(scope="session")
-def quiet(empty: Mould, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mould]:
+def quiet(empty: Mould, tmp_path_factory: pytest.TempPathFactory) -> Mould:
     """A database with people and places in which nothing has happened; made once and copied by each test."""
     folder = tmp_path_factory.mktemp("quiet")
-    with empty.filled(folder, lambda opened: opened.write(World.people_and_places)) as mould:
-        yield mould
+    return empty.shelf.once(
+        "quiet", lambda: empty.filled(folder, lambda opened: opened.write(World.people_and_places))
+    )
 
 
 @pytest.fixture(scope="module")
 def made(
-    request: pytest.FixtureRequest, quiet: Mould, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Mould]:
+    request: pytest.FixtureRequest, quiet: Mould, shelf: Shelf, tmp_path_factory: pytest.TempPathFactory
+) -> Mould:
     """What the module's `make_busy` has made of it, once for all its tests."""
     folder = tmp_path_factory.mktemp("made")
-    with quiet.filled(folder, lambda opened: request.module.make_busy(World(opened))) as mould:
-        yield mould
+    return shelf.once(
+        quiet, lambda: quiet.filled(folder, lambda opened: request.module.make_busy(World(opened)))
+    )
 
 
 @pytest.fixture

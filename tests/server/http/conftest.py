@@ -1,30 +1,36 @@
 """The rig, and Alice's hands on it."""
 
 from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
 import pytest
-from tests.databases import Mould, migrated
+from tests.databases import Mould
 from tests.server.http.rig import Rig, found, make_rig
 
 from tocsin_server.storage.engine import Storage
 
 
 @pytest.fixture(scope="session")
-def empty(request: pytest.FixtureRequest) -> Iterator[Mould]:
+def empty(request: pytest.FixtureRequest) -> Mould:
     """A migrated database without rows: SQLite's, and PostgreSQL's too where a test says `ON_BOTH`."""
-    with migrated(request) as mould:
-        yield mould
+    mould: Mould = request.getfixturevalue(f"empty_{getattr(request, 'param', 'sqlite')}")
+    return mould
 
 
 @pytest.fixture(scope="session")
-def founded(empty: Mould, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Mould, dict[str, str]]]:
+def founded(empty: Mould, tmp_path_factory: pytest.TempPathFactory) -> tuple[Mould, dict[str, str]]:
     """A database with estate and people, made once and copied, and the people's tokens."""
-    tokens: dict[str, str] = {}
-    folder = tmp_path_factory.mktemp("founded")
-    with empty.filled(folder, lambda opened: tokens.update(opened.write(found))) as mould:
-        yield mould, tokens
+
+    @contextmanager
+    def make() -> Iterator[tuple[Mould, dict[str, str]]]:
+        tokens: dict[str, str] = {}
+        folder = tmp_path_factory.mktemp("founded")
+        with empty.filled(folder, lambda opened: tokens.update(opened.write(found))) as mould:
+            yield mould, tokens
+
+    return empty.shelf.once("founded", make)
 
 
 @pytest.fixture
