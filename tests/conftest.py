@@ -79,10 +79,16 @@ def pytest_collection_finish() -> None:
     gc.set_threshold(50_000, 20, 100)
 
 
-def pytest_sessionfinish() -> None:
-    """What is alive after one collection stays so: pytest looks five times more for what nobody has closed."""
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """What is alive after one collection stays so: pytest looks five times more for what nobody has closed.
+
+    And a process that ran a part of the tests prints nothing: it need not look, for five seconds, which
+    pictures it has not drawn.
+    """
     gc.collect()
     gc.freeze()
+    if hasattr(session.config, "workerinput"):
+        session.config.pluginmanager.unregister(name="syrupy")
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import psycopg
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import URL, Connection, Engine, NullPool, func, select
+from sqlalchemy import URL, Connection, Dialect, Engine, NullPool, event, func, select
 from sqlmodel import Session, SQLModel, create_engine
 from tests.postgres import SUPERUSER, Cluster, trusted
 
@@ -35,19 +35,70 @@ def compile_once() -> None:
     sqlite.create_engine = _sharing(first)
 
 
-def compile_once_for(cluster: Cluster) -> None:
-    """The same for PostgreSQL's engines, from now on."""
+class Connections:
+    """PostgreSQL's, which are lent to one engine after the other: a new one has each table to look up first."""
+
+    def __init__(self) -> None:
+        self._spare: dict[str, list[psycopg.Connection[Any]]] = {}
+
+    def lend(
+        self, _dialect: Dialect, _record: object, _words: object, wanted: dict[str, Any]
+    ) -> psycopg.Connection[Any] | None:
+        """One that was used before, if there is one that answers."""
+        spare = self._spare.get(wanted["dbname"], [])
+        while spare:
+            connection = spare.pop()
+            if connection.info.user == wanted.get("user") and as_new(connection):
+                return connection
+            connection.close()
+        return None
+
+    def take_back(self, connection: psycopg.Connection[Any]) -> None:
+        if as_new(connection):
+            self._spare.setdefault(connection.info.dbname, []).append(connection)
+        else:
+            connection.close()
+
+    def pids(self, database: str) -> list[int]:
+        """Of the connections to this database that nobody has."""
+        return [connection.info.backend_pid for connection in self._spare.get(database, ())]
+
+    def leave(self, database: str) -> None:
+        """For it will be dropped, or copied."""
+        for connection in self._spare.pop(database, ()):
+            connection.close()
+
+
+def as_new(connection: psycopg.Connection[Any]) -> bool:
+    """Whether it could be made as it was when it was opened."""
+    try:
+        connection.rollback()
+        connection.autocommit = True
+        connection.execute("RESET ALL; RESET ROLE; SELECT pg_advisory_unlock_all()")
+    except psycopg.Error:
+        return False
+    connection.read_only = connection.isolation_level = None
+    return True
+
+
+def compile_once_for(cluster: Cluster) -> Connections:
+    """The same for PostgreSQL's engines from now on, whose connections are lent from one to the next."""
     first = create_engine(Address.of(cluster.url("postgres", SUPERUSER)).url, poolclass=NullPool)
     first.connect().close()
-    postgres.create_engine = _sharing(first)
+    connections = Connections()
+    first.dialect.do_close = connections.take_back  # type: ignore[method-assign]
+    postgres.create_engine = _sharing(first, connections)
+    return connections
 
 
-def _sharing(first: Engine) -> Callable[..., Engine]:
+def _sharing(first: Engine, connections: Connections | None = None) -> Callable[..., Engine]:
     """What makes engines that know what the first one has found out about its kind of database."""
     compiled: dict[Any, Any] = {}
 
     def create(url: str | URL, **given: Any) -> Engine:
         engine = create_engine(url, **given)
+        if connections is not None:
+            event.listen(engine, "do_connect", connections.lend)
         engine.dialect.initialize = _is_known  # type: ignore[method-assign]
         engine.dialect = engine.pool._dialect = first.dialect
         engine.update_execution_options(compiled_cache=compiled)
@@ -127,10 +178,11 @@ class TemplateMould:
     back as it was and lent to the next, unless its tables themselves have changed.
     """
 
-    def __init__(self, cluster: Cluster, name: str) -> None:
+    def __init__(self, cluster: Cluster, name: str, connections: Connections) -> None:
         self.shelf = Shelf()
         self._cluster = cluster
         self._name = name
+        self._connections = connections
         self._spare: list[_Copy] = []
 
     @contextmanager
@@ -139,8 +191,10 @@ class TemplateMould:
         try:
             yield Address.of(self._cluster.url(copy.name))
         finally:
-            if copy.put_back():
+            if copy.put_back(self._connections.pids(copy.name)):
                 self._spare.append(copy)
+            else:
+                self._drop(copy)
 
     @contextmanager
     def filled(self, folder: Path, fill: Fill) -> Iterator[Mould]:
@@ -148,7 +202,8 @@ class TemplateMould:
         with Storage(Address.of(self._cluster.url(name))) as storage:
             fill(storage)
             storage.write(count_on)
-        mould = TemplateMould(self._cluster, name)
+        self._connections.leave(name)
+        mould = TemplateMould(self._cluster, name, self._connections)
         try:
             yield mould
         finally:
@@ -159,17 +214,22 @@ class TemplateMould:
         with self.shelf:
             pass
         for copy in self._spare:
-            copy.drop()
+            self._drop(copy)
         self._cluster.drop(self._name)
+
+    def _drop(self, copy: "_Copy") -> None:
+        self._connections.leave(copy.name)
+        copy.drop()
 
 
 @contextmanager
 def migrated_on(cluster: Cluster) -> Iterator[Mould]:
     """A database without rows, of PostgreSQL's."""
-    compile_once_for(cluster)
+    connections = compile_once_for(cluster)
     name = cluster.copy_of()
     migrate(Address.of(cluster.url(name)), SQLModel.metadata)
-    mould = TemplateMould(cluster, name)
+    connections.leave(name)
+    mould = TemplateMould(cluster, name, connections)
     yield mould
     mould.drop()
 
@@ -188,26 +248,27 @@ class _Copy:
             ";".join(["CREATE SCHEMA kept", *(f"CREATE TABLE kept.{table} AS TABLE {table}" for table in held)])
         )
         numbers = self._ask(_NUMBERS)
-        self._restore = ";".join(
+        restore = ";".join(
             [
                 *(f"DELETE FROM {table}" for table in tables),  # noqa: S608 - as PostgreSQL quotes it
                 *(f"INSERT INTO {table} OVERRIDING SYSTEM VALUE TABLE kept.{table}" for table in held),
-                *(f"SELECT setval('{name}', {last or 1}, {last is not None})" for name, last in numbers),
+                *(f"PERFORM setval('{name}', {last or 1}, {last is not None})" for name, last in numbers),
             ]
         )
+        # A procedure's statements are planned once.
+        self._do(f"CREATE PROCEDURE kept.put_back() LANGUAGE plpgsql AS $$ BEGIN {restore}; END $$")
         self._shape = self._ask(_SHAPE)
 
-    def put_back(self) -> bool:
-        """Make it as it was; whether that could be. If not, it is dropped."""
+    def put_back(self, lent: list[int]) -> bool:
+        """Make it as it was, ending connections but those with these pids; whether that could be."""
         try:
-            self._do(_LEAVE)
-            if self._ask(_SHAPE) == self._shape:
-                self._do(self._restore)
-                return True
+            self._operator.execute(_LEAVE, [lent])
+            if self._ask(_SHAPE) != self._shape:
+                return False
+            self._do("CALL kept.put_back()")
         except psycopg.Error:  # the test has ended the server, or made it another one
-            pass
-        self.drop()
-        return False
+            return False
+        return True
 
     def drop(self) -> None:
         self._operator.close()
@@ -224,7 +285,7 @@ _TABLES = "SELECT quote_ident(tablename) FROM pg_tables WHERE schemaname = 'publ
 _NUMBERS = "SELECT quote_ident(sequencename), last_value FROM pg_sequences WHERE schemaname = 'public'"
 _LEAVE = """\
 SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-WHERE datname = current_database() AND pid <> pg_backend_pid()"""
+WHERE datname = current_database() AND pid <> pg_backend_pid() AND pid <> ALL(%s)"""
 _SHAPE = """\
 SELECT count(*), sum(hashtext(row::text)::bigint) FROM (
   SELECT xmin, oid FROM pg_class UNION ALL SELECT xmin, attrelid FROM pg_attribute

@@ -41,6 +41,12 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tocsin_server.storage.postgres.SERVING_MS", 100)
 
 
+@pytest.fixture(autouse=True)
+def each_connection_is_new(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And none that is let go of stays open."""
+    monkeypatch.setattr("tests.databases.as_new", lambda _: False)
+
+
 @pytest.fixture
 def address(storage: Storage) -> Address:
     return storage.address
