@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 import msgspec
-from sqlalchemy import Row, case, func, select
+from sqlalchemy import ColumnElement, Row, case, exists, func, select
 from sqlmodel import Session
 
 from tocsin_protocol.alerts import Alert, AlertPage, Suppression
@@ -126,8 +126,11 @@ class Counted(NamedTuple):
         return max(0, self.own - MOST_OF_TICKET)
 
 
+HAS_ALERTS: ColumnElement[bool] = exists().where(TICKET_ALERTS.c.ticket_id == TICKETS.c.id).correlate(TICKETS)
+"""Of a ticket that is asked for."""
+
+
 def counted_of_ticket(session: Session, ticket_id: int) -> Counted:
-    """Asked before its alerts: most tickets of people have none."""
     asked = select(TICKET_ALERTS.c.cut_off, func.count()).where(TICKET_ALERTS.c.ticket_id == ticket_id)
     counts = {
         bool(is_cut_off): count

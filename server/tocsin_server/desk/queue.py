@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Row, case, func, select, tuple_
+from sqlalchemy import Column, ColumnElement, Row, Select, case, func, select, tuple_
 from sqlmodel import Session
 
 from tocsin_protocol.api import MAX_PAGE
@@ -23,6 +23,8 @@ from tocsin_server.access.scope import Scope
 from tocsin_server.access.store import PersonRow
 from tocsin_server.clock import moment
 from tocsin_server.desk.alarms import (
+    HAS_ALERTS,
+    Counted,
     LiveValue,
     alerts_of_ticket,
     counted_of_ticket,
@@ -45,8 +47,8 @@ from tocsin_server.desk.scope import client_id_of
 from tocsin_server.desk.standing import PRIORITIES
 from tocsin_server.desk.store import EVENTS, IS_OPEN, TICKETS
 from tocsin_server.desk.texts import found
-from tocsin_server.desk.ties import merged_below, ties_of
-from tocsin_server.desk.watching import watchers_of
+from tocsin_server.desk.ties import IS_TIED, merged_below, ties_of
+from tocsin_server.desk.watching import IS_WATCHED, watchers_of
 from tocsin_server.desk.words import terms
 from tocsin_server.errors import NotFound, Unprocessable
 from tocsin_server.estate.requesters import requester_by_id
@@ -103,6 +105,10 @@ _ROWS = (
     .outerjoin(_HOSTS, _HOSTS.c.id == _T.host_id)
     .outerjoin(_PEOPLE, _PEOPLE.c.id == _T.owner_id)
 )
+_WITH_WHAT = _ROWS.add_columns(
+    HAS_ALERTS.label("has_alerts"), IS_WATCHED.label("is_watched"), IS_TIED.label("is_tied")
+)
+"""Most tickets have little beside their timeline: what they have not is not asked for."""
 
 _ALL_OPEN = Filters()
 
@@ -162,24 +168,24 @@ def ticket_detail(
 
     From outside its timeline is what `desk/outside.py` leaves of it, and its clocks are the client's alone.
     """
-    row = _row(session, scope, ticket_id)
+    row = _row(session, scope, ticket_id, _WITH_WHAT)
     by_contract = promised(session, [ticket_id], terms).get(ticket_id, Promised())
     if not scope.is_inside:
         by_contract = as_the_client_sees(by_contract)
     due = first_due(by_contract.clocks) if row.state in OPEN_TICKET_STATES else NOTHING
-    counted = counted_of_ticket(session, ticket_id)
+    counted = counted_of_ticket(session, ticket_id) if row.has_alerts else Counted()
     alert_state = worst_states(session, [ticket_id]).get(ticket_id) if counted.own else None
-    events = _events(session, ticket_id)
+    events = _events(session, ticket_id, merged_below(session, ticket_id) if row.is_tied else [])
     return TicketDetail(
         ticket=_ticket(row, alert_state, due, terms.now_ms),
         events=events if scope.is_inside else events_outside(events),
         alerts=alerts_of_ticket(session, scope, ticket_id, live_value=live_value) if any(counted) else [],
         clocks=clocks_told(by_contract),
         unclocked=by_contract.why if scope.is_inside else "",
-        watchers=_watching(session, ticket_id) if scope.is_inside else [],
+        watchers=_watching(session, ticket_id) if scope.is_inside and row.is_watched else [],
         cut_off=counted.cut_off,
         more_alerts=counted.more,
-        ties=ties_of(session, ticket_id) if scope.is_inside else [],
+        ties=ties_of(session, ticket_id) if scope.is_inside and row.is_tied else [],
         requester=None if row.requester_id is None else _requester(session, row.requester_id),
     )
 
@@ -318,8 +324,8 @@ def _place(cursor: str, numbers: int) -> tuple[int, ...]:
     return tuple(int(part) for part in parts)
 
 
-def _row(session: Session, scope: Scope, ticket_id: int) -> Row[Any]:
-    row = session.execute(_ROWS.where(_T.id == ticket_id, scope.within(_T.client_id))).first()
+def _row(session: Session, scope: Scope, ticket_id: int, rows: Select[Any] = _ROWS) -> Row[Any]:
+    row = session.execute(rows.where(_T.id == ticket_id, scope.within(_T.client_id))).first()
     if row is None:
         raise NotFound(f"there is no ticket {ticket_id}")
     return row
@@ -365,11 +371,11 @@ def _ticket(row: Row[Any], alert_state: AlertState | None, due: Due, now_ms: int
     )
 
 
-def _events(session: Session, ticket_id: int) -> list[TicketEvent]:
+def _events(session: Session, ticket_id: int, merged: Sequence[int]) -> list[TicketEvent]:
     """Its own, and of the tickets that were merged into it how each began and what was said."""
     asked = select(EVENTS).where(EVENTS.c.ticket_id == ticket_id).order_by(EVENTS.c.id.desc()).limit(MAX_EVENTS)
     rows = list(session.execute(asked))
-    if merged := merged_below(session, ticket_id):
+    if merged:
         is_told = EVENTS.c.ticket_id.in_(merged) & EVENTS.c.kind.in_(_TOLD_OF_MERGED)
         rows += session.execute(select(EVENTS).where(is_told).order_by(EVENTS.c.id.desc()).limit(MAX_EVENTS))
     return [

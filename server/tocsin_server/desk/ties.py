@@ -10,7 +10,9 @@ from sqlalchemy import (
     Integer,
     Select,
     bindparam,
+    exists,
     literal_column,
+    or_,
     select,
     union_all,
 )
@@ -81,13 +83,22 @@ _LINKS = _one_by_one(
         )
     )
 )
+_ABOVE = (_T.parent_id, _T.merged_into, _T.reopens)
 _SIDES = (Tie.CHILD, Tie.ABSORBED, Tie.RECURS_AS)
 _BELOW = _one_by_one(
     *(
         select(_T.id.label("other"), literal_column(str(side), Integer).label("side"))
         .where(above == bindparam("ticket"))
         .order_by(_T.id)
-        for side, above in enumerate((_T.parent_id, _T.merged_into, _T.reopens))
+        for side, above in enumerate(_ABOVE)
     )
 )
 _PLACE = attrgetter("side", "other")
+
+_OTHERS = TICKETS.alias("others").c
+IS_TIED: ColumnElement[bool] = or_(
+    *(above.is_not(None) for above in _ABOVE),
+    *(exists().where(side == _T.id).correlate(TICKETS) for side in (LINKS.c.ticket_id, LINKS.c.other_id)),
+    *(exists().where(_OTHERS[above.name] == _T.id).correlate(TICKETS) for above in _ABOVE),
+)
+"""Of a ticket that is asked for: whether anything belongs to it. Most are alone, and need not be asked how."""

@@ -6,7 +6,7 @@ Watching changes nothing of the ticket, so there is no event of it and no versio
 from collections.abc import Collection
 from typing import NamedTuple
 
-from sqlalchemy import delete, exists, func, select
+from sqlalchemy import ColumnElement, delete, exists, func, select
 from sqlmodel import Session
 
 from tocsin_protocol.vocabulary import CLIENT_ROLES
@@ -57,6 +57,10 @@ def unwatch(session: Session, scope: Scope, ticket_id: int, person_id: int, _now
     gone = delete(WATCHERS).where(_W.ticket_id == ticket_id, _W.person_id == person_id).returning(_W.person_id)
     was_there = session.execute(gone).first() is not None
     return Watched(client_id, Act.WATCH_ENDED if was_there else None)
+
+
+IS_WATCHED: ColumnElement[bool] = exists().where(_W.ticket_id == TICKETS.c.id).correlate(TICKETS)
+"""Of a ticket that is asked for."""
 
 
 def watchers_of(session: Session, ids: Collection[int]) -> dict[int, list[Watcher]]:
