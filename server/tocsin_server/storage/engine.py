@@ -4,8 +4,9 @@ One thread owns the only connection that writes. It batches commits: acts that w
 SQLite it also makes all checkpoints: that alone removes SQLite's WAL-reset race
 (sqlite.org/wal.html#walresetbug, fixed in 3.51.3). A result is given back only once it is durable.
 
-    write(act)   runs `act(session)` in the writer thread, in a savepoint of its own; the future is done
-                 after the commit, with the act's result or its exception (then nothing of it is kept)
+    write(act)   runs `act(session)` in the writer thread, in a savepoint of its own if it is not alone; the
+                 future is done after the commit, with the act's result or its exception (then nothing of it
+                 is kept)
     read(ask)    runs `ask(session)` on a reader that cannot write
 
 What has to be written with whatever is written, `before_commit` is told: it runs in each transaction, last.
@@ -131,6 +132,7 @@ class Storage:
         """Answer a question from one consistent snapshot."""
         try:
             with Session(self._reader) as session:
+                _begin(session)
                 return ask(session)
         except DBAPIError as error:
             told = meaning(self.address, error)
@@ -168,9 +170,12 @@ class Storage:
 
     def _commit(self, session: Session, batch: list[_Act]) -> None:
         try:
-            session.connection()  # begins: if that fails, it fails for all
-            for act in batch:
-                self._run(session, act)
+            _begin(session)  # if that fails, it fails for all
+            if len(batch) == 1:
+                self._run_alone(session, batch[0])
+            else:
+                for act in batch:
+                    self._run(session, act)
             if self._last is not None:
                 self._run(session, _Act(self._last))
             session.commit()
@@ -214,6 +219,11 @@ class Storage:
         finally:
             connection.close()
 
+    def _run_alone(self, session: Session, act: _Act) -> None:
+        """One that needs no savepoint: with its failure the transaction has failed."""
+        act.result = act.run(session)
+        session.flush()
+
     def _run(self, session: Session, act: _Act) -> None:
         """One act in a savepoint: its failure is its own and leaves the others of the batch alone."""
         try:
@@ -238,3 +248,14 @@ class Storage:
             self._writer.connect().close()
         except DBAPIError as error:
             raise self._explain(error) from error
+
+
+def _begin(session: Session) -> None:
+    """Begin; on a new connection, where the one that was kept has ended since. Nothing was asked of it yet."""
+    try:
+        session.connection()
+    except DBAPIError as error:
+        if not error.connection_invalidated or error.statement is None:  # where nothing was said, none was made
+            raise
+        session.rollback()
+        session.connection()

@@ -51,7 +51,6 @@ def postgres_engine(url: URL, *, read_only: bool, busy_ms: int = BUSY_MS, alone:
         poolclass=QueuePool,
         pool_size=READERS if read_only else 1,
         max_overflow=0,
-        pool_pre_ping=True,
         connect_args=_LIBPQ,
     )
     # Not imported above: whoever keeps a file should not wait for it.
