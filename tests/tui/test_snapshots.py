@@ -285,7 +285,10 @@ def test_ticket_that_is_to_wait(snap_compare, server, size) -> None:
         await is_live(pilot)
         await read(pilot)
         await until(pilot, lambda: pilot.app.session.server)
-        await pilot.press("j", "enter", "w")
+        await pilot.press("j", "enter")
+        await has_read(pilot, 4797)
+        await rest(pilot)  # behind the form, the ticket stays as it was painted last
+        await pilot.press("w")
         await until(pilot, lambda: pilot.app.screen.query("#reason"))
         pilot.app.screen.query_one("#reason", Input).value = "ven"
         pilot.app.screen.query_one("#length", Input).value = "2d"
