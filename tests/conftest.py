@@ -82,8 +82,7 @@ def pytest_collection_finish() -> None:
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """What is alive after one collection stays so: pytest looks five times more for what nobody has closed.
 
-    And a process that ran a part of the tests prints nothing: it need not look, for five seconds, which
-    pictures it has not drawn.
+    And a process that ran a part of the tests prints nothing: it need not look which pictures it has not drawn.
     """
     gc.collect()
     gc.freeze()

@@ -3,8 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Protocol, Self, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import psycopg
 import pytest
@@ -114,17 +113,17 @@ def _is_known(connection: Connection) -> None:
 class Mould(Protocol):
     """What copies are made of. A copy, and a mould that is filled further, last as long as their contexts.
 
-    What is on its shelf lasts as long as itself.
+    What is on its rack lasts as long as itself.
     """
 
-    shelf: "Shelf"
+    rack: "Rack"
 
     def copied(self, folder: Path) -> AbstractContextManager[Address]: ...
 
     def filled(self, folder: Path, fill: Fill) -> "AbstractContextManager[Mould]": ...
 
 
-class Shelf:
+class Rack:
     """Moulds that are made once, however often who wants them is made anew.
 
     pytest ends a fixture, and all that is made of it, whenever the next test wants another kind of database
@@ -141,12 +140,7 @@ class Shelf:
         made: Made = self._made[what]
         return made
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
         self._until.close()
 
 
@@ -154,7 +148,7 @@ class FileMould:
     """A file of SQLite's."""
 
     def __init__(self, content: bytes) -> None:
-        self.shelf = Shelf()
+        self.rack = Rack()
         self._content = content
 
     @contextmanager
@@ -179,7 +173,7 @@ class TemplateMould:
     """
 
     def __init__(self, cluster: Cluster, name: str, connections: Connections) -> None:
-        self.shelf = Shelf()
+        self.rack = Rack()
         self._cluster = cluster
         self._name = name
         self._connections = connections
@@ -210,9 +204,8 @@ class TemplateMould:
             mould.drop()
 
     def drop(self) -> None:
-        """It, what is on its shelf, and the copies that nobody has."""
-        with self.shelf:
-            pass
+        """It, what is on its rack, and the copies that nobody has."""
+        self.rack.close()
         for copy in self._spare:
             self._drop(copy)
         self._cluster.drop(self._name)
@@ -220,6 +213,12 @@ class TemplateMould:
     def _drop(self, copy: "_Copy") -> None:
         self._connections.leave(copy.name)
         copy.drop()
+
+
+def empty_mould(request: pytest.FixtureRequest) -> Mould:
+    """Of the kind that a fixture's parameter says; SQLite's, where it has none."""
+    mould: Mould = request.getfixturevalue(f"empty_{getattr(request, 'param', 'sqlite')}")
+    return mould
 
 
 @contextmanager

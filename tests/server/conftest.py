@@ -1,12 +1,13 @@
 """A real database for every test that wants one, of each kind in turn: migrated once, and copied."""
 
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 import structlog
 from sqlmodel import SQLModel
-from tests.databases import FileMould, Mould, Shelf, compile_once, migrated_on
+from tests.databases import FileMould, Mould, Rack, compile_once, empty_mould, migrated_on
 from tests.postgres import Cluster
 from tests.reading import read_once
 
@@ -49,14 +50,13 @@ def empty_postgresql(cluster: Cluster) -> Iterator[Mould]:
 @pytest.fixture(scope="session", params=["sqlite", pytest.param("postgresql", marks=pytest.mark.real)])
 def empty(request: pytest.FixtureRequest) -> Mould:
     """A migrated database without rows: whatever is made of it is tested on both kinds."""
-    mould: Mould = request.getfixturevalue(f"empty_{request.param}")
-    return mould
+    return empty_mould(request)
 
 
 @pytest.fixture(scope="module")
-def shelf() -> Iterator[Shelf]:
+def rack() -> Iterator[Rack]:
     """For the moulds that a module makes of its own."""
-    with Shelf() as opened:
+    with closing(Rack()) as opened:
         yield opened
 
 

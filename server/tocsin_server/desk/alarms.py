@@ -41,6 +41,8 @@ _ALERTS = AlertRow.metadata.tables["alert"]
 _CLIENTS = Client.metadata.tables["client"]
 _HOSTS = Host.metadata.tables["host"]
 
+HAS_ALERTS: ColumnElement[bool] = exists().where(TICKET_ALERTS.c.ticket_id == TICKETS.c.id).correlate(TICKETS)
+"""Of a ticket that is asked for."""
 NEWEST_TICKET = (
     select(func.max(TICKET_ALERTS.c.ticket_id))
     .where(TICKET_ALERTS.c.alert_id == _ALERTS.c.id)
@@ -124,10 +126,6 @@ class Counted(NamedTuple):
     def more(self) -> int:
         """Of its own, beside those that are shown with it."""
         return max(0, self.own - MOST_OF_TICKET)
-
-
-HAS_ALERTS: ColumnElement[bool] = exists().where(TICKET_ALERTS.c.ticket_id == TICKETS.c.id).correlate(TICKETS)
-"""Of a ticket that is asked for."""
 
 
 def counted_of_ticket(session: Session, ticket_id: int) -> Counted:

@@ -1,7 +1,7 @@
 """Tickets between the pure lifecycle and the tables: read as standings, written as changes, always in bulk.
 
 Every write of a ticket is compare-and-set on the version that was read. Whoever loses gets `Conflict`, and
-the savepoint takes everything back; with one writer that only happens to a program beside the server.
+the act is taken back as a whole; with one writer that only happens to a program beside the server.
 """
 
 import json

@@ -21,6 +21,8 @@ MOST = 50
 """Of one ticket."""
 _PEOPLE = PersonRow.metadata.tables["person"]
 _W = WATCHERS.c
+IS_WATCHED: ColumnElement[bool] = exists().where(_W.ticket_id == TICKETS.c.id).correlate(TICKETS)
+"""Of a ticket that is asked for."""
 
 
 class Watcher(NamedTuple):
@@ -57,10 +59,6 @@ def unwatch(session: Session, scope: Scope, ticket_id: int, person_id: int, _now
     gone = delete(WATCHERS).where(_W.ticket_id == ticket_id, _W.person_id == person_id).returning(_W.person_id)
     was_there = session.execute(gone).first() is not None
     return Watched(client_id, Act.WATCH_ENDED if was_there else None)
-
-
-IS_WATCHED: ColumnElement[bool] = exists().where(_W.ticket_id == TICKETS.c.id).correlate(TICKETS)
-"""Of a ticket that is asked for."""
 
 
 def watchers_of(session: Session, ids: Collection[int]) -> dict[int, list[Watcher]]:

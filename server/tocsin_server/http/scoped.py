@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 @contextlib.contextmanager
 def narrowed(session: Session, scope: Scope) -> Iterator[None]:
-    """See rows of this scope only, and all again behind it; an error takes that back with its savepoint."""
+    """See rows of this scope only, and all again behind it; an error takes that back with all that was done."""
     if scope.is_everywhere:
         yield
         return

@@ -9,7 +9,8 @@ SQLite it also makes all checkpoints: that alone removes SQLite's WAL-reset race
                  is kept)
     read(ask)    runs `ask(session)` on a reader that cannot write
 
-What has to be written with whatever is written, `before_commit` is told: it runs in each transaction, last.
+What has to be written with whatever is written, `before_commit` is told: it runs in each transaction, last,
+but for one whose only act has failed.
 
 Where the database cannot be reached, both raise `Unavailable`, and the next one tries anew.
 """
@@ -52,6 +53,10 @@ class _Act:
     done: Future[Any] = field(default_factory=Future)
     result: Any = None
     error: BaseException | None = None
+
+    def do(self, session: Session) -> None:
+        self.result = self.run(session)
+        session.flush()
 
 
 class Storage:
@@ -172,7 +177,7 @@ class Storage:
         try:
             _begin(session)  # if that fails, it fails for all
             if len(batch) == 1:
-                self._run_alone(session, batch[0])
+                batch[0].do(session)  # no savepoint: with its failure the transaction has failed
             else:
                 for act in batch:
                     self._run(session, act)
@@ -219,17 +224,11 @@ class Storage:
         finally:
             connection.close()
 
-    def _run_alone(self, session: Session, act: _Act) -> None:
-        """One that needs no savepoint: with its failure the transaction has failed."""
-        act.result = act.run(session)
-        session.flush()
-
     def _run(self, session: Session, act: _Act) -> None:
         """One act in a savepoint: its failure is its own and leaves the others of the batch alone."""
         try:
             with session.begin_nested():
-                act.result = act.run(session)
-                session.flush()
+                act.do(session)
         except DBAPIError as error:
             if ends_transaction(self.address, error):
                 raise

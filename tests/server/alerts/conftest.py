@@ -28,7 +28,7 @@ HOSTS = {ATLAS: (ACME, "atlas"), BOREA: (ACME, "borea"), ZEPHYR: (GLOBEX, "zephy
 @pytest.fixture(scope="session")
 def estate(empty, tmp_path_factory):
     folder = tmp_path_factory.mktemp("estate")
-    return empty.shelf.once("estate", lambda: empty.filled(folder, lambda storage: storage.write(_estate)))
+    return empty.rack.once("estate", lambda: empty.filled(folder, lambda storage: storage.write(_estate)))
 
 
 def _estate(session: Session):

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.databases import Mould, Shelf
+from tests.databases import Mould, Rack
 from tests.server.desk.world import World
 
 from tocsin_server.storage.engine import Storage
@@ -14,18 +14,18 @@ from tocsin_server.storage.engine import Storage
 def quiet(empty: Mould, tmp_path_factory: pytest.TempPathFactory) -> Mould:
     """A database with people and places in which nothing has happened; made once and copied by each test."""
     folder = tmp_path_factory.mktemp("quiet")
-    return empty.shelf.once(
+    return empty.rack.once(
         "quiet", lambda: empty.filled(folder, lambda opened: opened.write(World.people_and_places))
     )
 
 
 @pytest.fixture(scope="module")
 def made(
-    request: pytest.FixtureRequest, quiet: Mould, shelf: Shelf, tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest, quiet: Mould, rack: Rack, tmp_path_factory: pytest.TempPathFactory
 ) -> Mould:
     """What the module's `make_busy` has made of it, once for all its tests."""
     folder = tmp_path_factory.mktemp("made")
-    return shelf.once(
+    return rack.once(
         quiet, lambda: quiet.filled(folder, lambda opened: request.module.make_busy(World(opened)))
     )
 

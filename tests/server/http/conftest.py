@@ -6,7 +6,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from tests.databases import Mould
+from tests.databases import Mould, empty_mould
 from tests.server.http.rig import Rig, found, make_rig
 
 from tocsin_server.storage.engine import Storage
@@ -15,8 +15,7 @@ from tocsin_server.storage.engine import Storage
 @pytest.fixture(scope="session")
 def empty(request: pytest.FixtureRequest) -> Mould:
     """A migrated database without rows: SQLite's, and PostgreSQL's too where a test says `ON_BOTH`."""
-    mould: Mould = request.getfixturevalue(f"empty_{getattr(request, 'param', 'sqlite')}")
-    return mould
+    return empty_mould(request)
 
 
 @pytest.fixture(scope="session")
@@ -30,7 +29,7 @@ def founded(empty: Mould, tmp_path_factory: pytest.TempPathFactory) -> tuple[Mou
         with empty.filled(folder, lambda opened: tokens.update(opened.write(found))) as mould:
             yield mould, tokens
 
-    return empty.shelf.once("founded", make)
+    return empty.rack.once("founded", make)
 
 
 @pytest.fixture
