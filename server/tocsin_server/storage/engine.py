@@ -254,7 +254,7 @@ def _begin(session: Session) -> None:
     try:
         session.connection()
     except DBAPIError as error:
-        if not error.connection_invalidated or error.statement is None:  # where nothing was said, none was made
+        if not error.connection_invalidated:
             raise
         session.rollback()
         session.connection()

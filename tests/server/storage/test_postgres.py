@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
 import pytest
@@ -23,6 +24,7 @@ from tocsin_server.desk import texts
 from tocsin_server.errors import Misconfigured, Unavailable, Unprocessable
 from tocsin_server.storage.address import Address, engine
 from tocsin_server.storage.engine import Storage
+from tocsin_server.storage.limits import READERS
 from tocsin_server.storage.migrate import migrate, newest, revision, upgrade
 from tocsin_server.storage.postgres import WRITING
 from tocsin_server.storage.standing import standing, tables_of_clients
@@ -416,6 +418,21 @@ def test_connections_that_were_cut_while_nobody_used_them_are_not_noticed(storag
 
     assert storage.read(count) == 1
     assert storage.write(add_person("bob")) == "bob"
+
+
+def test_readers_that_were_all_cut_are_not_noticed(storage: Storage) -> None:
+    together = threading.Barrier(READERS)
+
+    def ask(session: Session) -> int:
+        together.wait(10)
+        return count(session)
+
+    with ThreadPoolExecutor(READERS) as asking:
+        before = list(asking.map(storage.read, [ask] * READERS))
+        assert end_backends(storage.address, writing=False) == READERS
+        after = list(asking.map(storage.read, [ask] * READERS))
+
+    assert before == after == [0] * READERS
 
 
 def test_a_server_that_lost_its_connection_is_still_the_only_one(address: Address) -> None:
