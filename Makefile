@@ -12,6 +12,8 @@ READY := $(VENV)/.ready
 EXAMPLES ?= 30
 NOT_UNIT := real or scenario or faults or screen or peers
 STORIES := --ignore tests/real --ignore tests/faults --ignore tests/scenarios
+# By several processes, each of which takes the next test in the order that is drawn in tests/conftest.py.
+SHARED := --dist loadgroup --no-loadscope-reorder -p no:randomly
 # Each process loads them for half a second; the order is drawn in tests/conftest.py, by ORDER.
 SPARED := -p no:randomly -p no:textual-snapshot -p no:syrupy
 # The first time pytest rewrites all files, and Hypothesis reads them for constants: once, not in each process.
@@ -58,8 +60,7 @@ run: $(READY)
 
 test: $(READY)
 	@echo "in the order that make test ORDER=$(ORDER) repeats"
-	$(IN_MEMORY) TOCSIN_EXAMPLES=$(EXAMPLES) TOCSIN_ORDER=$(ORDER) $(BIN)/pytest -n 4 --dist loadgroup \
-		--no-loadscope-reorder -p no:randomly -m "not faults"
+	$(IN_MEMORY) TOCSIN_EXAMPLES=$(EXAMPLES) TOCSIN_ORDER=$(ORDER) $(BIN)/pytest -n 4 $(SHARED) -m "not faults"
 
 unit: $(READY)
 	@echo "in the order that make unit ORDER=$(ORDER) repeats"
@@ -87,10 +88,10 @@ soak: $(READY)
 	$(BIN)/python -m bench.soak --hosts $(or $(HOSTS),1000) --minutes $(or $(MINUTES),60)
 
 faults-short: $(READY)
-	TOCSIN_FAULT_LOOPS=25 $(BIN)/pytest -m faults --timeout 900
+	TOCSIN_FAULT_LOOPS=25 TOCSIN_ORDER=$(ORDER) $(BIN)/pytest -n 2 $(SHARED) -m faults --timeout 900
 
 faults: $(READY)
-	TOCSIN_FAULT_LOOPS=200 $(BIN)/pytest -m faults --timeout 7200
+	TOCSIN_FAULT_LOOPS=200 TOCSIN_ORDER=$(ORDER) $(BIN)/pytest -n 2 $(SHARED) -m faults --timeout 7200
 
 # By coverage where atheris is installed (.venv/bin/pip install atheris; there are wheels for x86-64 only).
 fuzz: $(READY)

@@ -8,7 +8,7 @@ import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 
@@ -26,6 +26,8 @@ PART = os.environ.get("TOCSIN_PART", "")
 """Such as `1/2`: which part of the files to run, and of how many."""
 LEFT_OUT = os.environ.get("TOCSIN_LEFT_OUT", "")
 """Such as `real or screen`: a file that says of all its tests that they are this is no file of any part."""
+COUNTED = "counted"
+"""The property of a test that is said at the end."""
 
 _FOLDERS = itertools.count()
 
@@ -88,6 +90,20 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     gc.freeze()
     if hasattr(session.config, "workerinput"):
         session.config.pluginmanager.unregister(name="syrupy")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say what the tests have counted, whichever processes they have run in, and though they succeed."""
+    for outcome in ("passed", "failed"):
+        for test in terminalreporter.getreports(outcome):
+            for said in (text for what, text in test.user_properties if what == COUNTED):
+                terminalreporter.write_line(said)
+
+
+@pytest.fixture
+def report(request: pytest.FixtureRequest) -> Callable[[str], None]:
+    """Have a line said at the end."""
+    return lambda text: request.node.user_properties.append((COUNTED, text))
 
 
 @pytest.fixture

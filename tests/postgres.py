@@ -118,6 +118,10 @@ class Cluster:
         self.execute(f"CREATE DATABASE {name} OWNER {ROLE} TEMPLATE {template} {self._strategy}")
         return name
 
+    def leave(self, name: str) -> None:
+        """Let it be copied: nobody may be connected to it, and connections are kept (`databases.py`)."""
+        self.execute(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'")  # noqa: S608
+
     def drop(self, name: str) -> None:
         """Soon: at once, it would wait for connections that are about to end."""
         self._dropped.append(name)

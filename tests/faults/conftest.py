@@ -1,8 +1,6 @@
-"""What fault loops need of the system, and how they say what they have counted."""
+"""What fault loops need of the system."""
 
 import shutil
-import sys
-from collections.abc import Callable
 
 import pytest
 from tests.faults.recording import APT
@@ -13,14 +11,3 @@ from tests.missing import missing
 def strace() -> str:
     """The program; where it is missing the test is skipped, and in CI fails."""
     return shutil.which("strace") or missing("strace", APT)
-
-
-@pytest.fixture
-def report(capsys: pytest.CaptureFixture[str]) -> Callable[[str], None]:
-    """Say it though the test succeeds."""
-
-    def say(text: str) -> None:
-        with capsys.disabled():
-            sys.stdout.write(f"\n{text}\n")
-
-    return say

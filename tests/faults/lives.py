@@ -1,12 +1,12 @@
 """Lives of a server that end between two steps, hundreds of them: each is a process, and kill -9 ends it.
 
-    python -m tests.faults.lives PORT
+    python -m tests.faults.lives PORT DATABASE
 
 reads a life a line, forks a process for it, and answers with how that has ended. A life has been lived there
 before, so all is loaded and compiled, and another costs what a server costs that starts, judges, opens a
 ticket, gives two mails to a mail server, and has a person reopen it, which is two mails more. Real are its
 process, its death, its files and the mail server at that port; time is moved, and pushes come without HTTP
-(`story.py`).
+(`story.py`). A database is as TOCSIN_DATABASE would name it, or "" for the file in the folder.
 """
 
 import json
@@ -32,6 +32,7 @@ from tocsin_server.config import MailConfig, ServerConfig
 from tocsin_server.desk import work
 from tocsin_server.desk.outbox import resume
 from tocsin_server.desk.store import EVENTS, NOTICES
+from tocsin_server.storage.address import VARIABLE
 from tocsin_server.storage.engine import Storage
 
 RULES = """
@@ -60,6 +61,17 @@ STEPS = {
 """Each by what its transaction is the first to say in a life that comes so far."""
 
 
+class Place(NamedTuple):
+    """Where a server lives: its folder, and its database."""
+
+    folder: Path
+    database: str = ""
+
+    def begin(self, settings: ServerConfig, after_s: float) -> Story:
+        os.environ[VARIABLE] = self.database
+        return Story(self.folder, settings=settings, after_s=after_s)
+
+
 class Death(NamedTuple):
     """Before a step's transaction is committed, or as soon as something comes after it."""
 
@@ -71,8 +83,10 @@ DEATHS = [Death(step, is_before) for step in STEPS for is_before in (True, False
 """In the order in which a life comes to them."""
 
 
-def prepare(folder: Path) -> StoryHost:
+def prepare(place: Place) -> StoryHost:
     """Make what each loop begins with: a host, and who is told."""
+    folder = place.folder
+    os.environ[VARIABLE] = place.database
     found(folder / "founded")
     with Story(folder, founded=folder / "founded") as story:
         story.rules(RULES)
@@ -85,8 +99,9 @@ def prepare(folder: Path) -> StoryHost:
 class Nursery:
     """The process that others are forked from."""
 
-    def __init__(self, log: Path, port: int) -> None:
-        command = [sys.executable, "-m", "tests.faults.lives", str(port)]
+    def __init__(self, log: Path, port: int, database: str) -> None:
+        """`database` is an empty one for the life that it lives itself."""
+        command = [sys.executable, "-m", "tests.faults.lives", str(port), database]
         with log.open("ab") as said:
             self._process = subprocess.Popen(
                 command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=said, text=True
@@ -99,9 +114,9 @@ class Nursery:
     def __exit__(self, *_: object) -> None:
         self._process.communicate(timeout=60)
 
-    def live(self, folder: Path, host: StoryHost, number: int, death: Death | None) -> int:
+    def live(self, place: Place, host: StoryHost, number: int, death: Death | None) -> int:
         """One life; its exit status, which is -9 where it was killed."""
-        life = [str(folder), host.id, host.agent, number, death]
+        life = [str(place.folder), place.database, host.id, host.agent, number, death]
         assert self._process.stdin is not None
         self._process.stdin.write(f"{json.dumps(life)}\n")
         self._process.stdin.flush()
@@ -113,19 +128,21 @@ class Nursery:
 
 
 def main() -> None:
-    port = int(sys.argv[1])
+    port, database = int(sys.argv[1]), sys.argv[2]
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "w")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what a server says is no answer
     compile_once()
     with TemporaryDirectory() as folder:
-        _live(Path(folder), prepare(Path(folder)), 1, port, None)
+        first = Place(Path(folder), database)
+        _live(first, prepare(first), 1, port, None)
     _answer(answers, 0)
     for line in sys.stdin:
-        folder, host_id, agent, number, death = json.loads(line)
+        folder, database, host_id, agent, number, death = json.loads(line)
         process = os.fork()
         if not process:
             host = StoryHost(host_id, "atlas", "acme", agent, epoch=number)
-            _end_with(partial(_live, Path(folder), host, number, port, death and Death(*death)))
+            place = Place(Path(folder), database)
+            _end_with(partial(_live, place, host, number, port, death and Death(*death)))
         _, status = os.waitpid(process, 0)
         _answer(answers, os.waitstatus_to_exitcode(status))
 
@@ -147,9 +164,9 @@ def _end_with(live: Callable[[], None]) -> None:
         os._exit(status)
 
 
-def _live(folder: Path, host: StoryHost, number: int, port: int, death: Death | None) -> None:
+def _live(place: Place, host: StoryHost, number: int, port: int, death: Death | None) -> None:
     mail = MailConfig(host="127.0.0.1", port=port, security="none", sender="tocsin@desk.example")
-    with Story(folder, settings=ServerConfig(mail=mail), after_s=number * AWAY_S) as story:
+    with place.begin(ServerConfig(mail=mail), number * AWAY_S) as story:
         storage, clock = story.server.storage, story.clock
         _require_whole(storage)
         storage.write(lambda session: resume(session, clock.now_ms()))

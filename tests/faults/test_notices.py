@@ -19,15 +19,23 @@ from email import message_from_bytes
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from aiosmtpd.controller import Controller
-from tests.faults.lives import DEATHS, RECIPIENTS, Nursery, prepare
+from sqlalchemy import func, make_url, select
+from sqlmodel import Session
+from tests.faults.lives import DEATHS, RECIPIENTS, Nursery, Place, prepare
 from tests.faults.oracle import PushingAgent, said_by_sqlite, titles_of_tickets
 from tests.ports import free_port
+from tests.postgres import Cluster
 from tests.processes import ServerProcess, until
-from tests.story import StoryHost
+
+from tocsin_protocol.vocabulary import NoticeState, TicketEventKind
+from tocsin_server.alerts.store import TRANSITIONS
+from tocsin_server.desk.store import EVENTS, NOTICES, TICKETS
+from tocsin_server.storage.address import VARIABLE, address
+from tocsin_server.storage.engine import Storage
 
 LOOPS = int(os.environ.get("TOCSIN_FAULT_LOOPS", "3"))
 WHOLE_LOOPS = min(LOOPS, 25)
@@ -117,56 +125,116 @@ def memory() -> Iterator[Path]:
         yield Path(folder)
 
 
-def test_killing_it_between_each_two_steps_tells_each_once(memory: Path, report: Callable[[str], None]) -> None:
-    (memory / "first").mkdir()
-    host = prepare(memory / "first")
+class Beginning:
+    """What each loop begins with a copy of."""
+
+    def __init__(self, folder: Path, cluster: Cluster | None) -> None:
+        self.kind = "SQLite" if cluster is None else "PostgreSQL"
+        self._folder = folder
+        self._cluster = cluster
+        self._first = Place(folder / "first", self.database())
+        self._first.folder.mkdir()
+        self.host = prepare(self._first)
+        if cluster is not None:
+            cluster.leave(_named(self._first.database))
+
+    def database(self) -> str:
+        """A new one."""
+        return "" if self._cluster is None else self._cluster.url(self._cluster.copy_of())
+
+    @contextlib.contextmanager
+    def copied(self, number: int) -> Iterator[Place]:
+        folder = self._folder / f"loop-{number}"
+        shutil.copytree(self._first.folder, folder)
+        if self._cluster is None:
+            yield Place(folder)
+        else:
+            name = self._cluster.copy_of(_named(self._first.database))
+            yield Place(folder, self._cluster.url(name))
+            self._cluster.drop(name)
+        shutil.rmtree(folder)
+
+
+def _named(url: str) -> str:
+    name = make_url(url).database
+    assert name is not None
+    return name
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.real)])
+def beginning(request: pytest.FixtureRequest, memory: Path, monkeypatch: pytest.MonkeyPatch) -> Beginning:
+    monkeypatch.setenv(VARIABLE, "")
+    return Beginning(memory, None if request.param == "sqlite" else request.getfixturevalue("cluster"))
+
+
+def test_killing_it_between_each_two_steps_tells_each_once(
+    beginning: Beginning, memory: Path, report: Callable[[str], None]
+) -> None:
     began = time.monotonic()
 
     with mail_server() as one, mail_server() as other, ThreadPoolExecutor(2) as pool:
         shares = [range(LOOPS)[::2], range(LOOPS)[1::2]]
-        counted = sum(pool.map(partial(_killed, memory, host), (one, other), shares), Counter[str]())
+        counted = sum(pool.map(partial(_killed, memory, beginning), (one, other), shares), Counter[str]())
 
     again = counted["taken"] - counted["mails"]
     report(
-        f"{LOOPS} loops in {time.monotonic() - began:.0f} s, {counted['kills']} kills: each 1 ticket, "
-        f"{counted['mails']} mails, {again} of them taken twice"
+        f"{beginning.kind}: {LOOPS} loops in {time.monotonic() - began:.0f} s, {counted['kills']} kills:"
+        f" each 1 ticket, {counted['mails']} mails, {again} of them taken twice"
     )
     assert again == LOOPS  # by the kill between a mail that was taken and the word that it was
 
 
-def _killed(memory: Path, host: StoryHost, sink: tuple[Sink, int], loops: range) -> Counter[str]:
+def _killed(memory: Path, beginning: Beginning, sink: tuple[Sink, int], loops: range) -> Counter[str]:
     """In each loop once at each step; how many kills there were, and mails."""
     taking, port = sink
     counted: Counter[str] = Counter()
     log = memory / f"lives-{port}.log"
-    with Nursery(log, port) as nursery:
+    with Nursery(log, port, beginning.database()) as nursery:
         for loop in loops:
-            folder = memory / f"loop-{loop}"
-            shutil.copytree(memory / "first", folder)
             taking.taken.clear()
-            ends = [
-                nursery.live(folder, host, number, death) for number, death in enumerate([*DEATHS, None], 1)
-            ]
-            assert ends == [-signal.SIGKILL] * len(DEATHS) + [0], log.read_text()[-4000:]
-            _require_told_once(folder / "data" / "tocsin.db", taking.taken)
+            with beginning.copied(loop) as place:
+                ends = [
+                    nursery.live(place, beginning.host, number, death)
+                    for number, death in enumerate([*DEATHS, None], 1)
+                ]
+                assert ends == [-signal.SIGKILL] * len(DEATHS) + [0], log.read_text()[-4000:]
+                _require_told_once(place, taking.taken)
             counted.update(kills=len(DEATHS), mails=len(taking.taken), taken=taking.taken.total())
-            shutil.rmtree(folder)
     return counted
 
 
-def _require_told_once(database: Path, taken: Counter[str]) -> None:
-    with contextlib.closing(sqlite3.connect(database)) as connection:
-        told = connection.execute(
-            "SELECT kind, count(*) FROM ticket_event"
-            " WHERE kind IN ('opened', 'reopened') GROUP BY kind ORDER BY kind"
-        ).fetchall()
-        alerts = connection.execute("SELECT count(*), sum(consumed_ms IS NULL) FROM transition").fetchone()
-        sent = connection.execute("SELECT count(DISTINCT message) FROM notice WHERE state = 'sent'").fetchone()
-    assert len(titles_of_tickets(database)) == 1
-    assert (told, alerts, sent) == ([("opened", 1), ("reopened", 1)], (1, 0), (2 * RECIPIENTS,))
+def _require_told_once(place: Place, taken: Counter[str]) -> None:
+    where = address(place.folder / "data", {VARIABLE: place.database})
+    with Storage(where) as storage:
+        stands = storage.read(_standing)
+    assert stands == Standing(tickets=1, opened=1, reopened=1, alerts=1, waiting=0, sent=2 * RECIPIENTS)
     assert len(taken) == 2 * RECIPIENTS
     assert max(taken.values()) <= 2
-    assert said_by_sqlite(database) == "ok"
+    assert not where.is_sqlite or said_by_sqlite(where.path) == "ok"
+
+
+class Standing(NamedTuple):
+    """How much there is in a database, and how often a ticket was."""
+
+    tickets: int
+    opened: int
+    reopened: int
+    alerts: int
+    waiting: int
+    """Of the alerts that nobody at the desk has seen yet."""
+    sent: int
+
+
+def _standing(session: Session) -> Standing:
+    counts = {
+        "tickets": select(func.count()).select_from(TICKETS),
+        "opened": select(func.count()).where(EVENTS.c.kind == TicketEventKind.OPENED),
+        "reopened": select(func.count()).where(EVENTS.c.kind == TicketEventKind.REOPENED),
+        "alerts": select(func.count()).select_from(TRANSITIONS),
+        "waiting": select(func.count()).where(TRANSITIONS.c.consumed_ms.is_(None)),
+        "sent": select(func.count(NOTICES.c.message.distinct())).where(NOTICES.c.state == NoticeState.SENT),
+    }
+    return Standing(**{name: session.scalar(count) for name, count in counts.items()})
 
 
 def test_killing_the_server_anywhere_between_alert_and_mail_tells_each_once(

@@ -41,7 +41,7 @@ POINTS, ROUNDS = (max(500, 3 * LOOPS), 12) if LOOPS >= 100 else (30, 2)
 REAL_EVERY = 10
 SEED = os.environ.get("TOCSIN_FAULT_SEED") or str(time.time_ns())
 
-pytestmark = [pytest.mark.faults, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(1800), pytest.mark.xdist_group("power")]
 
 
 class Point(NamedTuple):
