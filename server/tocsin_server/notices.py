@@ -1,7 +1,8 @@
 """The notice thread: what has changed is read once more, as it is now, and told to the consoles.
 
 Whoever changes a ticket or a host only says which: `tickets()` and `host()` return at once. The thread
-gathers what has come together, so that a storm of a thousand tickets is a handful of questions.
+gathers what has come together, so that a storm of a thousand tickets is a handful of questions. What comes
+alone is told at once; and then it rests, for the sake of those who change things meanwhile.
 """
 
 import queue
@@ -22,6 +23,8 @@ from tocsin_server.health import Health
 _log = structlog.get_logger()
 
 MAX_TOGETHER = 500
+REST_S = 0.25
+"""No screen is read faster."""
 
 
 class Pictures(Protocol):
@@ -48,6 +51,7 @@ class Notices:
         self._publish = publish
         self._health = health
         self._waiting: queue.SimpleQueue[_Item] = queue.SimpleQueue()
+        self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="tocsin-notice", daemon=True)
 
     def start(self) -> None:
@@ -56,6 +60,7 @@ class Notices:
     def stop(self) -> None:
         """Tell what waits, and end."""
         self._waiting.put(None)
+        self._ended.set()
         self._thread.join()
 
     def tickets(self, happenings: Iterable[Happening]) -> None:
@@ -75,6 +80,7 @@ class Notices:
                 self._tell(items)
             except Exception:  # noqa: BLE001 - an outermost loop: consoles ask anew, the thread goes on
                 _log.exception("a change could not be told to the consoles", action="notice_failed")
+            self._ended.wait(REST_S)
 
     def _gather(self) -> tuple[list[Happening | int], bool]:
         items: list[Happening | int] = []

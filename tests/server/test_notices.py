@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import pytest
+from tests.processes import until
 
 from tocsin_protocol.events import HostChanged, TicketChanged
 from tocsin_protocol.hosts import HostRow, Vitals
@@ -110,6 +111,21 @@ def test_what_has_come_together_is_asked_for_once(desk: Desk) -> None:
     desk.tell()
 
     assert [len(ids) for ids in desk.asked] == [100]
+
+
+def test_what_comes_while_it_rests_is_asked_for_together(desk: Desk) -> None:
+    def changes_come(_rest_s: float) -> None:
+        if desk.asked == [[1]]:
+            for number in (2, 3):
+                desk.notices.tickets([Happening(number, OPENED)])
+
+    desk.notices._ended.wait = changes_come  # type: ignore[assignment, method-assign]
+    desk.notices.tickets([Happening(1, OPENED)])
+    desk.notices.start()
+    until("all three are told", lambda: len(desk.heard) == 3)
+    desk.notices.stop()
+
+    assert desk.asked == [[1], [2, 3]]
 
 
 def test_a_storm_is_asked_for_in_handfuls_and_nothing_of_it_is_lost(desk: Desk) -> None:
