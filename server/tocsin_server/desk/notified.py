@@ -25,18 +25,18 @@ from tocsin_server.clock import moment
 from tocsin_server.decisions.folder import Tables
 from tocsin_server.decisions.forms import WATCHERS
 from tocsin_server.desk.contacts import Contacts, Parties, recipients
-from tocsin_server.desk.ruling import Whom, World, notified
+from tocsin_server.desk.ruling import Whom, notified
 from tocsin_server.desk.store import EVENTS, NOTICES, OUTBOX_PLACE, TICKETS, TeamMemberRow, TeamRow
 from tocsin_server.desk.text import shortened, title_line
 from tocsin_server.desk.watching import Watcher, watchers_of
-from tocsin_server.desk.worlds import worlds_of
+from tocsin_server.desk.worlds import WORLD, placed, world_of
 from tocsin_server.estate.store import Client, Host, Requester
 from tocsin_server.storage.statements import insert_or
 
 LIMIT = 500
 """How many entries one call reads; the others wait for the next."""
 MOST_TEXT = 4000
-REQUESTER = "requester"
+REQUESTER, LEAD = "requester", "team_lead"
 
 _ASKED: Mapping[TicketEventKind, str] = {
     TicketEventKind.OPENED: "opened",
@@ -63,19 +63,18 @@ _IS_NEW = _E.id > select(_PLACE.event_id).where(_IS_HERE).scalar_subquery()
 # From the newest on: where there is none, PostgreSQL would look for any among all that are read.
 _ANY_NEW = select(_E.id).where(_IS_NEW).order_by(_E.id.desc()).limit(1)
 _NEWER = (
-    select(
-        *(_E.id, _E.kind, _E.at_ms, _E.actor_kind, _E.actor, _E.text, _E.data, _E.public),
-        *(_E.ticket_id, _T.client_id, _T.title, _T.kind.label("ticket_kind"), _T.priority, _T.state, _T.team),
-        _CLIENTS.c.slug.label("client"),
-        _HOSTS.c.name.label("host"),
-        _PEOPLE.c.login.label("owner"),
-        _PEOPLE.c.mail.label("owner_mail"),
-        _REQUESTERS.c.mail.label("requester_mail"),
-        _TEAMS.c.mail.label("team_mail"),
+    placed(
+        select(
+            *(_E.id, _E.kind, _E.at_ms, _E.actor_kind, _E.actor, _E.text, _E.data, _E.public),
+            *(_E.ticket_id, _T.client_id, _T.title, _T.priority, _T.state, _T.team),
+            *WORLD,
+            _HOSTS.c.name.label("host"),
+            _PEOPLE.c.login.label("owner"),
+            _PEOPLE.c.mail.label("owner_mail"),
+            _REQUESTERS.c.mail.label("requester_mail"),
+            _TEAMS.c.mail.label("team_mail"),
+        ).join_from(EVENTS, TICKETS, _T.id == _E.ticket_id)
     )
-    .join_from(EVENTS, TICKETS, _T.id == _E.ticket_id)
-    .join(_CLIENTS, _CLIENTS.c.id == _T.client_id)
-    .outerjoin(_HOSTS, _HOSTS.c.id == _T.host_id)
     .outerjoin(
         _PEOPLE,
         (_PEOPLE.c.id == _T.owner_id)
@@ -151,10 +150,8 @@ def write_notices(session: Session, now_ms: int, *, tables: Tables, post: Post) 
     entries = session.execute(_NEWER.limit(literal_column(str(LIMIT)))).all()
     if not entries:
         return Written()
-    telling = [entry for entry in entries if _is_telling(entry)]
-    worlds = worlds_of(session, list({entry.ticket_id for entry in telling}))
-    asked = [(entry, whom) for entry in telling for whom in _whom(entry, worlds[entry.ticket_id], tables)]
-    leads, watchers = _leads(session, telling), _watchers(session, asked)
+    asked = [(entry, whom) for entry in filter(_is_telling, entries) for whom in _whom(entry, tables)]
+    leads, watchers = _leads(session, asked), _watchers(session, asked)
     meant = [
         (entry, whom, _reached(entry, whom, leads, watchers.get(entry.ticket_id, ()), post.contacts))
         for entry, whom in asked
@@ -177,25 +174,27 @@ def _is_telling(entry: Row[Any]) -> bool:
     return entry.kind in _ASKED or entry.kind in _OF_CLOCKS
 
 
-def _leads(session: Session, entries: Sequence[Row[Any]]) -> Leads:
-    teams = {entry.team for entry in entries if entry.team}
-    found: defaultdict[tuple[str, int], tuple[str, ...]] = defaultdict(tuple)
-    if teams:
-        clients = {entry.client_id for entry in entries}
-        asked = _LEADS.where(_TEAMS.c.slug.in_(teams), _CLIENTS.c.id.in_(clients))
-        for slug, client_id, mail in session.execute(asked):
-            found[slug, client_id] += (mail,)
-    return found
-
-
-def _whom(entry: Row[Any], world: World, tables: Tables) -> Sequence[Whom]:
+def _whom(entry: Row[Any], tables: Tables) -> Sequence[Whom]:
     """Who is meant, nobody left out."""
     if entry.kind in _OF_CLOCKS:
         to, by = entry.data.get("to"), entry.data.get("by")
         asked = [Whom(to, by, "".join(entry.data["decided"]))] if to and by else []
     else:
-        asked = notified(tables, world, entry.at_ms, priority=entry.priority, event=_ASKED[entry.kind])
+        event = _ASKED[entry.kind]
+        asked = notified(tables, world_of(entry), entry.at_ms, priority=entry.priority, event=event)
     return [whom for whom in asked if not whom.is_nobody]
+
+
+def _leads(session: Session, asked: Sequence[tuple[Row[Any], Whom]]) -> Leads:
+    """Who leads those teams of which leads are told."""
+    teams = {(entry.team, entry.client_id) for entry, whom in asked if whom.to == LEAD and entry.team}
+    found: defaultdict[tuple[str, int], tuple[str, ...]] = defaultdict(tuple)
+    if teams:
+        slugs, clients = zip(*teams, strict=True)
+        of_teams = _LEADS.where(_TEAMS.c.slug.in_(set(slugs)), _CLIENTS.c.id.in_(set(clients)))
+        for slug, client_id, mail in session.execute(of_teams):
+            found[slug, client_id] += (mail,)
+    return found
 
 
 def _watchers(session: Session, asked: Sequence[tuple[Row[Any], Whom]]) -> Mapping[int, Sequence[Watcher]]:

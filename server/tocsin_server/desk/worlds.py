@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Row, func, select
+from sqlalchemy import Row, Select, func, select
 from sqlmodel import Session
 
 from tocsin_server.alerts.store import ALERTS
@@ -23,28 +23,36 @@ _RULE = (
     )
     .scalar_subquery()
 )
-_WORLDS = (
-    select(
-        TICKETS.c.id,
-        TICKETS.c.kind,
-        TICKETS.c.severity,
-        _CLIENTS.c.slug.label("client"),
-        _SITES.c.slug.label("site"),
-        _HOSTS.c.kind.label("host_kind"),
-        _RULE.label("rule"),
-    )
-    .join_from(TICKETS, _CLIENTS, _CLIENTS.c.id == TICKETS.c.client_id)
-    .outerjoin(_SITES, _SITES.c.id == TICKETS.c.site_id)
-    .outerjoin(_HOSTS, _HOSTS.c.id == TICKETS.c.host_id)
+WORLD = (
+    TICKETS.c.kind.label("ticket_kind"),
+    TICKETS.c.severity,
+    _CLIENTS.c.slug.label("client"),
+    _SITES.c.slug.label("site"),
+    _HOSTS.c.kind.label("host_kind"),
+    _RULE.label("rule"),
 )
+"""The columns of which `world_of` makes a world, in a question that is `placed`."""
+
+
+def placed(asked: Select[Any]) -> Select[Any]:
+    """A question about tickets, with where each has come from: client, site and host."""
+    return (
+        asked.join(_CLIENTS, _CLIENTS.c.id == TICKETS.c.client_id)
+        .outerjoin(_SITES, _SITES.c.id == TICKETS.c.site_id)
+        .outerjoin(_HOSTS, _HOSTS.c.id == TICKETS.c.host_id)
+    )
+
+
+_WORLDS = placed(select(TICKETS.c.id, *WORLD).select_from(TICKETS))
 
 
 def worlds_of(session: Session, ticket_ids: Sequence[int]) -> dict[int, World]:
     """The world of each of these tickets, by its id."""
     if not ticket_ids:
         return {}
-    return {row.id: _world(row) for row in session.execute(_WORLDS.where(TICKETS.c.id.in_(ticket_ids)))}
+    return {row.id: world_of(row) for row in session.execute(_WORLDS.where(TICKETS.c.id.in_(ticket_ids)))}
 
 
-def _world(row: Row[Any]) -> World:
-    return World(row.client, row.site, row.kind, row.host_kind, row.severity, row.rule or "")
+def world_of(row: Row[Any]) -> World:
+    """What a row of these columns says."""
+    return World(row.client, row.site, row.ticket_kind, row.host_kind, row.severity, row.rule or "")
