@@ -22,7 +22,7 @@ from tocsin_server.desk.closing import close_due
 from tocsin_server.desk.cutoff import attach_cut_off
 from tocsin_server.desk.happening import Happening
 from tocsin_server.desk.intake import consume, is_waiting
-from tocsin_server.desk.notified import Post, begin, is_news, write_notices
+from tocsin_server.desk.notified import Post, Written, begin, is_news, write_notices
 from tocsin_server.desk.promised import Terms
 from tocsin_server.desk.recovery import settle_recovered
 from tocsin_server.desk.relapse import reopen_still_firing
@@ -77,7 +77,7 @@ class FrontDesk:
     def restore(self) -> None:
         """Before anything happens: people are told of what comes from now on."""
         self._storage.write(begin)
-        self._storage.before_commit(self._write_notices)
+        self._storage.before_commit(self._write_notices, self._noticed)
 
     def transitions_wait(self) -> None:
         """There are transitions to consume."""
@@ -107,23 +107,25 @@ class FrontDesk:
         except Unavailable:
             _log.warning("the desk is busy and will look again", action="desk_busy")
 
-    def _write_notices(self, session: Session) -> None:
-        """Of all that has happened by now. Whatever is wrong with that, tickets are opened and solved."""
-        try:
-            is_all = not is_news(session)
-            while not is_all:
-                with session.begin_nested():
-                    done = write_notices(
-                        session, self._clock.now_ms(), tables=self._tables(), post=self._post()
-                    )
-                self._health.notices.labels("written").inc(done.notices)
-                self._health.notices.labels("nobody").inc(done.nobody)
-                is_all = done.is_all
-            self._failing.discard(_NOTICES)
-        except Exception as error:  # noqa: BLE001 - handed to the log: mail is no reason for a silent bell
-            if _NOTICES not in self._failing:
-                _log.error(f"notices cannot be written, and are tried again: {error}", action="notices_failed")
-            self._failing.add(_NOTICES)
+    def _write_notices(self, session: Session) -> list[Written]:
+        """Of all that has happened by now."""
+        done: list[Written] = []
+        is_all = not is_news(session)
+        while not is_all:
+            done.append(write_notices(session, self._clock.now_ms(), tables=self._tables(), post=self._post()))
+            is_all = done[-1].is_all
+        return done
+
+    def _noticed(self, done: Future[list[Written]]) -> None:
+        """Whatever is wrong with them, tickets are opened and solved: mail is no reason for a silent bell."""
+        error = done.exception()
+        if error is not None:
+            self._fails(_NOTICES, f"notices cannot be written, and are tried again: {error}", "notices_failed")
+            return
+        self._failing.discard(_NOTICES)
+        for written in done.result():
+            self._health.notices.labels("written").inc(written.notices)
+            self._health.notices.labels("nobody").inc(written.nobody)
 
     def _consume(self, session: Session) -> list[Happening]:
         """Batch by batch; what a storm leaves over waits for the next time, and lets others write meanwhile."""
@@ -168,9 +170,7 @@ class FrontDesk:
     def _tell(self, act: str, done: Future[list[Happening]]) -> None:
         error = done.exception()
         if error is not None:
-            if act not in self._failing:  # said once, not every second while a disk is full
-                _log.error(f"the desk cannot work and tries again: {error}", action="desk_failed")
-            self._failing.add(act)
+            self._fails(act, f"the desk cannot work and tries again: {error}", "desk_failed")
             self._beat.again()
             return
         self._failing.discard(act)
@@ -178,3 +178,9 @@ class FrontDesk:
             if happening.detected_s is not None:
                 self._health.alert_detection.observe(happening.detected_s)
         self._notices.tickets(done.result())
+
+    def _fails(self, act: str, said: str, action: str) -> None:
+        """Said once, not every second while a disk is full."""
+        if act not in self._failing:
+            _log.error(said, action=action)
+        self._failing.add(act)

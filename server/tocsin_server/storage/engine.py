@@ -24,7 +24,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Any, NamedTuple, Self, TypeVar
 
 import structlog
 from sqlalchemy.exc import DBAPIError, OperationalError
@@ -58,6 +58,18 @@ class _Act:
         self.result = self.run(session)
         session.flush()
 
+    def tell(self) -> None:
+        """Whoever waits for it how it went."""
+        if self.error is None:
+            self.done.set_result(self.result)
+        else:
+            self.done.set_exception(self.error)
+
+
+class _Last(NamedTuple):
+    run: Callable[[Session], Any]
+    hear: Callable[[Future[Any]], object]
+
 
 class Storage:
     """The database of one server process. Close it, or use it as a context.
@@ -72,7 +84,7 @@ class Storage:
             keep_what_is_left(self.path)
         self._busy_ms = busy_ms
         self._checkpoint_after_s = 0.0
-        self._last: Callable[[Session], object] | None = None
+        self._last: _Last | None = None
         self._acts: queue.Queue[_Act | None] = queue.Queue(MAX_WAITING)
         self._reader = engine(self.address, read_only=True)
         self._writer = engine(self.address, read_only=False, busy_ms=busy_ms, alone=alone)
@@ -106,12 +118,12 @@ class Storage:
         """How many acts wait for the writer."""
         return self._acts.qsize()
 
-    def before_commit(self, act: Callable[[Session], object]) -> None:
+    def before_commit(self, act: Callable[[Session], T], hear: "Callable[[Future[T]], object]") -> None:
         """From now on this comes after the acts of each transaction, in a savepoint of its own.
 
-        It sees what they have written, and tells of its own failures itself: theirs is kept all the same.
+        It sees what they have written, which is kept though it fails. How it went is heard before the commit.
         """
-        self._last = act
+        self._last = _Last(act, hear)
 
     def submit(self, act: Callable[[Session], T]) -> "Future[T]":
         """Queue an act for the writer; the future is done once it is durable.
@@ -182,7 +194,7 @@ class Storage:
                 for act in batch:
                     self._run(session, act)
             if self._last is not None:
-                self._run(session, _Act(self._last))
+                self._run_last(session, self._last)
             session.commit()
         except Exception as error:  # noqa: BLE001 - the writer outlives any failure: each waiter gets it
             session.rollback()
@@ -192,10 +204,7 @@ class Storage:
         finally:
             session.expunge_all()
         for act in batch:
-            if act.error is None:
-                act.done.set_result(act.result)
-            else:
-                act.done.set_exception(act.error)
+            act.tell()
         self._checkpoint()
 
     def _checkpoint(self) -> None:
@@ -235,6 +244,12 @@ class Storage:
             act.error = self._explain(error)
         except Exception as error:  # noqa: BLE001 - handed to the one who asked, in its own thread
             act.error = error
+
+    def _run_last(self, session: Session, last: "_Last") -> None:
+        act = _Act(last.run)
+        act.done.add_done_callback(last.hear)
+        self._run(session, act)
+        act.tell()
 
     def _explain(self, error: BaseException) -> BaseException:
         told = meaning(self.address, error) if isinstance(error, DBAPIError) else None

@@ -7,6 +7,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import Future
 from pathlib import Path
 
 import pytest
@@ -104,21 +105,25 @@ def test_a_failing_act_leaves_the_others_of_its_batch_alone(storage: Storage) ->
     assert notes(storage) == ["a", "b"]
 
 
-def count(session: Session) -> None:
+def count(session: Session) -> str:
     """Note how many notes there are."""
     number = session.execute(text("SELECT count(*) FROM note")).scalar_one()
-    session.execute(text("INSERT INTO note VALUES (:word)"), {"word": f"{number} notes"})
+    word = f"{number} notes"
+    session.execute(text("INSERT INTO note VALUES (:word)"), {"word": word})
+    return word
 
 
 def test_what_comes_before_each_commit_sees_what_the_acts_have_written_and_is_kept_with_it(
     storage: Storage,
 ) -> None:
-    storage.before_commit(count)
+    heard: list[Future[str]] = []
+    storage.before_commit(count, heard.append)
 
     storage.write(put("a"))
     storage.write(put("b"))
 
     assert notes(storage) == ["1 notes", "3 notes", "a", "b"]
+    assert [done.result() for done in heard] == ["1 notes", "3 notes"]
 
 
 def test_a_mistake_before_a_commit_leaves_what_the_acts_have_written(storage: Storage) -> None:
@@ -126,10 +131,12 @@ def test_a_mistake_before_a_commit_leaves_what_the_acts_have_written(storage: St
         count(session)
         raise KeyError("half")
 
-    storage.before_commit(half)
+    heard: list[Future[None]] = []
+    storage.before_commit(half, heard.append)
 
     assert storage.write(put("bell")) == "bell"
     assert notes(storage) == ["bell"]
+    assert isinstance(heard[0].exception(), KeyError)
 
 
 @ON_FILES
@@ -138,7 +145,7 @@ def test_a_transaction_that_ends_before_its_commit_was_none_for_its_acts_either(
         with contextlib.suppress(Exception):  # as one who hands his failures to a log
             session.connection().exec_driver_sql("ROLLBACK")
 
-    storage.before_commit(lose)
+    storage.before_commit(lose, lambda _done: None)
 
     with pytest.raises(Unavailable):
         storage.write(put("bell"))
