@@ -7,8 +7,8 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterator
-from concurrent.futures import Future
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import text
@@ -116,7 +116,7 @@ def count(session: Session) -> str:
 def test_what_comes_before_each_commit_sees_what_the_acts_have_written_and_is_kept_with_it(
     storage: Storage,
 ) -> None:
-    heard: list[Future[str]] = []
+    heard: list[Any] = []
     storage.before_commit(count, heard.append)
 
     storage.write(put("a"))
@@ -131,7 +131,7 @@ def test_a_mistake_before_a_commit_leaves_what_the_acts_have_written(storage: St
         count(session)
         raise KeyError("half")
 
-    heard: list[Future[None]] = []
+    heard: list[Any] = []
     storage.before_commit(half, heard.append)
 
     assert storage.write(put("bell")) == "bell"
