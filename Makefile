@@ -9,7 +9,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	&& { echo $$p; break; }; done)
 READY := $(VENV)/.ready
 # How many examples each property test takes in `make test`, other ones each time; .ci/run asks for more.
-EXAMPLES ?= 30
+EXAMPLES ?= 15
 NOT_UNIT := real or scenario or faults or screen or peers
 STORIES := --ignore tests/real --ignore tests/faults --ignore tests/scenarios
 # By several processes, each of which takes the next test in the order that is drawn in tests/conftest.py.

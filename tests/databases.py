@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -27,6 +28,7 @@ ON_BOTH = pytest.mark.parametrize(
 """For a test of a room in which most are on SQLite alone."""
 
 
+@cache
 def compile_once() -> None:
     """Let all engines of a kind share the statements that this process has compiled: a sixth of the time."""
     first = create_engine("sqlite://")

@@ -56,7 +56,7 @@ def test_the_bell_rings_in_the_console_and_the_ticket_tells_why(
 
     with pytest.raises(OSError, match="No space"):
         (small / "ballast").write_bytes(bytes(8 << 20))
-    until("the ticket is in the queue", lambda: small.name in terminal.screen(), seconds=30)
+    until("the ticket is in the queue", lambda: small.name in terminal.screen(), seconds=30, every=0.3)
     # The agent sees all of this machine: another filesystem may be full too, so ours is asked for by name.
     terminal.press("/")
     until("the filter can be typed into", lambda: "client:acme" in terminal.screen())
@@ -66,7 +66,7 @@ def test_the_bell_rings_in_the_console_and_the_ticket_tells_why(
     until("its ticket is open", lambda: "› #" in terminal.screen() and small.name in terminal.screen())
     until("the ticket tells its rule", lambda: "node_filesystem_avail_bytes" in terminal.screen())
     (small / "ballast").unlink()
-    until("the ticket is solved in front of us", lambda: "SOLVED ·" in terminal.screen(), seconds=60)
+    until("the ticket is solved before us", lambda: "SOLVED ·" in terminal.screen(), seconds=60, every=0.3)
     terminal.press("q")
     until("the queue is back", lambda: "q quit" in terminal.screen())
     terminal.press("q")

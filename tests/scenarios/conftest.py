@@ -4,8 +4,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.databases import compile_once
 from tests.processes import ServerProcess
 from tests.story import found
+
+compile_once()
 
 
 @pytest.fixture

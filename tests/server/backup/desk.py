@@ -2,7 +2,9 @@
 
 import math
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from sqlalchemy import JSON, Boolean, Column, Connection, Float, Integer, LargeBinary, text
 from sqlmodel import SQLModel
@@ -19,6 +21,22 @@ _FLOATS = [0.1 + 0.2, math.inf, None]
 
 def make_desk(where: Address, revision: str = "head") -> None:
     """An empty database, filled at that revision."""
+    if where.is_sqlite:
+        where.path.write_bytes(_file(revision))
+    else:
+        _make(where, revision)
+
+
+@cache
+def _file(revision: str) -> bytes:
+    """What is made once a process."""
+    with TemporaryDirectory() as folder:
+        where = file_in(Path(folder))
+        _make(where, revision)
+        return where.path.read_bytes()
+
+
+def _make(where: Address, revision: str) -> None:
     made = engine(where, read_only=False)
     with made.connect() as connection, connection.begin():
         upgrade(connection, TABLES, to=revision)
