@@ -11,7 +11,7 @@ READY := $(VENV)/.ready
 # How many examples each property test takes in `make test`, other ones each time; .ci/run asks for more.
 EXAMPLES ?= 15
 NOT_UNIT := real or scenario or faults or screen or peers
-STORIES := --ignore tests/real --ignore tests/faults --ignore tests/scenarios
+STORIES := --ignore tests/real --ignore tests/faults --ignore tests/scenarios --ignore tests/server/http
 # By several processes, each of which takes the next test in the order that is drawn in tests/conftest.py.
 SHARED := --dist loadgroup --no-loadscope-reorder -p no:randomly
 # Each process loads them for half a second; the order is drawn in tests/conftest.py, by ORDER.
@@ -31,7 +31,7 @@ export PYTHONDONTWRITEBYTECODE :=
 help:
 	@grep -E '^# make|^## ' $(MAKEFILE_LIST) | sed -e 's/^# make/make/' -e 's/^## //'
 
-## make unit          what stays within its room: no other process, no peer, no screen, no whole command (seconds)
+## make unit          what stays within its room: no other process, no peer, no screen, no whole command or API (seconds)
 ## make check         format, lint, types, import contracts
 ## make format        put the source into its format
 ## make bench         the benchmarks, each beside its peer
