@@ -17,6 +17,7 @@ from schemathesis.specs.openapi.checks import (
     response_schema_conformance,
     status_code_conformance,
 )
+from tests.databases import ON_BOTH
 from tests.examples import share
 from tests.server.http.rig import Rig
 from tests.server.http.test_tickets import TICKETS, opened, ringing
@@ -126,6 +127,7 @@ def bring_near(case: Any, number: int) -> None:
         case.body["client"] = "acme"
 
 
+@ON_BOTH
 @pytest.mark.parametrize("mode", list(GenerationMode))
 def test_whatever_is_asked_the_answer_is_as_described(desk: Desk, described: Any, mode: GenerationMode) -> None:
     cases = st.one_of([each.as_strategy(generation_mode=mode) for each in operations(described)])
