@@ -297,7 +297,10 @@ def test_without_a_mail_server_no_thread_is_started(desk: Storage) -> None:
     assert not office.postman._thread.is_alive()
 
 
-def test_the_thread_delivers_what_waits_and_ends(desk: Storage, sink: Sink) -> None:
+def test_the_thread_delivers_what_waits_and_ends(
+    desk: Storage, sink: Sink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tocsin_server.postman.LOOK_EVERY_S", 0.01)
     with serving(sink) as server:
         office = Office(desk, settings(server))
         delivered = office.postman.deliver
