@@ -67,9 +67,10 @@ class Place(NamedTuple):
     folder: Path
     database: str = ""
 
-    def begin(self, settings: ServerConfig, after_s: float) -> Story:
+    def take(self) -> Path:
+        """From now on this process's servers live here; the folder."""
         os.environ[VARIABLE] = self.database
-        return Story(self.folder, settings=settings, after_s=after_s)
+        return self.folder
 
 
 class Death(NamedTuple):
@@ -85,8 +86,7 @@ DEATHS = [Death(step, is_before) for step in STEPS for is_before in (True, False
 
 def prepare(place: Place) -> StoryHost:
     """Make what each loop begins with: a host, and who is told."""
-    folder = place.folder
-    os.environ[VARIABLE] = place.database
+    folder = place.take()
     found(folder / "founded")
     with Story(folder, founded=folder / "founded") as story:
         story.rules(RULES)
@@ -166,7 +166,7 @@ def _end_with(live: Callable[[], None]) -> None:
 
 def _live(place: Place, host: StoryHost, number: int, port: int, death: Death | None) -> None:
     mail = MailConfig(host="127.0.0.1", port=port, security="none", sender="tocsin@desk.example")
-    with place.begin(ServerConfig(mail=mail), number * AWAY_S) as story:
+    with Story(place.take(), settings=ServerConfig(mail=mail), after_s=number * AWAY_S) as story:
         storage, clock = story.server.storage, story.clock
         _require_whole(storage)
         storage.write(lambda session: resume(session, clock.now_ms()))

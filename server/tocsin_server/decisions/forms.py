@@ -23,6 +23,9 @@ NOBODY = "nobody"
 WATCHERS = "watchers"
 """Who watches the ticket."""
 
+TEAM_LEAD = "team_lead"
+"""Who leads the team that has it."""
+
 STORM = "storm"
 """Where an alert goes that opens no ticket of its own."""
 
@@ -91,7 +94,7 @@ FORMS: Mapping[str, Form] = {
             "used_percent": Numbers(),
             "owned": Truth(),
         },
-        {"to": Words((NOBODY, "owner", "team", "team_lead", "duty_manager", "account_manager")), "by": _WAY},
+        {"to": Words((NOBODY, "owner", "team", TEAM_LEAD, "duty_manager", "account_manager")), "by": _WAY},
     ),
 }
 

@@ -17,7 +17,7 @@ from typing import NamedTuple
 import yaml
 
 from tocsin_protocol.vocabulary import NoticeChannel
-from tocsin_server.decisions.forms import WATCHERS
+from tocsin_server.decisions.forms import TEAM_LEAD, WATCHERS
 from tocsin_server.desk.ruling import Whom
 from tocsin_server.errors import Unprocessable, suggestion
 from tocsin_server.estate.names import checked_mail
@@ -26,7 +26,7 @@ from tocsin_server.yaml_nodes import BadYaml, Fields, composed, line_of, scalar
 
 FILE = "contacts.yml"
 REMEDY = "look at the shipped config/contacts.yml"
-ROLES = ("team", "team_lead", "duty_manager", "account_manager", "on_call")
+ROLES = ("team", TEAM_LEAD, "duty_manager", "account_manager", "on_call")
 """Who owns a ticket, who asks and who watches have addresses of their own."""
 MOST_ADDRESSES = 20
 
@@ -101,7 +101,7 @@ def _known(parties: Parties, to: str) -> tuple[str, ...]:
         "owner": (parties.owner,),
         "requester": (parties.requester,),
         "team": (parties.team_mail,),
-        "team_lead": parties.leads,
+        TEAM_LEAD: parties.leads,
         WATCHERS: parties.watchers,
     }
     return tuple(each for each in found.get(to, ()) if each)

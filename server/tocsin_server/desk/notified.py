@@ -23,7 +23,7 @@ from tocsin_protocol.vocabulary import ActorKind, NoticeChannel, NoticeState, Ti
 from tocsin_server.access.store import GRANTS, PersonRow
 from tocsin_server.clock import moment
 from tocsin_server.decisions.folder import Tables
-from tocsin_server.decisions.forms import WATCHERS
+from tocsin_server.decisions.forms import TEAM_LEAD, WATCHERS
 from tocsin_server.desk.contacts import Contacts, Parties, recipients
 from tocsin_server.desk.ruling import Whom, notified
 from tocsin_server.desk.store import EVENTS, NOTICES, OUTBOX_PLACE, TICKETS, TeamMemberRow, TeamRow
@@ -36,7 +36,7 @@ from tocsin_server.storage.statements import insert_or
 LIMIT = 500
 """How many entries one call reads; the others wait for the next."""
 MOST_TEXT = 4000
-REQUESTER, LEAD = "requester", "team_lead"
+REQUESTER = "requester"
 
 _ASKED: Mapping[TicketEventKind, str] = {
     TicketEventKind.OPENED: "opened",
@@ -187,11 +187,11 @@ def _whom(entry: Row[Any], tables: Tables) -> Sequence[Whom]:
 
 def _leads(session: Session, asked: Sequence[tuple[Row[Any], Whom]]) -> Leads:
     """Who leads those teams of which leads are told."""
-    teams = {(entry.team, entry.client_id) for entry, whom in asked if whom.to == LEAD and entry.team}
+    led = [entry for entry, whom in asked if whom.to == TEAM_LEAD and entry.team]
     found: defaultdict[tuple[str, int], tuple[str, ...]] = defaultdict(tuple)
-    if teams:
-        slugs, clients = zip(*teams, strict=True)
-        of_teams = _LEADS.where(_TEAMS.c.slug.in_(set(slugs)), _CLIENTS.c.id.in_(set(clients)))
+    if led:
+        teams, clients = {entry.team for entry in led}, {entry.client_id for entry in led}
+        of_teams = _LEADS.where(_TEAMS.c.slug.in_(teams), _CLIENTS.c.id.in_(clients))
         for slug, client_id, mail in session.execute(of_teams):
             found[slug, client_id] += (mail,)
     return found

@@ -118,7 +118,7 @@ class Storage:
         """How many acts wait for the writer."""
         return self._acts.qsize()
 
-    def before_commit(self, act: Callable[[Session], T], hear: "Callable[[Future[T]], object]") -> None:
+    def before_commit(self, act: Callable[[Session], T], hear: Callable[[Future[T]], object]) -> None:
         """From now on this comes after the acts of each transaction, in a savepoint of its own.
 
         It sees what they have written, which is kept though it fails. How it went is heard before the commit.
@@ -245,7 +245,7 @@ class Storage:
         except Exception as error:  # noqa: BLE001 - handed to the one who asked, in its own thread
             act.error = error
 
-    def _run_last(self, session: Session, last: "_Last") -> None:
+    def _run_last(self, session: Session, last: _Last) -> None:
         act = _Act(last.run)
         act.done.add_done_callback(last.hear)
         self._run(session, act)

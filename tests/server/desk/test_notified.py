@@ -352,6 +352,23 @@ def test_teams_and_their_leads_have_the_addresses_that_the_database_knows(outbox
     assert {to for _, to, _ in outbox.told()} == {"alice@desk.example", "servers@desk.example"}
 
 
+def test_a_lead_is_found_where_nobody_else_is_told(outbox: Outbox) -> None:
+    def team(session: Session) -> None:
+        session.add(TeamRow(id=1, slug="servers", name="Servers", created_ms=NOW))
+        session.flush()
+        session.add(TeamMemberRow(team_id=1, person_id=1, lead=True, since_ms=NOW))
+
+    outbox.world.storage.write(team)
+    outbox.world.fire(severity="warning")
+    outbox.world.consume()
+    for half_hours in (21, 22):
+        outbox.write()
+        terms = Terms({"acme": (contract_of("acme"),)}, TABLES, NOW + half_hours * 1_800_000, {})
+        outbox.world.storage.write(lambda session, now=terms: tell(session, due(session, now.now_ms), now))
+
+    assert outbox.told() == [("mail", "alice@desk.example", "[tocsin #1] breached: / on atlas is full")]
+
+
 def test_a_breach_goes_to_whom_escalation_has_named_and_quotes_its_row(outbox: Outbox) -> None:
     outbox.world.fire()
     outbox.world.consume()
