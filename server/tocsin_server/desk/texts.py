@@ -175,7 +175,9 @@ def _condition(terms: Sequence[Term], stretch: Stretch) -> ColumnElement[bool]:
     is_little = stretch.is_near or (bool(stretch.blocks) and any(map(narrows, terms)))
     by_row = [term for term in terms if is_little and any(token.beginning for token in term)]
     by_index = [term for term in (*terms, stretch.blocks) if term and term not in by_row]
-    conditions = [_ID.between(stretch.first, stretch.last), *map(_has, by_row)]
+    # A long stretch is not walked number by number: PostgreSQL would take each row's words apart to look.
+    number = _ID if stretch.is_near else _ID + 0
+    conditions = [number.between(stretch.first, stretch.last), *map(_has, by_row)]
     if by_index:
         conditions.append(text(f"{_VECTOR} @@ CAST(:words AS tsquery)").bindparams(words=_tsquery(by_index)))  # type: ignore[arg-type]
     return and_(*conditions)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import insert
+from sqlalchemy import insert, select, text
 from sqlmodel import Session
 from tests.examples import share
 from tests.server.desk.world import NOW, World
@@ -17,8 +17,8 @@ from tocsin_server.access.scope import EVERYWHERE, NOWHERE, Scope
 from tocsin_server.desk.filters import Filters
 from tocsin_server.desk.queue import ticket_page
 from tocsin_server.desk.store import TICKETS
-from tocsin_server.desk.texts import Worded, stretches, write_texts
-from tocsin_server.desk.words import Said
+from tocsin_server.desk.texts import Worded, found, stretches, write_texts
+from tocsin_server.desk.words import Said, terms
 from tocsin_server.http.scoped import asked
 
 CLIENTS = {1: "acme", 2: "globex"}
@@ -195,6 +195,28 @@ def test_what_is_found_is_what_a_list_has_in_its_order(busy: World) -> None:
         assert all(len(page) == asking.limit for page in pages[:-1])
 
     check()
+
+
+@pytest.mark.parametrize("empty", [pytest.param("postgresql", marks=pytest.mark.real)], indirect=True)
+def test_a_long_stretch_is_not_walked_number_by_number(busy: World) -> None:
+    def plans(session: Session) -> list[str]:
+        session.execute(text("ANALYZE ticket_text"))
+        session.execute(text("SET LOCAL enable_seqscan = off"))
+        asked = [
+            select(there.id).where(there.condition).compile(session.get_bind(), compile_kwargs=_WRITTEN_OUT)
+            for there in found(session, terms("memory", clients=None))
+        ]
+        return ["\n".join(session.execute(text(f"EXPLAIN {each}")).scalars()) for each in asked]
+
+    near, further, *long = busy.storage.write(plans)
+
+    assert "ticket_text_pkey" in near
+    assert "ticket_text_pkey" in further
+    assert len(long) == 2
+    assert all("ticket_text_words" in plan and "ticket_text_pkey" not in plan for plan in long)
+
+
+_WRITTEN_OUT = {"literal_binds": True}
 
 
 @pytest.mark.parametrize("newest", [0, 1, 2047, 2048, 4096, 20_000, 65_535, 65_536, 300_000, 5_000_000])
