@@ -146,8 +146,9 @@ def measure() -> tuple[Cost, dict[str, Cost]]:
         for agent in agents.values():
             agent.server.until("the agent is warm", lambda agent=agent: agent.cycles >= WARM_CYCLES, 30)
         peer.scrape()
-        for one in (peer, *agents.values()):
-            one.begin()
+        peer.begin()
+        for agent in agents.values():
+            agent.begin()
         while any(agent.cycles < CYCLES for agent in agents.values()):
             peer.scrape()
             time.sleep(1)

@@ -12,6 +12,7 @@ import statistics
 import tempfile
 import threading
 import time
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -69,8 +70,8 @@ def invitations(server: ServerProcess, count: int) -> list[str]:
     def act(session: Session) -> list[str]:
         site = site_named(session, client_named(session, "home"), "main")
         identity, now_ms = open_identity(server.data), time.time_ns() // 1_000_000
-        terms = {"kind": HostKind.SERVER, "now_ms": now_ms, "expires_ms": now_ms + 3_600_000}
-        return [create_enrol_token(session, identity, site, server.url, **terms) for _ in range(count)]
+        create = partial(create_enrol_token, kind=HostKind.SERVER, now_ms=now_ms, expires_ms=now_ms + 3_600_000)
+        return [create(session, identity, site, server.url) for _ in range(count)]
 
     return administer(server.data, act)
 
@@ -105,7 +106,7 @@ def breaches(server: ServerProcess, times: TicketTimes) -> list[float]:
         time.sleep((i * 0.37) % 1.0)
         pushed = time.monotonic()
         agent.push([agent.frame(_SCHEMA, _FULL)])
-        until(f"the ticket of {agent.name}", lambda name=agent.name: name in times.told, every=0.002)
+        until(f"the ticket of {agent.name}", partial(times.told.__contains__, agent.name), every=0.002)
         took.append(times.told[agent.name] - pushed)
     return took
 

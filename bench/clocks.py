@@ -78,7 +78,7 @@ class Bench:
         kept: dict[int, object] = {}
         self.desk = FrontDesk(
             storage,
-            _Nobody(),
+            _Nobody(),  # type: ignore[arg-type]
             is_fresh=lambda _host: True,
             tables=lambda: tables,
             terms=lambda: Terms(contracts, tables, self.clock.now_ms(), kept),  # type: ignore[arg-type]

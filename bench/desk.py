@@ -88,10 +88,10 @@ def _counts(session: Session) -> TicketCounts:
 def _size(session: Session) -> int:
     """Bytes."""
     if session.get_bind().dialect.name == "postgresql":
-        return session.execute(text("SELECT pg_database_size(current_database())")).scalar_one()
-    return session.execute(
-        text("SELECT page_count * page_size FROM pragma_page_count, pragma_page_size")
-    ).scalar_one()
+        asked = "SELECT pg_database_size(current_database())"
+    else:
+        asked = "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size"
+    return int(session.execute(text(asked)).scalar_one())
 
 
 @contextmanager

@@ -18,6 +18,7 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
@@ -25,8 +26,8 @@ import numpy as np
 
 from bench.corpus import pack
 from bench.landscape import INTERVAL_MS, Landscape
-from bench.pack import rule_set
 from bench.prometheus_peer import program
+from bench.tower import rule_set
 from tocsin_protocol.vocabulary import SeriesKind
 from tocsin_server.series.arrays import Floats, Ints
 from tocsin_server.series.history.chunks import pack_chunk, unpack_chunk
@@ -69,7 +70,10 @@ def _values(kind: str, count: int, instants: int, chance: np.random.Generator) -
         return np.rint(chance.lognormal(-7, 0.3, shape) * 2.0**36) / 2.0**36
     if kind == "pages":
         level = chance.integers(1 << 15, 1 << 21, (count, 1))
-        return (level + np.cumsum(chance.integers(-40, 41, shape), axis=1)) * 4096.0
+        pages: Floats = 4096.0 * np.asarray(
+            level + np.cumsum(chance.integers(-40, 41, shape), axis=1), np.float64
+        )
+        return pages
     pace = np.exp(chance.uniform(0, 11, (count, 1)))
     whole = np.cumsum(chance.poisson(pace, shape), axis=1).astype(np.float64)
     if kind == "hundredths":
@@ -111,18 +115,20 @@ def timed(act: Callable[[], T]) -> tuple[float, T]:
 
 
 def told_of_the_codec(fleet: Fleet) -> None:
-    packing, unpacking, bytes_of_hour = [], [], []
+    packing: list[float] = []
+    unpacking: list[float] = []
+    bytes_of_hour: list[int] = []
     for stretch in fleet.stretches:
         for _, hour in by_hour(stretch):
-            seconds, chunk = timed(lambda hour=hour: pack_chunk(hour.times, hour.values))
+            seconds, chunk = timed(partial(pack_chunk, hour.times, hour.values))
             packing.append(seconds)
-            again, (_, values) = timed(lambda chunk=chunk: unpack_chunk(chunk))
+            again, (_, values) = timed(partial(unpack_chunk, chunk))
             unpacking.append(again)
             bytes_of_hour.append(hour.values.nbytes)
             assert values.tobytes() == hour.values.tobytes()
     size = statistics.median(bytes_of_hour) / 1e6
-    for name, seconds in (("pack", packing), ("unpack", unpacking)):
-        median = statistics.median(seconds)
+    for name, took in (("pack", packing), ("unpack", unpacking)):
+        median = statistics.median(took)
         print(f"{name + ' an hour of a host':<36} {1000 * median:>9.2f} ms {size / median:>9.0f} MB/s")
 
 

@@ -27,7 +27,7 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -202,7 +202,7 @@ def side_by_side(text: bytes, rules: RuleSet, count: int) -> Peers:
         )
 
 
-def by_turns(peer: Peer, tower: Tower, until_ms: int) -> Iterator[tuple]:
+def by_turns(peer: Peer, tower: Tower, until_ms: int) -> Iterator[tuple[Any, ...]]:
     """Whenever Prometheus has evaluated its group, it rests and we judge; the first turn warms both up."""
     last = 0.0
     for _ in range(EVALUATIONS + 1):

@@ -17,6 +17,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -69,12 +70,13 @@ class Rate(NamedTuple):
 class Connection(asyncio.Protocol):
     """Sends the next request as soon as the last is answered."""
 
-    def __init__(self, requests: Sequence[bytes], done: asyncio.Future) -> None:
+    def __init__(self, requests: Sequence[bytes], done: asyncio.Future[None]) -> None:
         self._requests = iter(requests)
         self._done = done
         self._heard = b""
 
-    def connection_made(self, transport: asyncio.Transport) -> None:
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
         self._transport = transport
         self._next()
 
@@ -110,7 +112,7 @@ async def _send_all(port: int, requests: Sequence[Sequence[bytes]]) -> None:
     loop = asyncio.get_running_loop()
     done = [loop.create_future() for _ in requests]
     for one, finished in zip(requests, done, strict=True):
-        await loop.create_connection(lambda one=one, f=finished: Connection(one, f), "127.0.0.1", port)
+        await loop.create_connection(partial(Connection, one, finished), "127.0.0.1", port)
     await asyncio.gather(*done)
 
 
@@ -283,11 +285,12 @@ def ours(crowd: Crowd, folder: Path) -> Rate:
         began_s = time.time() - INTERVAL_S * (PUSHES_EACH + 1)
         first, *steps = [began_s + step * INTERVAL_S for step in range(PUSHES_EACH + 1)]
         assert server.process is not None
+        pid = server.process.pid
         # All series are new once: that is no part of a rate.
-        measure(server.port, server.process.pid, our_requests(crowd, agents, [first]), samples=SERIES)
+        measure(server.port, pid, our_requests(crowd, agents, [first]), samples=SERIES)
         requests = our_requests(crowd, agents, steps)
-        until("the first frames are judged", lambda: is_idle(server.process.pid), seconds=120, every=1)
-        return measure(server.port, server.process.pid, requests, samples=SERIES)
+        until("the first frames are judged", lambda: is_idle(pid), seconds=120, every=1)
+        return measure(server.port, pid, requests, samples=SERIES)
 
 
 def is_idle(pid: int) -> bool:

@@ -9,6 +9,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -83,7 +84,7 @@ def main() -> None:
 def _with_notices(storage: Storage) -> None:
     """Each ticket with two notices in its transaction, as the server writes them."""
     storage.write(begin)
-    storage.before_commit(_write_notices)
+    storage.before_commit(_write_notices, Future.result)
     storage.write(_firing)
     took_s, opened = _consume_all(storage)
     written = storage.read(lambda session: session.execute(select(func.count()).select_from(NOTICES)).scalar())
@@ -91,8 +92,9 @@ def _with_notices(storage: Storage) -> None:
 
 
 def _write_notices(session: Session) -> None:
-    while is_news(session):
-        write_notices(session, NOW, tables=TABLES, post=POST)
+    is_all = not is_news(session)
+    while not is_all:
+        is_all = write_notices(session, NOW, tables=TABLES, post=POST).is_all
 
 
 def _in_a_storm(storage: Storage) -> None:

@@ -69,8 +69,8 @@ class Tower:
         newest = host.values(columns, np.array([tick]), self.epoch).T
         self.head.apply(host.number, host.schema(), [host.time_ms(tick)], newest)
         for seat in self.head._hosts[host.number].own.seats():
-            ticks = np.arange(tick - seat.bank.depth + 1, tick + 1)
-            seat.bank.values[seat.rows] = host.values(seat.columns, ticks, self.epoch)
+            ticks = np.arange(tick - seat.bank.depth + 1, tick + 1, dtype=np.int64)
+            seat.bank.values[seat.rows] = host.values(seat.columns.astype(np.int64), ticks, self.epoch)
             seat.bank.times[seat.line] = host.time_ms(1) + (ticks - 1) * INTERVAL_MS
         self._beat(host, host.time_ms(tick))
 
