@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from tests.databases import compile_once
-from tests.processes import ServerProcess
+from tests.processes import ForkedServer, ServerProcess
 from tests.story import found
 
 compile_once()
@@ -14,7 +14,7 @@ compile_once()
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[ServerProcess]:
     """A server that is not yet started, on a folder of its own."""
-    with ServerProcess(tmp_path / "server") as process:
+    with ForkedServer(tmp_path / "server") as process:
         yield process
 
 

@@ -7,15 +7,15 @@ from pathlib import Path
 
 import httpx
 import pytest
-from tests.processes import AgentProcess, ServerProcess, until
+from tests.processes import AgentProcess, ForkedServer, ServerProcess, until
 
-pytestmark = pytest.mark.scenario
+pytestmark = [pytest.mark.scenario, pytest.mark.xdist_group("forked")]
 
 
 @pytest.fixture
 def quick(tmp_path: Path) -> Iterator[ServerProcess]:
     """A server whose agents push every second."""
-    with ServerProcess(tmp_path / "server", toml="interval_s = 1\n") as process:
+    with ForkedServer(tmp_path / "server", toml="interval_s = 1\n") as process:
         yield process
 
 

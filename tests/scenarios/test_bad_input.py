@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 from bench.fleet import SimulatedAgent, pack_schema, wide_schema
-from tests.processes import AgentProcess, ServerProcess, until
+from tests.processes import AgentProcess, ForkedServer, ServerProcess, until
 
 from tocsin_protocol.vocabulary import SeriesKind
 
@@ -36,7 +36,7 @@ def enrolled(http: httpx.Client, invitation: str, name: str = "atlas") -> Simula
 def test_a_rule_file_that_breaks_keeps_the_rules_before_it_and_is_named(tmp_path: Path) -> None:
     rules = tmp_path / "config" / "rules"
     shutil.copytree(SHIPPED, rules)
-    with ServerProcess(tmp_path / "server", config=tmp_path / "config") as server:
+    with ForkedServer(tmp_path / "server", config=tmp_path / "config") as server:
         session = server.prepare()["session"]
         server.start()
         with server.api(session) as api:
@@ -61,7 +61,7 @@ def test_a_rule_file_that_breaks_keeps_the_rules_before_it_and_is_named(tmp_path
 def test_a_misspelt_setting_is_named_with_the_one_that_was_meant(tmp_path: Path) -> None:
     settings = tmp_path / "server.toml"
     settings.write_text("intervall_s = 10\n")
-    server = ServerProcess(tmp_path / "server")
+    server = ForkedServer(tmp_path / "server")
 
     done = server.command("run", "--settings", str(settings), check=False)
 
@@ -120,7 +120,7 @@ def test_a_full_disk_is_503_and_the_server_goes_on_by_itself_once_there_is_space
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16m", "tmpfs", disk], check=True)
     try:
         with (
-            ServerProcess(disk / "server") as server,
+            ForkedServer(disk / "server") as server,
             httpx.Client(base_url=server.url, trust_env=False) as http,
         ):
             session, invitation = server.prepare().values()

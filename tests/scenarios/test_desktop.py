@@ -9,7 +9,7 @@ import httpx
 import pytest
 from tests.processes import AgentProcess, ServerProcess, until
 
-pytestmark = [pytest.mark.scenario, pytest.mark.xdist_group("desktop")]
+pytestmark = [pytest.mark.scenario, pytest.mark.xdist_group("forked")]
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from tests.processes import AgentProcess, ServerProcess, until
 
 from tocsin_server.access.operator import read_pass
 
-pytestmark = [pytest.mark.scenario, pytest.mark.xdist_group("query")]
+pytestmark = [pytest.mark.scenario, pytest.mark.xdist_group("forked")]
 
 
 def test_an_operator_asks_what_hosts_have_sent_and_a_restart_renews_the_pass(

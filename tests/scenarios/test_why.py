@@ -3,9 +3,9 @@
 from pathlib import Path
 
 import pytest
-from tests.processes import AgentProcess, ServerProcess, until
+from tests.processes import AgentProcess, ForkedServer, until
 
-pytestmark = [pytest.mark.scenario, pytest.mark.xdist_group("query")]
+pytestmark = [pytest.mark.scenario, pytest.mark.xdist_group("forked")]
 
 RULES = """\
 groups:
@@ -19,7 +19,7 @@ def test_an_operator_reads_why_an_alert_rings_and_which_ticket_heard(tmp_path: P
     rules = tmp_path / "config" / "rules"
     rules.mkdir(parents=True)
     (rules / "story.yml").write_text(RULES)
-    with ServerProcess(tmp_path / "server", config=tmp_path / "config") as server:
+    with ForkedServer(tmp_path / "server", config=tmp_path / "config") as server:
         invitation = server.prepare()["invitation"]
         server.start()
         with AgentProcess(tmp_path / "agent") as agent:
