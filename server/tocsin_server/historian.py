@@ -29,8 +29,8 @@ AGAIN_S = 30.0
 """How long it waits after a failure."""
 RESTS = 4
 """Times as long as it has worked: a fifth of one core at most."""
-TOGETHER = 32
-"""So many hours share a transaction, hence a wait for the disk."""
+TOGETHER = 4
+"""So many hours are in memory at once, some MiB, and share a transaction, hence a wait for the disk."""
 
 
 class Historian:
@@ -60,7 +60,7 @@ class Historian:
         self._thread.start()
 
     def stop(self) -> None:
-        """End after the hour that is being read; what is not written is owed at the next start."""
+        """End after the hours that are being written; what is not is owed at the next start."""
         self._ended.set()
         self._thread.join()
 
@@ -78,20 +78,20 @@ class Historian:
         return news
 
     def _write(self, hours: Sequence[Hour]) -> int:
+        begun_s = time.monotonic()
         closings = [closing for hour in hours if (closing := self._closing(hour)) is not None]
         news = self._days.write(closings)
         self._journal.owed.settle(hours)
         self._journal.hours_written()
         self._health.history_hours.inc(news)
+        self._rest(RESTS * (time.monotonic() - begun_s))
         return news
 
     def _closing(self, hour: Hour) -> Closing | None:
         """What the journal has of it; nothing where that cannot be read any more, or nobody owns it."""
-        begun_s = time.monotonic()
         client_id = self._client_of(hour.host_id)
         frames = self._journal.frames_of(hour.host_id, hour.hour_ms, hour.end_ms)
         stretch = hours_of(frames).get(hour.hour_ms)
-        self._rest(RESTS * (time.monotonic() - begun_s))
         return None if client_id is None or stretch is None else Closing(client_id, hour.host_id, stretch)
 
     def _rest(self, seconds: float) -> None:
