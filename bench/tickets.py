@@ -27,7 +27,7 @@ from tocsin_server.desk.contacts import Addresses, Place
 from tocsin_server.desk.cutoff import attach_cut_off
 from tocsin_server.desk.filters import Filters
 from tocsin_server.desk.intake import LIMIT, consume, is_waiting
-from tocsin_server.desk.notified import Post, begin, is_news, write_notices
+from tocsin_server.desk.notified import Post, begin, is_news, write_all
 from tocsin_server.desk.queue import ticket_page
 from tocsin_server.desk.store import NOTICES, TICKET_ALERTS, TICKETS
 from tocsin_server.frontdesk import BATCHES
@@ -92,9 +92,8 @@ def _with_notices(storage: Storage) -> None:
 
 
 def _write_notices(session: Session) -> None:
-    is_all = not is_news(session)
-    while not is_all:
-        is_all = write_notices(session, NOW, tables=TABLES, post=POST).is_all
+    if is_news(session):
+        write_all(session, NOW, tables=TABLES, post=POST)
 
 
 def _in_a_storm(storage: Storage) -> None:

@@ -22,7 +22,7 @@ from tocsin_server.desk.closing import close_due
 from tocsin_server.desk.cutoff import attach_cut_off
 from tocsin_server.desk.happening import Happening
 from tocsin_server.desk.intake import consume, is_waiting
-from tocsin_server.desk.notified import Post, Written, begin, is_news, write_notices
+from tocsin_server.desk.notified import Post, Written, begin, is_news, write_all
 from tocsin_server.desk.promised import Terms
 from tocsin_server.desk.recovery import settle_recovered
 from tocsin_server.desk.relapse import reopen_still_firing
@@ -109,12 +109,9 @@ class FrontDesk:
 
     def _write_notices(self, session: Session) -> list[Written]:
         """Of all that has happened by now."""
-        done: list[Written] = []
-        is_all = not is_news(session)
-        while not is_all:
-            done.append(write_notices(session, self._clock.now_ms(), tables=self._tables(), post=self._post()))
-            is_all = done[-1].is_all
-        return done
+        if not is_news(session):
+            return []
+        return write_all(session, self._clock.now_ms(), tables=self._tables(), post=self._post())
 
     def _noticed(self, done: Future[list[Written]]) -> None:
         """Whatever is wrong with them, tickets are opened and solved: mail is no reason for a silent bell."""

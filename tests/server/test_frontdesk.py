@@ -279,7 +279,7 @@ def test_what_is_wrong_with_notices_silences_no_bell_and_is_said_once(
     bell.contacts = {Place("team"): Addresses(mail=("desk@example.net",))}
     bell.alert(AlertState.FIRING)
     with capture_logs() as logs, monkeypatch.context() as broken:
-        broken.setattr("tocsin_server.frontdesk.write_notices", fail)
+        broken.setattr("tocsin_server.frontdesk.write_all", fail)
         heard = bell.settle()
     bell.settle()
 

@@ -167,6 +167,14 @@ def write_notices(session: Session, now_ms: int, *, tables: Tables, post: Post) 
     return Written(len(rows), sum(addresses is None for _, _, addresses in meant), is_all=len(entries) < LIMIT)
 
 
+def write_all(session: Session, now_ms: int, *, tables: Tables, post: Post) -> list[Written]:
+    """As often as it takes until no entry is left; what has come of each time."""
+    done = [write_notices(session, now_ms, tables=tables, post=post)]
+    while not done[-1].is_all:
+        done.append(write_notices(session, now_ms, tables=tables, post=post))
+    return done
+
+
 def _is_telling(entry: Row[Any]) -> bool:
     """Whether anybody may hear of it; a note among technicians stays among them."""
     if entry.kind is TicketEventKind.COMMENTED:
