@@ -31,6 +31,8 @@ RESTS = 4
 """Times as long as it has worked: a fifth of one core at most."""
 TOGETHER = 4
 """So many hours are in memory at once, some MiB, and share a transaction, hence a wait for the disk."""
+MANY = 32
+"""More hours than that are those of many hosts, and not what comes late of a few."""
 
 
 class Historian:
@@ -71,9 +73,10 @@ class Historian:
         for begin in range(0, len(due), TOGETHER):
             if self._ended.is_set():
                 break
-            news += self._write(due[begin : begin + TOGETHER])
-            self._health.history_waiting.dec(len(due[begin : begin + TOGETHER]))
-        if len(due) > TOGETHER:  # an hour of many hosts, and not what comes late of a few
+            hours = due[begin : begin + TOGETHER]
+            news += self._write(hours)
+            self._health.history_waiting.dec(len(hours))
+        if len(due) > MANY:
             heap.give_back()
         return news
 
