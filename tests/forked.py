@@ -16,8 +16,6 @@ from importlib import import_module
 from multiprocessing.context import ForkServerContext
 from pathlib import Path
 
-COMMANDS = ("agents", "demo", "estate", "files", "founding", "query", "running", "why")
-"""The modules in `tocsin_server.cli` that are read before, with all that they import."""
 LONGEST_S = 60.0
 
 
@@ -61,8 +59,9 @@ def done(words: Sequence[str], environment: Mapping[str, str]) -> subprocess.Com
 
 @cache
 def _nursery() -> ForkServerContext:
+    commands = import_module("tocsin_server.cli.words").WORDS
     made = multiprocessing.get_context("forkserver")
-    made.set_forkserver_preload(["__main__", *(f"tocsin_server.cli.{name}" for name in COMMANDS)])
+    made.set_forkserver_preload(["__main__", *(f"tocsin_server.cli.{file}" for file in commands)])
     return made
 
 

@@ -18,7 +18,7 @@ from typing import Any, Protocol, Self
 
 import httpx
 import pytest
-from tests.forked import Forked, done
+from tests.forked import LONGEST_S, Forked, done
 from tests.ports import free_port
 
 from tocsin_server.cli import main
@@ -160,7 +160,7 @@ class ServerProcess:
             input=given,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=LONGEST_S,
             check=False,
             env=self._environment,
         )
@@ -170,9 +170,10 @@ class ServerProcess:
 
 
 class ForkedServer(ServerProcess):
-    """The same in a tenth of the time, where it matters not how its process came to be."""
+    """The same, sooner, where it matters not how its process came to be."""
 
     def _begun(self, words: list[str], log: Path) -> Process:
+        assert not self.under, "what runs under another program is not forked"
         return Forked(words, self._environment, out=log, err=log)
 
     def _done(self, words: list[str], given: str) -> subprocess.CompletedProcess[str]:
