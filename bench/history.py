@@ -70,10 +70,8 @@ def _values(kind: str, count: int, instants: int, chance: np.random.Generator) -
         return np.rint(chance.lognormal(-7, 0.3, shape) * 2.0**36) / 2.0**36
     if kind == "pages":
         level = chance.integers(1 << 15, 1 << 21, (count, 1))
-        pages: Floats = 4096.0 * np.asarray(
-            level + np.cumsum(chance.integers(-40, 41, shape), axis=1), np.float64
-        )
-        return pages
+        pages = level + np.cumsum(chance.integers(-40, 41, shape), axis=1)
+        return pages.astype(np.float64) * 4096.0
     pace = np.exp(chance.uniform(0, 11, (count, 1)))
     whole = np.cumsum(chance.poisson(pace, shape), axis=1).astype(np.float64)
     if kind == "hundredths":

@@ -63,17 +63,8 @@ def snmpd(program: str) -> Iterator[tuple[int, int]]:
     with tempfile.TemporaryDirectory() as folder:
         config = Path(folder) / "snmpd.conf"
         config.write_text(f"rocommunity {COMMUNITY} 127.0.0.1\n[snmp] persistentDir {folder}\n")
-        command = [
-            program,
-            "-f",
-            "-Ln",
-            "-C",
-            "-c",
-            str(config),
-            "-p",
-            f"{folder}/pid",
-            f"udp:127.0.0.1:{port}",
-        ]
+        where = f"udp:127.0.0.1:{port}"
+        command = [program, "-f", "-Ln", "-C", "-c", str(config), "-p", f"{folder}/pid", where]
         with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
             try:
                 until("snmpd answers", lambda: answers(port))
