@@ -16,6 +16,7 @@ Where the database cannot be reached, both raise `Unavailable`, and the next one
 """
 
 import asyncio
+import os
 import queue
 import sqlite3
 import threading
@@ -80,8 +81,10 @@ class Storage:
 
     def __init__(self, where: Address | Path, *, busy_ms: int = BUSY_MS, alone: bool = False) -> None:
         self.address = where if isinstance(where, Address) else Address.of_file(where)
+        self._journal = ""
         if self.address.is_sqlite:
             keep_what_is_left(self.path)
+            self._journal = f"{self.path}-wal"
         self._busy_ms = busy_ms
         self._checkpoint_after_s = 0.0
         self._last: _Last | None = None
@@ -208,11 +211,10 @@ class Storage:
         self._checkpoint()
 
     def _checkpoint(self) -> None:
-        if not self.address.is_sqlite or time.monotonic() < self._checkpoint_after_s:
+        if not self._journal or time.monotonic() < self._checkpoint_after_s:
             return
-        wal = self.path.with_name(self.path.name + "-wal")
         try:
-            if not wal.exists() or wal.stat().st_size < CHECKPOINT_PAGES * 4096:
+            if _size_of(self._journal) < CHECKPOINT_PAGES * 4096:
                 return
             if not self._fold_in():
                 self._checkpoint_after_s = time.monotonic() + CHECKPOINT_AGAIN_S
@@ -273,3 +275,11 @@ def _begin(session: Session) -> None:
             raise
         session.rollback()
         session.connection()
+
+
+def _size_of(path: str) -> int:
+    """Asked after each commit: a `Path` would take longer than the question."""
+    try:
+        return os.stat(path).st_size  # noqa: PTH116
+    except FileNotFoundError:
+        return 0
