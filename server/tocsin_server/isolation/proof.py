@@ -191,6 +191,8 @@ class Proof:
         self._nobodys = named(f"client-{nobodys}", nobodys, _NOBODYS)
         self._report = Report()
         self._marks = [mark, str(int(_OTHERS_VALUE))]
+        ids = {re.escape(str(getattr(self._others, name))) for name in PATH_NAMES.values()}
+        self._ids = re.compile(rf"(?<!\d)(?:{'|'.join(sorted(ids))})(?!\d)")
 
     async def run(self) -> Report:
         """Ask everything of everybody."""
@@ -352,9 +354,8 @@ class Proof:
     # -- what is found
 
     def _look(self, who: str, route: Route, ask: Ask, answer: Answer) -> None:
-        ids = (str(getattr(self._others, name)) for name in PATH_NAMES.values())
         found = [mark for mark in self._marks if mark in answer.text.lower()]
-        found += [number for number in ids if re.search(rf"(?<!\d){re.escape(number)}(?!\d)", answer.text)]
+        found += self._ids.findall(answer.text)
         if found:
             self._leak(who, _told(route, ask), f"{', '.join(found)} is in the answer")
         if answer.status >= 500:
