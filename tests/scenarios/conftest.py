@@ -4,11 +4,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.databases import compile_once
+from tests.databases import compile_once, migrate_once
 from tests.processes import ForkedServer, ServerProcess
 from tests.story import found
 
 compile_once()
+migrate_once()
 
 
 @pytest.fixture

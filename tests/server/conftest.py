@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import structlog
 from sqlmodel import SQLModel
-from tests.databases import FileMould, Mould, Rack, compile_once, empty_mould, migrated_on
+from tests.databases import FileMould, Mould, Rack, compile_once, empty_mould, migrate_once, migrated_on
 from tests.postgres import Cluster
 from tests.reading import read_once
 
@@ -19,6 +19,7 @@ from tocsin_server.storage.engine import Storage
 from tocsin_server.storage.migrate import migrate
 
 compile_once()
+migrate_once()
 read_once()
 structlog.configure(  # Rich would write pages of what the functions of an error hold
     processors=[
