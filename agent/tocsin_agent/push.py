@@ -11,6 +11,7 @@ import time
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from enum import Enum, auto
+from queue import Empty, SimpleQueue
 from typing import Any, NamedTuple, Protocol
 
 import msgpack
@@ -129,7 +130,8 @@ class Pusher:
         self._last_course = Course.FORGET
         self._trouble = ""
         self._errands = Errands(monotonic=self._clock.monotonic)
-        self._awake = threading.Event()
+        # An event would wake this thread while the one that rings still holds the interpreter.
+        self._bell: SimpleQueue[None] = SimpleQueue()
 
     @property
     def trouble(self) -> str:
@@ -143,12 +145,20 @@ class Pusher:
                 wait_s = self.step()
             except Exception as error:  # noqa: BLE001 - outermost loop: whatever one push meets, the next is tried
                 wait_s = self._back_off(f"a push has failed with {type(error).__name__}: {error}")
-            self._awake.wait(wait_s)
-            self._awake.clear()
+            self._doze(wait_s)
 
     def wake(self) -> None:
         """There is a fresh frame, or it is time to end."""
-        self._awake.set()
+        self._bell.put(None)
+
+    def _doze(self, wait_s: float | None) -> None:
+        """Until the bell has rung, however often, or the time is over."""
+        try:
+            self._bell.get(timeout=wait_s if wait_s is None else max(0.0, wait_s))
+            while True:
+                self._bell.get_nowait()
+        except Empty:
+            return
 
     def bring(self, errand: Errand) -> None:
         """A question for the server; any thread may bring one."""

@@ -19,8 +19,8 @@ class ConntrackCollector:
     def __init__(self, roots: Roots) -> None:
         folder = f"{roots.proc}/sys/net/netfilter"
         self._files = {
-            "node_nf_conntrack_entries": KernelFile(f"{folder}/nf_conntrack_count"),
-            "node_nf_conntrack_entries_limit": KernelFile(f"{folder}/nf_conntrack_max"),
+            "node_nf_conntrack_entries": KernelFile(f"{folder}/nf_conntrack_count", at_once=True),
+            "node_nf_conntrack_entries_limit": KernelFile(f"{folder}/nf_conntrack_max", at_once=True),
         }
 
     def collect(self) -> Iterator[Sample]:

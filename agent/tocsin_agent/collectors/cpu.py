@@ -43,7 +43,7 @@ class CpuCollector:
     name = "cpu"
 
     def __init__(self, roots: Roots, *, ticks_per_second: int | None = None) -> None:
-        self._stat = KernelFile(f"{roots.proc}/stat")
+        self._stat = KernelFile(f"{roots.proc}/stat", at_once=True)
         self._ticks_per_second = ticks_per_second or os.sysconf("SC_CLK_TCK")
         self._held_step = _HELD_STEP_BACK_S * self._ticks_per_second
         self._series: dict[bytes, _Series] = {}

@@ -17,7 +17,7 @@ class FileHandleCollector:
     name = "filefd"
 
     def __init__(self, roots: Roots) -> None:
-        self._file_nr = KernelFile(f"{roots.proc}/sys/fs/file-nr")
+        self._file_nr = KernelFile(f"{roots.proc}/sys/fs/file-nr", at_once=True)
 
     def collect(self) -> Iterator[Sample]:
         """Two gauges; the number between them has been zero since Linux 2.6."""

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from tocsin_agent.collectors.abandon import Abandonable
 from tocsin_agent.collectors.kernel import KernelFile, Roots, readable
 from tocsin_agent.collectors.mounts import Mount, is_watched, parse_mountinfo
+from tocsin_agent.collectors.seldom import Seldom
 from tocsin_agent.readings import Labels, Sample, gauge, labelled
 
 HELP = {
@@ -25,6 +26,7 @@ HELP = {
     "node_filesystem_device_error": "Whether asking for its size failed; the label device_error says why.",
 }
 _OVERDUE = "mountpoint timeout"
+_A_MINUTE_S = 60.0
 _ANSWERED_FROM_MEMORY = frozenset({b"ext2", b"ext3", b"ext4", b"xfs", b"tmpfs", b"vfat"})
 """File systems that keep what statvfs asks in memory: they answer though their disk does not."""
 
@@ -41,7 +43,8 @@ class FilesystemCollector:
     """Asks every watched mount for its size, each within `deadline_s`.
 
     The mounts are those of process 1, which sees the host as its owner does; where the agent may not read
-    that, its own.
+    that, its own. The kernel takes long to list them, so it is asked to when they have changed, and once a
+    minute whatever it says.
     """
 
     name = "filesystem"
@@ -55,23 +58,30 @@ class FilesystemCollector:
         self._statvfs = statvfs
         self._askers: Abandonable[os.statvfs_result | OSError] = Abandonable("statvfs", deadline_s=deadline_s)
         self._content = b""
-        self._watched: list[_Watched] = []
+        self._parsed: list[_Watched] = []
+        self._watched = Seldom(self._look, every_s=_A_MINUTE_S)
 
     def collect(self) -> Iterator[Sample]:
         """Seven gauges a mount that answers, two for one that does not."""
-        content = self._read_mountinfo()
-        if content != self._content:
-            self._content, self._watched = content, _watched(content, self._exclude)
+        if self._mountinfo.has_changed():
+            self._watched.forget()
+        watched = self._watched.value()
         # Handing over to a thread and back costs more than asking: only who may hang is asked by one.
         answers = self._askers.run(
-            {key: partial(self._ask, mount.path) for key, mount, _ in self._watched if _may_hang(mount)}
+            {key: partial(self._ask, mount.path) for key, mount, _ in watched if _may_hang(mount)}
         )
-        for key, mount, labels in self._watched:
+        for key, mount, labels in watched:
             answer = answers.get(key) if _may_hang(mount) else self._ask(mount.path)
             if isinstance(answer, os.statvfs_result):
                 yield from _answered(answer, mount, labels)
             else:
                 yield from _failed((answer and answer.strerror) or _OVERDUE, mount, labels)
+
+    def _look(self) -> list[_Watched]:
+        content = self._read_mountinfo()
+        if content != self._content:
+            self._content, self._parsed = content, _watched(content, self._exclude)
+        return self._parsed
 
     def _read_mountinfo(self) -> bytes:
         try:
@@ -119,7 +129,9 @@ def _answered(answer: os.statvfs_result, mount: Mount, labels: Labels) -> Iterat
     yield gauge("node_filesystem_avail_bytes", answer.f_bavail * block_bytes, labels)
     yield gauge("node_filesystem_files", answer.f_files, labels)
     yield gauge("node_filesystem_files_free", answer.f_ffree, labels)
-    yield gauge("node_filesystem_readonly", mount.is_read_only, labels)
+    # What the kernel itself has made read-only, after an error of the disk, is no change of mounts.
+    is_read_only = mount.is_read_only or bool(answer.f_flag & os.ST_RDONLY)
+    yield gauge("node_filesystem_readonly", is_read_only, labels)
     yield gauge("node_filesystem_device_error", 0, labels)
 
 

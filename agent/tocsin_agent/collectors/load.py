@@ -18,7 +18,7 @@ class LoadCollector:
     name = "loadavg"
 
     def __init__(self, roots: Roots) -> None:
-        self._loadavg = KernelFile(f"{roots.proc}/loadavg")
+        self._loadavg = KernelFile(f"{roots.proc}/loadavg", at_once=True)
 
     def collect(self) -> Iterator[Sample]:
         """Three gauges."""

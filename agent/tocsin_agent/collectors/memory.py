@@ -18,7 +18,7 @@ class MemoryCollector:
     name = "meminfo"
 
     def __init__(self, roots: Roots) -> None:
-        self._meminfo = KernelFile(f"{roots.proc}/meminfo")
+        self._meminfo = KernelFile(f"{roots.proc}/meminfo", at_once=True)
         self._names: dict[bytes, tuple[str, str]] = {}
 
     def collect(self) -> Iterator[Sample]:

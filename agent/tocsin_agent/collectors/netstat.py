@@ -31,8 +31,8 @@ class NetstatCollector:
     name = "netstat"
 
     def __init__(self, roots: Roots) -> None:
-        self._paired = [KernelFile(f"{roots.proc}/net/{file}") for file in ("netstat", "snmp")]
-        self._snmp6 = KernelFile(f"{roots.proc}/net/snmp6")
+        self._paired = [KernelFile(f"{roots.proc}/net/{file}", at_once=True) for file in ("netstat", "snmp")]
+        self._snmp6 = KernelFile(f"{roots.proc}/net/snmp6", at_once=True)
         self._places: dict[bytes, _Places] = {}
         self._snmp6_places: tuple[int, _Places] = (0, [])
 

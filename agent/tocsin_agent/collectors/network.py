@@ -112,11 +112,14 @@ class Interface:
     def _read(self, file: str) -> bytes | None:
         if not self._keeps_files:
             return self._read_once(file)
-        kept = self._files.get(file) or self._files.setdefault(file, KernelFile(f"{self._folder}/{file}"))
+        kept = self._files.get(file) or self._files.setdefault(file, self._file(file))
         return _content(kept)
 
     def _read_once(self, file: str) -> bytes | None:
-        return _content(KernelFile(f"{self._folder}/{file}"))
+        return _content(self._file(file))
+
+    def _file(self, file: str) -> KernelFile:
+        return KernelFile(f"{self._folder}/{file}", at_once=True)
 
 
 def _content(file: KernelFile) -> bytes | None:

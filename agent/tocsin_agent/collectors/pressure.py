@@ -36,7 +36,9 @@ class PressureCollector:
     name = "pressure"
 
     def __init__(self, roots: Roots) -> None:
-        self._files = [(KernelFile(f"{roots.proc}/pressure/{file}"), names) for file, names in _NAMES.items()]
+        self._files = [
+            (KernelFile(f"{roots.proc}/pressure/{file}", at_once=True), names) for file, names in _NAMES.items()
+        ]
 
     def collect(self) -> Iterator[Sample]:
         """Up to five counters of seconds."""

@@ -15,8 +15,8 @@ class SockstatCollector:
     name = "sockstat"
 
     def __init__(self, roots: Roots) -> None:
-        self._sockstat = KernelFile(f"{roots.proc}/net/sockstat")
-        self._sockstat6 = KernelFile(f"{roots.proc}/net/sockstat6")
+        self._sockstat = KernelFile(f"{roots.proc}/net/sockstat", at_once=True)
+        self._sockstat6 = KernelFile(f"{roots.proc}/net/sockstat6", at_once=True)
         self._page_bytes = os.sysconf("SC_PAGE_SIZE")
         self._names: dict[tuple[bytes, bytes], str] = {}
 

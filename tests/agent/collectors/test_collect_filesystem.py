@@ -1,11 +1,14 @@
 import errno
 import os
+import subprocess
 import threading
+import time
 
 import pytest
 
 from tocsin_agent.collectors.collection import Collection
 from tocsin_agent.collectors.filesystem import FilesystemCollector
+from tocsin_agent.collectors.kernel import KernelFile, Roots
 from tocsin_agent.collectors.load import LoadCollector
 
 NAS = "device=nas:/export,fstype=nfs4,mountpoint=/mnt/nas"
@@ -49,7 +52,8 @@ def disks():
 
 
 @pytest.fixture
-def filesystem(own_roots, disks):
+def filesystem(own_roots, disks, monkeypatch):
+    monkeypatch.setattr(KernelFile, "has_changed", lambda _: True)  # of a plain file poll(2) tells nothing
     return FilesystemCollector(own_roots, deadline_s=0.05, statvfs=disks.statvfs)
 
 
@@ -160,3 +164,47 @@ def test_without_process_1s_mounts_the_agents_own_are_read(own_roots, disks, tol
     values = told(filesystem.collect())
 
     assert f"node_filesystem_size_bytes{{{ROOT}}}" in values
+
+
+def test_what_is_mounted_and_unmounted_is_seen_at_once(small, told):
+    filesystem = FilesystemCollector(Roots())
+
+    def is_told() -> bool:
+        return any(f"mountpoint={small}" in series for series in told(filesystem.collect()))
+
+    before = is_told()
+    subprocess.run(["umount", small], check=True)
+    without = is_told()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", small], check=True)
+
+    assert (before, without, is_told()) == (True, False, True)
+
+
+def test_mounts_are_not_listed_again_unless_they_have_changed(own_roots, disks, told):
+    filesystem = FilesystemCollector(own_roots, statvfs=disks.statvfs)
+    told(filesystem.collect())
+    (own_roots.proc / "1/mountinfo").write_text("")
+
+    values = told(filesystem.collect())
+
+    assert values[f"node_filesystem_avail_bytes{{{ROOT}}}"] == 300 * BLOCK
+
+
+def test_once_a_minute_they_are_listed_whatever_the_kernel_tells(own_roots, disks, told, monkeypatch):
+    filesystem = FilesystemCollector(own_roots, statvfs=disks.statvfs)
+    told(filesystem.collect())
+    (own_roots.proc / "1/mountinfo").write_text("")
+
+    later_s = time.monotonic() + 60
+    monkeypatch.setattr(filesystem._watched, "_monotonic", lambda: later_s)
+
+    assert told(filesystem.collect()) == {}
+
+
+def test_what_the_kernel_has_made_read_only_is_told_though_no_mount_has_changed(own_roots, disks, told):
+    def statvfs(path: bytes) -> os.statvfs_result:
+        return os.statvfs_result((*disks.statvfs(path)[:8], os.ST_RDONLY, 255))
+
+    filesystem = FilesystemCollector(own_roots, statvfs=statvfs)
+
+    assert told(filesystem.collect())[f"node_filesystem_readonly{{{ROOT}}}"] == 1

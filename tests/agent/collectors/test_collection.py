@@ -1,3 +1,4 @@
+import os
 import threading
 from pathlib import Path
 
@@ -184,6 +185,22 @@ def test_our_readings_agree_with_psutils(told):
         if series.startswith("node_disk_reads_completed_total"):
             device = series.partition("device=")[2].rstrip("}")
             assert value == pytest.approx(disks[device].read_count, rel=0.05, abs=500)
+
+
+@pytest.mark.parametrize(("at_once", "asks"), [(True, 2), (False, 3)])
+def test_a_file_is_read_to_its_end_and_asked_no_more_than_that_takes(tmp_path, monkeypatch, at_once, asks):
+    content = b"x" * 100_000
+    (tmp_path / "long").write_bytes(content)
+    pread, asked = os.pread, []
+
+    def counted(*of):
+        asked.append(of)
+        return pread(*of)
+
+    monkeypatch.setattr(os, "pread", counted)
+
+    assert KernelFile(str(tmp_path / "long"), at_once=at_once).read() == content
+    assert len(asked) == asks
 
 
 def test_a_kept_file_is_read_whole_and_from_its_start(tmp_path):
