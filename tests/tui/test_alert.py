@@ -7,7 +7,7 @@ import pytest
 from tests.tui import scene
 
 from tocsin_protocol.alerts import Alert
-from tocsin_protocol.vocabulary import AlertState, SuppressionKind
+from tocsin_protocol.vocabulary import AlertState, SuppressionKind, TicketEventKind
 from tocsin_tui.format import Line, Tone
 from tocsin_tui.sheets import alert, ticket
 from tocsin_tui.widgets.paint import wrapped
@@ -70,6 +70,24 @@ def test_a_reason_is_shortened_to_the_width_and_says_so(width: int) -> None:
 def test_in_one_line_why_it_does_not_ring_stands_before_its_value() -> None:
     assert "value 2" in alert.digest(quiet()).text
     assert "withheld: silence 3 by ada" in alert.digest(quiet(suppressed=[scene.SILENCE])).text
+
+
+def test_what_is_over_has_no_value_and_says_what_it_was() -> None:
+    over = quiet(state=AlertState.RESOLVED, resolved_at=scene.NOW)
+
+    assert texts(alert.glance(over, now=scene.NOW))[1] == "was    2"
+    assert "was 2" in alert.digest(over).text
+
+
+@pytest.mark.parametrize("kind", [TicketEventKind.ALERT_RESOLVED, TicketEventKind.ALERT_UNKNOWN])
+def test_so_does_the_timeline_once_the_condition_is_false_or_not_known(kind: TicketEventKind) -> None:
+    (event,) = scene.events(scene.a_ticket())
+
+    told = [
+        row.text.strip() for row in ticket.timeline([msgspec.structs.replace(event, kind=kind)], now=event.at)
+    ]
+
+    assert "value was 0.0231" in told
 
 
 def test_the_timeline_says_why_nobody_was_told() -> None:

@@ -63,7 +63,8 @@ def below(alert: Alert, *, now: datetime, room: int) -> list[Line]:
         dim(f"  since {clock(began, now)}" if began else ""),
         f"  #{alert.ticket_id}" if alert.ticket_id is not None else dim("  no ticket"),
     )
-    value = shortened(dim("value  "), _value(alert), dim("  when  "), one_line(alert.expression))
+    word = dim(f"{_value_word(alert)}  ")
+    value = shortened(word, _value(alert), dim("  when  "), one_line(alert.expression))
     rest = (shortened(*each.spans) for each in _own(alert))
     return [RULE, first, *_at_most(room - 2, [*standing(alert, now=now)]), value, *rest][:room]
 
@@ -113,7 +114,7 @@ def glance(alert: Alert, *, now: datetime) -> list[Line]:
     return [
         line(alert_state(alert.state), "  ", strong(alert.alertname), *told),
         *standing(alert, now=now),
-        line(dim("value  "), _value(alert), hang=7),
+        line(dim(f"{_value_word(alert):7}"), _value(alert), hang=7),
         line(dim("when   "), one_line(alert.expression), hang=7),
     ]
 
@@ -121,7 +122,7 @@ def glance(alert: Alert, *, now: datetime) -> list[Line]:
 def digest(alert: Alert) -> Line:
     """An alert in one line, which begins with why it does not ring."""
     quiet: list[Span] = [part for why in reasons(alert) for part in (dim("  "), (why, Tone.WARN))]
-    value = (dim("  value "), _value(alert), dim("  "), one_line(alert.expression))
+    value = (dim(f"  {_value_word(alert)} "), _value(alert), dim("  "), one_line(alert.expression))
     return shortened(alert_state(alert.state), *(quiet or value))
 
 
@@ -157,6 +158,11 @@ def _own(alert: Alert) -> Iterable[Line]:
 def since(alert: Alert) -> datetime | None:
     """When it began to fire; while it waits, when its condition came true."""
     return alert.fired_at or alert.active_at
+
+
+def _value_word(alert: Alert) -> str:
+    """A condition that is false has no value: what is kept is the last with which it was true."""
+    return "was" if alert.resolved_at else "value"
 
 
 def _value(alert: Alert) -> Span:

@@ -237,6 +237,10 @@ _SILENT = frozenset(
 """Of these, the word before them says all."""
 
 
+_OVER = frozenset({TicketEventKind.ALERT_RESOLVED, TicketEventKind.ALERT_UNKNOWN})
+"""The value of these is the last with which the alert has fired: there is none now."""
+
+
 def _in_words(event: TicketEvent) -> str:
     data = event.data
     match event.kind:
@@ -265,7 +269,7 @@ def _evidence(event: TicketEvent) -> Iterable[str]:
         yield from (f"withheld: {words}" for words in withheld)
     value = event.data.get("value")
     if isinstance(value, int | float):
-        yield f"value {number(value)}"
+        yield f"{'value was' if event.kind in _OVER else 'value'} {number(value)}"
     own = event.data.get("labels")
     if isinstance(own, dict) and (shown := labels(own, hidden=alert.SAID_ELSEWHERE)):
         yield shown
