@@ -72,6 +72,12 @@ def has_shape(app: Console) -> bool:
     return screen.is_mounted and screen._compositor.size == app.size and not screen._layout_required
 
 
+async def at(pilot: Pilot[int], key: str, here: str, is_read: Callable[[], object]) -> None:
+    """Have the screen that a key leads to shown, with what it has read; the one before it is no sign of it."""
+    await pilot.press(key)
+    await until(pilot, lambda: here == pilot.app.screen.HERE and is_read())
+
+
 async def is_live(pilot: Pilot[int]) -> None:
     await until(pilot, lambda: pilot.app.session.link.state is LinkState.LIVE)
 

@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 from tests.tui import scene
-from tests.tui.console import Hands, opened, screen_text, text_of, until
+from tests.tui.console import Hands, at, opened, screen_text, text_of, until
 from tests.tui.fake import FakeServer
 from textual.widgets import Input
 
@@ -19,8 +19,7 @@ pytestmark = pytest.mark.screen
 
 
 async def at_alerts(pilot) -> None:
-    await pilot.press("3")
-    await until(pilot, lambda: pilot.app.session.alerts.listing.order)
+    await at(pilot, "3", AlertsScreen.HERE, lambda: pilot.app.session.alerts.listing.order)
 
 
 def put_cursor(app, alert_id: int) -> None:

@@ -4,11 +4,12 @@ from datetime import timedelta
 
 import pytest
 from tests.tui import scene
-from tests.tui.console import has_read, opened, text_of, until
+from tests.tui.console import at, has_read, opened, text_of, until
 from tests.tui.fake import FakeServer
 from textual.widgets import Input, TextArea
 
 from tocsin_protocol.problems import Problem
+from tocsin_tui.screens.alerts import AlertsScreen
 from tocsin_tui.screens.silence import SilenceScreen
 
 pytestmark = pytest.mark.screen
@@ -58,8 +59,7 @@ async def test_another_time_and_a_reason_can_be_typed_at_once(server: FakeServer
 
 async def test_from_the_list_of_alerts_the_one_under_the_cursor_is_silenced(server: FakeServer) -> None:
     async with opened(server) as (app, pilot):
-        await pilot.press("3")
-        await until(pilot, lambda: app.session.alerts.listing.order)
+        await at(pilot, "3", AlertsScreen.HERE, lambda: app.session.alerts.listing.order)
         listing = app.session.alerts.listing
         listing.move_to(list(listing.order).index(9004))
         await pilot.press("S", "enter")

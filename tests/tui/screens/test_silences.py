@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 from tests.tui import scene
-from tests.tui.console import Hands, opened, screen_text, text_of, until
+from tests.tui.console import Hands, at, opened, screen_text, text_of, until
 from tests.tui.fake import FakeServer
 from textual.widgets import Input, TextArea
 
@@ -26,8 +26,7 @@ def server() -> FakeServer:
 
 
 async def at_silences(pilot) -> None:
-    await pilot.press("4")
-    await until(pilot, lambda: pilot.app.session.silences.listing.order)
+    await at(pilot, "4", SilencesScreen.HERE, lambda: pilot.app.session.silences.listing.order)
 
 
 def order(app) -> list[int]:
