@@ -106,6 +106,9 @@ class Recorder:
         }
         assert not untold, f"the record does not tell of {untold}; at work were calls at {sorted(under_way)}"
         for path in sorted(differing):
+            if path not in seen:
+                yield Recorded(time.time(), Remove(path))
+                continue
             content = seen[path]
             assert content is not None
             yield Recorded(time.time(), Write(path, 0, content))
@@ -178,7 +181,9 @@ class _Reading:
     def unfinished_paths(self) -> set[str]:
         """The files at which a call was at work when the program was killed."""
         texts = [said for _, said, _ in self._begun.values()]
-        return {path for said in texts for _, path, _ in self._descriptors(said) if path is not None}
+        written = {path for said in texts for _, path, _ in self._descriptors(said)}
+        removed = {path for said in texts if said.startswith("unlink") for path in self._paths(said)}
+        return {path for path in written | removed if path is not None}
 
     def _call(self, line: str) -> _Call | None:
         matched = _LINE.fullmatch(line)
