@@ -152,7 +152,7 @@ class Pusher:
         self._bell.put(None)
 
     def _doze(self, wait_s: float | None) -> None:
-        """Until the bell has rung, however often, or the time is over."""
+        """Until the bell has rung, however often, or the time is over: a server may have set one below zero."""
         try:
             self._bell.get(timeout=wait_s if wait_s is None else max(0.0, wait_s))
             while True:

@@ -17,8 +17,8 @@ Result = TypeVar("Result")
 class _Round(Generic[Result]):
     """One thread's way through the jobs; the lock decides whether a job was in time.
 
-    Its end is told by letting go of another lock: an event would have whoever waits wake up while the
-    interpreter is still held, which costs both a sixth of all that a collection takes.
+    Its end is told by letting go of another lock: an event would wake whoever waits while this thread still
+    holds the interpreter.
     """
 
     def __init__(self, jobs: Sequence[tuple[str, Callable[[], Result]]]) -> None:

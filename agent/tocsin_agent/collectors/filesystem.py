@@ -57,13 +57,12 @@ class FilesystemCollector:
         self._exclude = re.compile(exclude) if exclude else None
         self._statvfs = statvfs
         self._askers: Abandonable[os.statvfs_result | OSError] = Abandonable("statvfs", deadline_s=deadline_s)
-        self._content = b""
-        self._parsed: list[_Watched] = []
-        self._watched = Seldom(self._look, every_s=_A_MINUTE_S)
+        self._watched = Seldom(self._list, every_s=_A_MINUTE_S)
 
     def collect(self) -> Iterator[Sample]:
         """Seven gauges a mount that answers, two for one that does not."""
-        if self._mountinfo.has_changed():
+        # The one of them that is not read is not open, and counts as changed.
+        if self._mountinfo.has_changed() and self._own_mountinfo.has_changed():
             self._watched.forget()
         watched = self._watched.value()
         # Handing over to a thread and back costs more than asking: only who may hang is asked by one.
@@ -77,11 +76,8 @@ class FilesystemCollector:
             else:
                 yield from _failed((answer and answer.strerror) or _OVERDUE, mount, labels)
 
-    def _look(self) -> list[_Watched]:
-        content = self._read_mountinfo()
-        if content != self._content:
-            self._content, self._parsed = content, _watched(content, self._exclude)
-        return self._parsed
+    def _list(self) -> list[_Watched]:
+        return _watched(self._read_mountinfo(), self._exclude)
 
     def _read_mountinfo(self) -> bytes:
         try:

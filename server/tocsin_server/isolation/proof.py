@@ -355,7 +355,7 @@ class Proof:
 
     def _look(self, who: str, route: Route, ask: Ask, answer: Answer) -> None:
         found = [mark for mark in self._marks if mark in answer.text.lower()]
-        found += self._ids.findall(answer.text)
+        found += sorted(set(self._ids.findall(answer.text)))
         if found:
             self._leak(who, _told(route, ask), f"{', '.join(found)} is in the answer")
         if answer.status >= 500:

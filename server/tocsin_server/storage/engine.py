@@ -81,10 +81,10 @@ class Storage:
 
     def __init__(self, where: Address | Path, *, busy_ms: int = BUSY_MS, alone: bool = False) -> None:
         self.address = where if isinstance(where, Address) else Address.of_file(where)
-        self._journal = ""
+        self._wal = ""
         if self.address.is_sqlite:
             keep_what_is_left(self.path)
-            self._journal = f"{self.path}-wal"
+            self._wal = f"{self.path}-wal"
         self._busy_ms = busy_ms
         self._checkpoint_after_s = 0.0
         self._last: _Last | None = None
@@ -211,10 +211,10 @@ class Storage:
         self._checkpoint()
 
     def _checkpoint(self) -> None:
-        if not self._journal or time.monotonic() < self._checkpoint_after_s:
+        if not self._wal or time.monotonic() < self._checkpoint_after_s:
             return
         try:
-            if _size_of(self._journal) < CHECKPOINT_PAGES * 4096:
+            if _size_of(self._wal) < CHECKPOINT_PAGES * 4096:
                 return
             if not self._fold_in():
                 self._checkpoint_after_s = time.monotonic() + CHECKPOINT_AGAIN_S
